@@ -1,0 +1,143 @@
+# evo's build: one file, read top to bottom.
+#
+# A new .c under lib/<folder>/ or cmd/ is picked up without an edit here; so is
+# a new tests/unit/<folder>/<stem>_test.c. `make help` lists the targets.
+
+VERSION := 1.0.0
+
+# Out-of-tree: everything made goes under BUILD. A variant (sanitizers,
+# coverage) is the same Makefile with another BUILD and more flags.
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+CC ?= cc
+PKG_CONFIG ?= pkg-config
+PKGS := libpq libcurl libcrypto zlib libisal libdeflate libarchive jansson expat icu-i18n icu-uc
+# libpg_query ships no .pc file in Debian 12 and Ubuntu 24.04.
+LIBS = $(shell $(PKG_CONFIG) --libs $(PKGS)) -lpg_query -lprotobuf-c -lpthread
+PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PKGS))
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wpointer-arith -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wnull-dereference -Wimplicit-fallthrough
+ifdef WERROR
+WARNINGS += -Werror
+endif
+OPT ?= -O2 -g
+HARDEN ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2
+EXTRA_CFLAGS ?=
+EXTRA_LDFLAGS ?=
+CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DEVO_VERSION='"$(VERSION)"' -Ilib -I$(BUILD)/gen -fPIE -fno-common \
+	-ffile-prefix-map=$(CURDIR)=. $(WARNINGS) $(OPT) $(HARDEN) $(PKG_CFLAGS) $(CFLAGS) $(EXTRA_CFLAGS)
+LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(EXTRA_LDFLAGS)
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-7s %s\n'
+endif
+
+# ---- what there is ----------------------------------------------------------
+
+LIB_SRC := $(sort $(wildcard lib/*/*.c))
+CMD_SRC := $(sort $(wildcard cmd/*.c))
+UNIT_SRC := $(sort $(wildcard tests/unit/*/*_test.c))
+SQL_SRC := $(sort $(wildcard lib/schema/*.sql))
+
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
+# The embedded .sql files become one object of lib/schema.
+ifneq ($(SQL_SRC),)
+LIB_OBJ += $(BUILD)/obj/gen/schema_sql.o
+endif
+BIN := $(CMD_SRC:cmd/%.c=$(BUILD)/bin/%)
+UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
+ARCHIVE := $(BUILD)/lib/libevo.a
+
+.PHONY: all lib bin unit-tests check unit lint format sanitize coverage bench docs install clean help
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: bin ## build the executables into build/bin
+bin: $(BIN)
+lib: $(ARCHIVE)
+unit-tests: $(UNIT_BIN)
+
+# ---- rules ------------------------------------------------------------------
+
+$(BUILD)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(BUILD)/gen/schema_sql.c: $(SQL_SRC) ci/embed.sh Makefile
+	@mkdir -p $(@D)
+	$(say) EMBED lib/schema
+	$(Q)sh ci/embed.sh $(SQL_SRC) >$@
+
+$(BUILD)/obj/gen/schema_sql.o: $(BUILD)/gen/schema_sql.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(CFLAGS_ALL) -c -o $@ $<
+
+# One archive: the linker takes only the members a program needs, and
+# --as-needed then drops the shared libraries that none of them uses.
+$(ARCHIVE): $(LIB_OBJ)
+	@mkdir -p $(@D)
+	$(say) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $(LIB_OBJ)
+
+$(BUILD)/bin/%: $(BUILD)/obj/cmd/%.o $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS_ALL) $(OPT) -o $@ $< $(ARCHIVE) $(LIBS)
+
+$(BUILD)/tests/unit/%: tests/unit/%.c $(ARCHIVE) Makefile
+	@mkdir -p $(@D)
+	$(say) TEST $@
+	$(Q)$(CC) $(CFLAGS_ALL) -Itests/unit -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(ARCHIVE) \
+		$(shell $(PKG_CONFIG) --cflags --libs cmocka) $(LIBS)
+
+-include $(LIB_OBJ:.o=.d) $(CMD_SRC:%.c=$(BUILD)/obj/%.d) $(UNIT_BIN:%=%.d)
+
+# ---- targets for people -----------------------------------------------------
+
+unit: unit-tests ## build and run the unit tests only
+	$(Q)BUILD=$(BUILD) tests/run --unit
+
+check: bin unit-tests ## build, then run every test (needs what ci/install-deps.sh installs)
+	$(Q)BUILD=$(BUILD) tests/run
+
+lint: ## clang-format, clang-tidy, cppcheck, shellcheck, actionlint, layer check
+	$(Q)BUILD=$(BUILD) ci/lint.sh
+
+format: ## rewrite the C sources as .clang-format says
+	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
+
+sanitize: ## the whole test suite under AddressSanitizer and UBSan
+	$(Q)$(MAKE) BUILD=$(BUILD)/sanitize HARDEN= OPT='-O1 -g -fno-omit-frame-pointer' \
+		EXTRA_CFLAGS='-fsanitize=address,undefined -fno-sanitize-recover=undefined' \
+		EXTRA_LDFLAGS='-fsanitize=address,undefined' check
+
+coverage: ## line coverage of lib/, printed by folder
+	$(Q)$(MAKE) BUILD=$(BUILD)/coverage HARDEN= OPT='-O0 -g' EXTRA_CFLAGS='--coverage' \
+		EXTRA_LDFLAGS='--coverage' check
+	$(Q)ci/coverage.sh $(BUILD)/coverage
+
+bench: bin ## ratios against other tools, side by side (scripts/bench/)
+	$(Q)BUILD=$(BUILD) scripts/bench/run
+
+docs: bin ## regenerate the text made from the option tables
+	$(Q)BUILD=$(BUILD) ci/generate-docs.sh
+
+install: bin ## install into DESTDIR/PREFIX
+	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/evo/schema
+	$(Q)install -m 0755 $(BIN) $(DESTDIR)$(PREFIX)/bin/
+	$(Q)install -m 0644 $(wildcard lib/schema/*.json) $(DESTDIR)$(PREFIX)/share/evo/schema/
+
+clean: ## remove what was built (downloaded tools under build/tools stay)
+	$(Q)rm -rf $(BUILD)/obj $(BUILD)/bin $(BUILD)/lib $(BUILD)/gen $(BUILD)/tests $(BUILD)/sanitize $(BUILD)/coverage
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
