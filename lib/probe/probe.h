@@ -1,0 +1,88 @@
+/*
+ * probe.h - verify_up.sql and verify_down.sql: what passes, and why not.
+ *
+ * The grammar is the command-line contract's "Probes": each statement is one check, true by default when it returns
+ * at least one row and the first column of every row is true; "-- evo:expect …" lines above it replace that. NULL
+ * where true is expected, a first column that is no boolean, an error, a write, transaction control: all failures.
+ * An unknown form is an error, never a pass.
+ */
+#ifndef EVO_PROBE_PROBE_H
+#define EVO_PROBE_PROBE_H
+
+#include "base/error.h"
+#include "pg/conn.h"
+#include "json/json.h"
+
+enum evo_expect_kind {
+    EVO_EXPECT_TRUE,
+    EVO_EXPECT_EMPTY,
+    EVO_EXPECT_ROWS, /* number */
+    EVO_EXPECT_ROWS_AT_LEAST, /* number */
+    EVO_EXPECT_VALUES, /* values; a NULL item is SQL NULL */
+    EVO_EXPECT_COLUMN, /* column, value */
+    EVO_EXPECT_NO_ERROR
+};
+struct evo_expect {
+    enum evo_expect_kind kind;
+    int64_t number;
+    char **values;
+    size_t nvalues;
+    char *column, *value;
+};
+
+struct evo_probe {
+    char *sql; /* the statement */
+    int number; /* 1-based within the file */
+    int line; /* of the statement's first token */
+    struct evo_expect *expects; /* at least one */
+    size_t nexpects;
+};
+struct evo_probe_file {
+    char *path; /* for messages */
+    struct evo_probe *items;
+    size_t count;
+};
+void evo_probe_file_release(struct evo_probe_file *f);
+EVO_DEFINE_AUTO(probe_file);
+
+/* Pure. EVO_ERR_CONFIG with file and line for: an unknown form, an expectation without a statement, transaction
+ * control, a file without any statement (it could never fail). */
+enum evo_errc evo_probe_parse(const char *text, size_t n, const char *path, struct evo_probe_file *ret,
+                              struct evo_error *err) EVO_CHECK;
+
+enum evo_verdict { EVO_VERDICT_TRUE, EVO_VERDICT_FALSE, EVO_VERDICT_ERROR, EVO_VERDICT_VACUOUS };
+const char *evo_verdict_name(enum evo_verdict v);
+
+struct evo_probe_outcome {
+    int number, line;
+    enum evo_verdict verdict;
+    char *statement; /* one line, for people */
+    char *message; /* why not; NULL when true */
+};
+struct evo_probe_report {
+    struct evo_probe_outcome *items;
+    size_t count, alloc;
+    size_t failed; /* items that are not TRUE */
+};
+void evo_probe_report_release(struct evo_probe_report *r);
+EVO_DEFINE_AUTO(probe_report);
+
+/* Judges one answer against one probe: pure. *message is set (heap) unless true. */
+enum evo_verdict evo_probe_judge(const struct evo_probe *probe, const struct evo_pg_result *rows,
+                                 char **message);
+
+/* Runs every probe. Inside a transaction: each under a savepoint that is read-only and rolled back, so nothing it does
+ * stays and the transaction goes on. Outside one: each in a read-only transaction of its own. `role` (NULL: none): SET LOCAL ROLE.
+ * statement_timeout_ms 0: 30 s. A false probe is not an error here (see report->failed); a lost connection is. */
+enum evo_errc evo_probe_run(struct evo_pg *pg, const struct evo_probe_file *file, const char *role,
+                            int64_t statement_timeout_ms, struct evo_probe_report *report,
+                            struct evo_error *err) EVO_CHECK;
+
+/* The report as the error a command gives: EVO_ERR_PROBE_FALSE naming the first failing probe with file, line and reason. */
+enum evo_errc evo_probe_error(const struct evo_probe_file *file, const struct evo_probe_report *report,
+                              struct evo_error *err);
+/* Appends objects {migration, statement, line, verdict, message} to array. */
+void evo_probe_report_json(const struct evo_probe_report *report, const char *migration,
+                           struct evo_json *array);
+
+#endif

@@ -1,0 +1,105 @@
+/*
+ * store.h - objects under keys: a local folder or an S3 bucket, seen alike.
+ *
+ * Keys are relative ("backups/staging/shop/20261122T101500Z-3f9a2c/toc.dat"), made
+ * of segments that hold no "/", are not "." or "..", and are shorter than 200
+ * bytes; evo_store_key_append() makes a segment of any text by percent-encoding.
+ * An object is written whole or not at all: nothing under a key can be read before
+ * put or writer_commit returned EVO_OK.
+ *
+ * Errors: EVO_ERR_STORE (credentials, no bucket, refused), EVO_ERR_NETWORK,
+ * EVO_ERR_DISK, EVO_ERR_NOT_FOUND for a missing object, err->exists where write-once was refused.
+ * Retries of what may be retried happen inside.
+ *
+ * A struct evo_store may be used by several threads at once.
+ */
+#ifndef EVO_STORE_STORE_H
+#define EVO_STORE_STORE_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/strbuf.h"
+#include "base/strvec.h"
+#include "base/task.h"
+
+struct evo_store;
+
+/* How a store is reached; strings are borrowed for the call. */
+struct evo_store_options {
+    const char *url; /* "s3://bucket/prefix" or a folder */
+    const char *s3_endpoint; /* NULL: AWS */
+    const char *s3_region; /* NULL: us-east-1 */
+    const char *s3_addressing; /* "auto" (or NULL), "path", "virtual" */
+    bool s3_allow_http; /* plain http to other than loopback */
+    struct evo_task *task; /* debug lines about retries; may be NULL; must outlive the store */
+};
+/* Parses and prepares; no request is sent and no folder made (see evo_store_check). */
+enum evo_errc evo_store_open(const struct evo_store_options *o, struct evo_store **ret,
+                             struct evo_error *err) EVO_CHECK;
+void evo_store_close(struct evo_store *store);
+EVO_DEFINE_AUTO_PTR(store, evo_store_close);
+/* The URL without credentials, as a person would type it. Borrowed. */
+const char *evo_store_url(const struct evo_store *store);
+bool evo_store_is_s3(const struct evo_store *store);
+/* Can it be read and listed? Names what is wrong: credentials, bucket, clock, endpoint. A local folder
+ * that does not exist yet is fine where its parent can be written. */
+enum evo_errc evo_store_check(struct evo_store *store, struct evo_error *err) EVO_CHECK;
+
+struct evo_store_stat {
+    uint64_t size;
+    int64_t mtime_ms; /* wall */
+};
+
+enum { EVO_STORE_ONCE = 1 /* fail with err->exists where the key exists */ };
+enum evo_errc evo_store_put(struct evo_store *store, const char *key, const void *data, size_t n,
+                            unsigned flags, struct evo_error *err) EVO_CHECK;
+/* Appends the whole object, at most max bytes. */
+enum evo_errc evo_store_get(struct evo_store *store, const char *key, size_t max, struct evo_strbuf *out,
+                            struct evo_error *err) EVO_CHECK;
+/* Streams [offset, offset + length) to the sink in order, each byte once (a lost connection is resumed where it
+ * stopped). length UINT64_MAX: to the end. The sink's error ends it and is returned. */
+typedef enum evo_errc evo_store_sink(void *ctx, const void *data, size_t n, struct evo_error *err);
+enum evo_errc evo_store_read(struct evo_store *store, const char *key, uint64_t offset, uint64_t length,
+                             evo_store_sink *sink, void *ctx, struct evo_error *err) EVO_CHECK;
+enum evo_errc evo_store_stat(struct evo_store *store, const char *key, struct evo_store_stat *ret,
+                             struct evo_error *err) EVO_CHECK;
+/* Missing is fine. */
+enum evo_errc evo_store_remove(struct evo_store *store, const char *key, struct evo_error *err) EVO_CHECK;
+
+struct evo_store_entry {
+    char *key; /* relative to the store, as given to put */
+    uint64_t size;
+    int64_t mtime_ms;
+};
+struct evo_store_list {
+    struct evo_store_entry *items;
+    size_t count, alloc;
+    struct evo_strvec folders; /* with delimiter: the next segments, each ending in "/" */
+};
+void evo_store_list_release(struct evo_store_list *list);
+EVO_DEFINE_AUTO(store_list);
+/* All objects whose key starts with prefix, in byte order of the key (sorted here: servers differ).
+ * `flat` false: only the next level, deeper keys as `folders`. Nothing there is an empty list, not an error. */
+enum evo_errc evo_store_list_prefix(struct evo_store *store, const char *prefix, bool flat,
+                                    struct evo_store_list *ret, struct evo_error *err) EVO_CHECK;
+
+/* A stream of unknown length into one object. Bytes are gathered into parts of part_size (S3: at least 5 MiB; a
+ * stream that ends within its first part is one plain put). Uploads happen in write(), in the calling thread.
+ * Commit makes the object appear; free without commit aborts: no object and no upload stays behind.
+ * evo_store_abort_all() ends every upload of the process on a cancel. */
+struct evo_store_writer;
+enum evo_errc evo_store_writer_open(struct evo_store *store, const char *key, size_t part_size,
+                                    struct evo_store_writer **ret, struct evo_error *err) EVO_CHECK;
+enum evo_errc evo_store_writer_write(struct evo_store_writer *w, const void *data, size_t n,
+                                     struct evo_error *err) EVO_CHECK;
+/* sha256 (may be NULL) receives the hex digest of all bytes, size (may be NULL) their number. */
+enum evo_errc evo_store_writer_commit(struct evo_store_writer *w, char sha256[65], uint64_t *ret_size,
+                                      struct evo_error *err) EVO_CHECK;
+void evo_store_writer_free(struct evo_store_writer *w);
+EVO_DEFINE_AUTO_PTR(store_writer, evo_store_writer_free);
+
+/* Appends "/" (unless key is empty) and the segment, percent-encoded where needed. */
+void evo_store_key_append(struct evo_strbuf *key, const char *segment);
+
+#endif
