@@ -1,0 +1,208 @@
+# PostgreSQL for tests: throwaway clusters in a temporary folder.
+#
+# tests/run starts one cluster for the whole run (EVO_TEST_PG names its folder);
+# a test takes a database of its own from it with pg_fresh_db. A test that has to
+# restart, kill or reconfigure the server starts a private one:
+#
+#     setup()    { pg_fresh_db; }                    # DATABASE_URL, PG_URL, PG_DB
+#     @test ...  { pg_sql 'CREATE TABLE t (id int)'; }
+#
+#     setup_file()    { pg_private_start -c max_connections=5; }
+#     teardown_file() { pg_private_stop; }
+#
+# A cluster's folder holds data/, sock/, log and env (its PG_* values as shell
+# assignments). It listens on a unix socket (trust) and on a loopback port (scram,
+# for tests of passwords). Durability is off. The server drops to the user
+# postgres where root runs the tests, and dies with the shell that started it:
+# never start one in $( ) or with bats' run.
+# shellcheck shell=bash
+
+# pg_bindir: the folder of the newest server programs of this machine.
+pg_bindir() {
+    local dir
+    if [ -n "${EVO_TEST_PG_BINDIR:-}" ]; then
+        printf '%s\n' "$EVO_TEST_PG_BINDIR"
+        return
+    fi
+    dir=$(printf '%s\n' /usr/lib/postgresql/*/bin/initdb | sort -V | tail -n 1)
+    if [ ! -x "$dir" ]; then
+        dir=$(command -v initdb) || fail "no PostgreSQL server found: ci/install-deps.sh run" || return
+    fi
+    printf '%s\n' "${dir%/initdb}"
+}
+
+# The words to put before a server program: it refuses to run as root.
+_pg_drop=()
+_pg_user=
+if [ "$(id -u)" -eq 0 ]; then
+    _pg_user=postgres
+    _pg_drop=(setpriv --reuid=postgres --regid=postgres --init-groups)
+fi
+
+# pg_cluster_init DIR: makes a cluster in DIR (created here), not started.
+pg_cluster_init() {
+    local dir=$1 bindir password
+    bindir=$(pg_bindir) || return
+    password=canary-pg-$(random_word)
+    mkdir -p "$dir/data" "$dir/sock"
+    chmod 0700 "$dir/data"
+    chmod 0755 "$dir" "$dir/sock"
+    : >"$dir/log"
+    printf '%s\n' "$password" >"$dir/password"
+    [ -z "$_pg_user" ] || chown -R "$_pg_user" "$dir"
+    if ! (cd / && env -u PGDATA LC_ALL=C "${_pg_drop[@]}" "$bindir/initdb" -D "$dir/data" -U postgres \
+        --auth-local=trust --auth-host=scram-sha-256 --pwfile="$dir/password" \
+        --encoding=UTF8 --locale=C.UTF-8 --no-sync --no-instructions) >"$dir/initdb.log" 2>&1; then
+        cat "$dir/initdb.log" >&2
+        fail "could not initialize a PostgreSQL cluster in \"$dir\""
+    fi
+    [ ! -e "${EVO_TEST_CANARIES:-/nonexistent}" ] || add_canary "$password"
+}
+
+_pg_is_ready() {
+    # A postmaster that ended will not get ready; its log says why.
+    process_gone "$1" && return 0
+    [ "$(sed -n '8s/ *$//p' "$2/data/postmaster.pid" 2>/dev/null)" = ready ]
+}
+
+# pg_cluster_start DIR [-c name=value]...: starts the cluster and waits until it
+# takes connections. The port is picked on the first start and kept afterwards.
+pg_cluster_start() {
+    local dir=$1 bindir pid port try keep
+    shift
+    bindir=$(pg_bindir) || return
+    keep=$(sed -n 's/^PG_PORT=//p' "$dir/env" 2>/dev/null)
+    for try in 1 2 3; do
+        port=${keep:-$(free_ports 1)} || return
+        # Standard output and bats' descriptor 3 must not stay open in the server.
+        (cd / && exec env -u PGDATA LC_ALL=C "${_pg_drop[@]:-env}" ${_pg_user:+--pdeathsig QUIT} \
+            "$bindir/postgres" -D "$dir/data" -k "$dir/sock" -c listen_addresses=127.0.0.1 -p "$port" \
+            -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=64MB \
+            -c max_connections=200 -c max_wal_size=2GB -c logging_collector=off -c log_min_messages=warning \
+            -c log_line_prefix='%m [%p] %d ' -c timezone=UTC "$@") </dev/null >>"$dir/log" 2>&1 3>&- &
+        pid=$!
+        if wait_until 30 _pg_is_ready "$pid" "$dir" && ! process_gone "$pid"; then
+            printf '%s\n' "$pid" >"$dir/pid"
+            _pg_write_env "$dir" "$port"
+            disown "$pid"
+            return 0
+        fi
+        kill -KILL "$pid" 2>/dev/null
+        if [ -n "$keep" ] || ! grep -q 'Address already in use' "$dir/log"; then
+            break
+        fi
+    done
+    tail -n 20 "$dir/log" >&2
+    fail "could not start PostgreSQL in \"$dir\" (try $try)"
+}
+
+_pg_write_env() {
+    local dir=$1 port=$2
+    cat >"$dir/env" <<EOF
+PG_SOCKET=$dir/sock
+PG_PORT=$port
+PG_PASSWORD=$(cat "$dir/password")
+PG_LOG=$dir/log
+PG_DATA=$dir/data
+PG_PID=$(cat "$dir/pid")
+PG_BINDIR=$(pg_bindir)
+EOF
+}
+
+# pg_cluster_stop DIR [SIGNAL]: INT (the default) ends sessions in order, QUIT
+# does not wait for a checkpoint, KILL is a crash.
+pg_cluster_stop() {
+    local pid
+    [ -e "$1/pid" ] || return 0
+    pid=$(cat "$1/pid")
+    end_process "$pid" "${2:-INT}" 10
+    # After a crash the next start would take the old lock file for a live server.
+    [ "${2:-INT}" != KILL ] || wait_until 5 process_gone "$pid"
+    rm -f "$1/pid"
+}
+
+# pg_use DIR: the helpers below talk to this cluster from now on.
+pg_use() {
+    # shellcheck source=/dev/null
+    . "$1/env"
+    export PG_SOCKET PG_PORT PG_PASSWORD PG_LOG PG_DATA PG_PID PG_BINDIR
+    # psql and pg_dump of the server's own version, for tests and for evo.
+    case :$PATH: in
+    *":$PG_BINDIR:"*) ;;
+    *) export PATH=$PG_BINDIR:$PATH ;;
+    esac
+}
+
+# pg_url DB [USER]: connection string by the unix socket, no password in it.
+pg_url() {
+    printf 'postgresql:///%s?host=%s&port=%s&user=%s\n' "$1" "$PG_SOCKET" "$PG_PORT" "${2:-postgres}"
+}
+
+# pg_tcp_url DB [USER [PASSWORD]]: by loopback TCP, where the password counts.
+pg_tcp_url() {
+    printf 'postgresql://%s:%s@127.0.0.1:%s/%s\n' "${2:-postgres}" "${3:-$PG_PASSWORD}" "$PG_PORT" "$1"
+}
+
+# pg_sql [-d DB] SQL [VARIABLE=VALUE]...: rows unaligned, fields split by |, no
+# header; fails with the server's message. SQL - reads from standard input.
+pg_sql() {
+    local db=${PG_DB:-postgres} sql v vars=()
+    if [ "$1" = -d ]; then
+        db=$2
+        shift 2
+    fi
+    sql=$1
+    shift
+    for v in "$@"; do vars+=(-v "$v"); done
+    if [ "$sql" = - ]; then
+        cat
+    else
+        printf '%s\n' "$sql"
+    fi | env -u PGOPTIONS "$PG_BINDIR/psql" -XAtq -v ON_ERROR_STOP=1 "${vars[@]}" \
+        -h "$PG_SOCKET" -p "$PG_PORT" -U postgres -d "$db" -f -
+}
+
+# pg_fresh_db: a new empty database. Sets and exports PG_DB, PG_URL (socket),
+# PG_TCP_URL and DATABASE_URL (= PG_URL). PG_DB alone changes for a second call,
+# so keep the first name where both are needed.
+pg_fresh_db() {
+    pg_use "${PG_CLUSTER:-${EVO_TEST_PG:?start the tests with tests/run}}" || return
+    PG_DB=t_$(random_word)
+    pg_sql -d postgres "CREATE DATABASE $PG_DB" || return
+    PG_URL=$(pg_url "$PG_DB")
+    PG_TCP_URL=$(pg_tcp_url "$PG_DB")
+    export PG_DB PG_URL PG_TCP_URL DATABASE_URL=$PG_URL
+}
+
+# pg_fresh_role [ATTRIBUTES]: a new login role; sets PG_ROLE and PG_ROLE_PASSWORD.
+pg_fresh_role() {
+    PG_ROLE=r_$(random_word)
+    PG_ROLE_PASSWORD=canary-role-$(random_word)
+    add_canary "$PG_ROLE_PASSWORD"
+    pg_sql "CREATE ROLE $PG_ROLE LOGIN PASSWORD '$PG_ROLE_PASSWORD' ${1:-}"
+}
+
+# pg_private_start [-c name=value]...: a cluster of this file or test alone; the
+# helpers use it until pg_private_stop. Sets PG_CLUSTER.
+pg_private_start() {
+    PG_CLUSTER=$(mktemp -d "${EVO_TEST_DIR:?start the tests with tests/run}/pg.XXXXXX") || return
+    export PG_CLUSTER
+    pg_cluster_init "$PG_CLUSTER" && pg_cluster_start "$PG_CLUSTER" "$@" && pg_use "$PG_CLUSTER"
+}
+
+# pg_private_restart [-c name=value]...: stop in order, start again on the same port.
+pg_private_restart() {
+    pg_cluster_stop "$PG_CLUSTER" && pg_cluster_start "$PG_CLUSTER" "$@" && pg_use "$PG_CLUSTER"
+}
+
+# pg_private_kill: a crash: the postmaster is killed, its children follow.
+pg_private_kill() {
+    pg_cluster_stop "$PG_CLUSTER" KILL
+}
+
+pg_private_stop() {
+    [ -n "${PG_CLUSTER:-}" ] || return 0
+    pg_cluster_stop "$PG_CLUSTER" QUIT
+    rm -rf "$PG_CLUSTER"
+    unset PG_CLUSTER
+}
