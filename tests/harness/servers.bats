@@ -59,12 +59,13 @@ load ../lib/evo
     s3_fresh_bucket
     printf 'some bytes' >"$BATS_TEST_TMPDIR/file"
     s3_put a/b "$BATS_TEST_TMPDIR/file"
-    s3_put a/c "$BATS_TEST_TMPDIR/file"
+    s3_put 'a/c =+&%2F' "$BATS_TEST_TMPDIR/file"
     assert_equal "some bytes" "$(s3_get a/b)"
     assert_equal 10 "$(s3_size a/b)"
-    assert_equal $'a/b\na/c' "$(s3_list a/)"
+    assert_equal $'a/b\na/c =+&%2F' "$(s3_list a/)"
+    assert_equal "some bytes" "$(s3_get 'a/c =+&%2F')"
     s3_rm a/b
-    assert_equal a/c "$(s3_list)"
+    assert_equal 'a/c =+&%2F' "$(s3_list)"
     assert_equal "" "$(s3_uploads)"
 }
 

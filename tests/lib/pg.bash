@@ -12,7 +12,8 @@
 #
 # A cluster's folder holds data/, sock/, log and env (its PG_* values as shell
 # assignments). It listens on a unix socket (trust) and on a loopback port (scram,
-# for tests of passwords). Durability is off. The server drops to the user
+# for tests of passwords). fsync is off: a crash of the
+# server loses nothing, one of the machine may. The server drops to the user
 # postgres where root runs the tests, and dies with the shell that started it:
 # never start one in $( ) or with bats' run.
 # shellcheck shell=bash
@@ -71,13 +72,13 @@ pg_cluster_start() {
     local dir=$1 bindir pid port try keep
     shift
     bindir=$(pg_bindir) || return
-    keep=$(sed -n 's/^PG_PORT=//p' "$dir/env" 2>/dev/null)
+    keep=$(sed -n 's/^PG_PORT=//p' "$dir/env" 2>/dev/null || true)
     for try in 1 2 3; do
         port=${keep:-$(free_ports 1)} || return
         # Standard output and bats' descriptor 3 must not stay open in the server.
         (cd / && exec env -u PGDATA LC_ALL=C "${_pg_drop[@]:-env}" ${_pg_user:+--pdeathsig QUIT} \
             "$bindir/postgres" -D "$dir/data" -k "$dir/sock" -c listen_addresses=127.0.0.1 -p "$port" \
-            -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=64MB \
+            -c fsync=off -c full_page_writes=off -c shared_buffers=64MB \
             -c max_connections=200 -c max_wal_size=2GB -c logging_collector=off -c log_min_messages=warning \
             -c log_line_prefix='%m [%p] %d ' -c timezone=UTC "$@") </dev/null >>"$dir/log" 2>&1 3>&- &
         pid=$!
@@ -87,7 +88,7 @@ pg_cluster_start() {
             disown "$pid"
             return 0
         fi
-        kill -KILL "$pid" 2>/dev/null
+        kill -KILL "$pid" 2>/dev/null || true
         if [ -n "$keep" ] || ! grep -q 'Address already in use' "$dir/log"; then
             break
         fi

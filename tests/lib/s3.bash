@@ -19,12 +19,13 @@ _s3_weed() {
 # s3_server_start DIR: starts the server with its data under DIR (created here)
 # and writes DIR/env. Returns at once; s3_server_wait waits until it answers.
 s3_server_start() {
-    local dir=$1 weed p
+    local dir=$1 weed key secret p
     weed=$(_s3_weed) || return
     mkdir -p "$dir/data" "$dir/home" "$dir/tmp"
-    local key=EVO$(random_word) secret=canary-s3-$(random_word)
-    read -ra p <<<"$(free_ports 10)"
-    [ "${#p[@]}" -eq 10 ] || return
+    key=EVO$(random_word)
+    secret=canary-s3-$(random_word)
+    read -ra p <<<"$(free_ports 9)"
+    [ "${#p[@]}" -eq 9 ] || return
     cat >"$dir/s3.json" <<EOF
 {"identities": [{"name": "admin", "credentials": [{"accessKey": "$key", "secretKey": "$secret"}],
   "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}
@@ -35,14 +36,18 @@ S3_PORT=${p[0]}
 S3_KEY=$key
 S3_SECRET=$secret
 EOF
+    # Beside each gRPC port it opens a socket of a fixed name in /tmp.
+    printf '/tmp/seaweedfs-%s-grpc-%s.sock\n' master "${p[4]}" volume "${p[5]}" filer "${p[6]}" s3 "${p[7]}" \
+        admin "$((p[8] + 10000))" >"$dir/sockets"
     [ ! -e "${EVO_TEST_CANARIES:-/nonexistent}" ] || add_canary "$secret"
-    # All ports are given: those left out would be opened at fixed numbers.
+    # All ports are given: those left out would be opened at fixed numbers. The
+    # server's own worker looks for the admin part at that distance.
     (cd "$dir" && exec env -i PATH="$PATH" HOME="$dir/home" TMPDIR="$dir/tmp" GOMEMLIMIT=400MiB \
         setpriv --pdeathsig KILL "$weed" -logtostderr=true mini -dir="$dir/data" \
         -ip=127.0.0.1 -ip.bind=127.0.0.1 -master.telemetry=false -master.volumeSizeLimitMB=256 \
         -s3.port="${p[0]}" -master.port="${p[1]}" -volume.port="${p[2]}" -filer.port="${p[3]}" \
         -master.port.grpc="${p[4]}" -volume.port.grpc="${p[5]}" -filer.port.grpc="${p[6]}" \
-        -s3.port.grpc="${p[7]}" -admin.port="${p[8]}" -admin.port.grpc="${p[9]}" \
+        -s3.port.grpc="${p[7]}" -admin.port="${p[8]}" -admin.port.grpc="$((p[8] + 10000))" \
         -s3.port.iceberg=0 -s3.port.lance=0 -filer.localSocket="$dir/filer.sock" -s3.localSocket="$dir/s3.sock" \
         -s3.config="$dir/s3.json" -s3.domainName=s3.localhost -s3.autoCreateBucket=false \
         -s3.allowDeleteBucketNotEmpty=false -webdav=false -admin.ui=false) </dev/null >"$dir/log" 2>&1 3>&- &
@@ -74,7 +79,7 @@ s3_server_wait() {
 s3_server_stop() {
     [ -e "$1/pid" ] || return 0
     end_process "$(cat "$1/pid")" KILL 5
-    rm -f "$1/pid"
+    xargs rm -f "$1/pid" <"$1/sockets"
 }
 
 # s3_use DIR: the helpers below talk to this server from now on.
@@ -88,8 +93,9 @@ s3_use() {
 # $S3_ENDPOINT); fails on 4xx and 5xx with the body on stderr.
 s3_curl() {
     # The secret goes in by a config on a descriptor, never by argv.
+    # curl signs the body's hash but does not send it, unless told what to send.
     env -u AWS_SESSION_TOKEN curl -q -sS --fail-with-body --noproxy '*' --aws-sigv4 "aws:amz:us-east-1:s3" \
-        -K <(printf 'user = "%s:%s"\n' "$S3_KEY" "$S3_SECRET") "$@"
+        -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' -K <(printf 'user = "%s:%s"\n' "$S3_KEY" "$S3_SECRET") "$@"
 }
 
 # s3_env: exports what evo and the AWS tools read to reach the server.
@@ -107,33 +113,45 @@ s3_fresh_bucket() {
     s3_env
 }
 
+# _s3_url KEY: the URL of an object, every byte of the key escaped but the slashes.
+_s3_url() {
+    jq -rn --arg base "$S3_ENDPOINT/$S3_BUCKET" --arg key "$1" '$base + "/" + ($key | @uri | gsub("%2F"; "/"))'
+}
+
 # s3_put KEY FILE, s3_get KEY (to stdout), s3_rm KEY: one object of S3_BUCKET.
-# KEY is written as it goes into the URL.
 s3_put() {
-    s3_curl -T "$2" "$S3_ENDPOINT/$S3_BUCKET/$1" >/dev/null
+    s3_curl -T "$2" "$(_s3_url "$1")" >/dev/null
 }
 
 s3_get() {
-    s3_curl "$S3_ENDPOINT/$S3_BUCKET/$1"
+    s3_curl "$(_s3_url "$1")"
 }
 
 s3_rm() {
-    s3_curl -X DELETE "$S3_ENDPOINT/$S3_BUCKET/$1" >/dev/null
+    s3_curl -X DELETE "$(_s3_url "$1")" >/dev/null
 }
 
 # s3_size KEY: its size in bytes; fails where there is none.
 s3_size() {
-    s3_curl -I "$S3_ENDPOINT/$S3_BUCKET/$1" | tr -d '\r' | sed -n 's/^[Cc]ontent-[Ll]ength: //p'
+    s3_curl -I "$(_s3_url "$1")" | tr -d '\r' | sed -n 's/^[Cc]ontent-[Ll]ength: //p'
 }
 
 # s3_list [PREFIX]: the keys, one a line, in byte order (at most 1000).
 s3_list() {
-    s3_curl -G -d list-type=2 --data-urlencode "prefix=${1:-}" "$S3_ENDPOINT/$S3_BUCKET" |
-        grep -o '<Key>[^<]*</Key>' | sed -e 's/<Key>//' -e 's/<\/Key>//' | LC_ALL=C sort || true
+    s3_curl "$S3_ENDPOINT/$S3_BUCKET?list-type=2&prefix=$(jq -rn --arg p "${1:-}" '$p | @uri')" | _s3_keys
 }
 
 # s3_uploads: the keys of multipart uploads left unfinished in S3_BUCKET.
 s3_uploads() {
-    s3_curl "$S3_ENDPOINT/$S3_BUCKET?uploads=" | grep -o '<Key>[^<]*</Key>' |
-        sed -e 's/<Key>//' -e 's/<\/Key>//' | LC_ALL=C sort || true
+    s3_curl "$S3_ENDPOINT/$S3_BUCKET?uploads=" | _s3_keys
+}
+
+_s3_keys() {
+    perl -ne 'while (m{<Key>(.*?)</Key>}g) {
+        my $key = $1;
+        $key =~ s/&#(\d+);/chr $1/ge;
+        $key =~ s/&(lt|gt|quot|apos);/{lt => "<", gt => ">", quot => "\"", apos => chr 39}->{$1}/ge;
+        $key =~ s/&amp;/&/g;
+        print "$key\n";
+    }' | LC_ALL=C sort
 }
