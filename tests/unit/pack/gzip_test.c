@@ -1,0 +1,232 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/strbuf.h"
+#include "pack/gzip.h"
+
+static enum evo_errc collect(void *ctx, const void *data, size_t n, struct evo_error *err)
+{
+    (void)err;
+    evo_strbuf_add(ctx, data, n);
+    return EVO_OK;
+}
+
+static enum evo_errc refuse(void *ctx, const void *data, size_t n, struct evo_error *err)
+{
+    (void)ctx;
+    (void)data;
+    (void)n;
+    return evo_error_set(err, EVO_ERR_DISK, "no room");
+}
+
+/* Text that compresses as COPY output does, or bytes that do not compress. */
+static void fill(struct evo_strbuf *sb, size_t n, bool random)
+{
+    uint64_t x = 88172645463325252ULL;
+    while (sb->len < n) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        if (random)
+            evo_strbuf_add(sb, &x, sizeof(x));
+        else
+            evo_strbuf_addf(sb, "%llu\tname %llu\tt\n", (unsigned long long)x % 100000,
+                            (unsigned long long)x % 977);
+    }
+}
+
+static void pack(struct evo_strbuf *out, const struct evo_strbuf *raw, enum evo_gzip_level level,
+                 size_t member, size_t step, uint64_t *members)
+{
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO_PTR(gzip) z = evo_gzip_new(level, member, collect, out);
+    for (size_t i = 0; i < raw->len; i += step)
+        assert_int_equal(evo_gzip_write(z, raw->buf + i, raw->len - i < step ? raw->len - i : step, &err),
+                         EVO_OK);
+    assert_int_equal(evo_gzip_finish(z, &err), EVO_OK);
+    assert_int_equal(evo_gzip_raw_bytes(z), raw->len);
+    *members = evo_gzip_members(z);
+}
+
+static enum evo_errc unpack(struct evo_strbuf *out, const char *data, size_t n, size_t step,
+                            uint64_t *members, struct evo_error *err)
+{
+    EVO_AUTO_PTR(gunzip) z = evo_gunzip_new(collect, out);
+    for (size_t i = 0; i < n; i += step) {
+        enum evo_errc rc = evo_gunzip_write(z, data + i, n - i < step ? n - i : step, err);
+        if (rc)
+            return rc;
+    }
+    *members = evo_gunzip_members(z);
+    return evo_gunzip_finish(z, err);
+}
+
+static void test_members_come_back_whole(void **state)
+{
+    (void)state;
+    const struct {
+        enum evo_gzip_level level;
+        bool random;
+        size_t size, member, step, feed;
+    } rows[] = {
+        { EVO_GZIP_FAST, false, 3000000, EVO_GZIP_MEMBER, 97, 65536 },
+        { EVO_GZIP_FAST, true, 3000000, EVO_GZIP_MEMBER, 5000000, 1000 },
+        { EVO_GZIP_FAST, false, 20000, 1024, 100, 1 },
+        { EVO_GZIP_FAST, true, 9000, 1024, 33, 3 },
+        { EVO_GZIP_BETTER, false, 3000000, EVO_GZIP_MEMBER, 97, 65536 },
+        { EVO_GZIP_BETTER, true, 3000000, 65536, 70000, 7 },
+        { EVO_GZIP_FAST, false, 0, EVO_GZIP_MEMBER, 1, 1 },
+        { EVO_GZIP_FAST, false, (size_t)40 << 20, (size_t)16 << 20, 1 << 20, 1 << 20 },
+    };
+    for (size_t i = 0; i < EVO_COUNT(rows); i++) {
+        EVO_AUTO(strbuf) raw = EVO_STRBUF_INIT;
+        EVO_AUTO(strbuf) packed = EVO_STRBUF_INIT;
+        EVO_AUTO(strbuf) back = EVO_STRBUF_INIT;
+        struct evo_error err = EVO_ERROR_INIT;
+        uint64_t written = 0;
+        uint64_t read = 0;
+        fill(&raw, rows[i].size, rows[i].random);
+        pack(&packed, &raw, rows[i].level, rows[i].member, rows[i].step, &written);
+        assert_true(written >= raw.len / rows[i].member);
+        assert_int_equal(unpack(&back, packed.buf, packed.len, rows[i].feed, &read, &err), EVO_OK);
+        assert_int_equal(read, written);
+        assert_int_equal(back.len, raw.len);
+        assert_memory_equal(back.buf, raw.buf, raw.len);
+    }
+}
+
+static void test_write_keeps_rows_whole_within_a_member(void **state)
+{
+    (void)state;
+    EVO_AUTO(strbuf) packed = EVO_STRBUF_INIT;
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO_PTR(gzip) z = evo_gzip_new(EVO_GZIP_FAST, 1024, collect, &packed);
+    char row[400];
+    memset(row, 'x', sizeof(row));
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(evo_gzip_write(z, row, sizeof(row), &err), EVO_OK);
+    /* Two rows fit, the third opened a member of its own. */
+    assert_int_equal(evo_gzip_members(z), 1);
+    assert_int_equal(evo_gzip_finish(z, &err), EVO_OK);
+    assert_int_equal(evo_gzip_members(z), 2);
+    EVO_AUTO(strbuf) first = EVO_STRBUF_INIT;
+    EVO_AUTO_PTR(gunzip) u = evo_gunzip_new(collect, &first);
+    for (size_t i = 0; i < packed.len && !evo_gunzip_members(u); i++)
+        assert_int_equal(evo_gunzip_write(u, packed.buf + i, 1, &err), EVO_OK);
+    assert_int_equal(first.len, 800);
+}
+
+static void test_every_cut_is_an_error_or_a_member_less(void **state)
+{
+    (void)state;
+    EVO_AUTO(strbuf) raw = EVO_STRBUF_INIT;
+    EVO_AUTO(strbuf) packed = EVO_STRBUF_INIT;
+    uint64_t written = 0;
+    fill(&raw, 6000, false);
+    pack(&packed, &raw, EVO_GZIP_FAST, 2048, 50, &written);
+    size_t accepted = 0;
+    for (size_t n = 0; n < packed.len; n++) {
+        EVO_AUTO(strbuf) back = EVO_STRBUF_INIT;
+        struct evo_error err = EVO_ERROR_INIT;
+        uint64_t members = 0;
+        if (unpack(&back, packed.buf, n, 4096, &members, &err)) {
+            assert_int_equal(err.code, EVO_ERR_INTEGRITY);
+        } else {
+            assert_true(members < written);
+            accepted++;
+        }
+    }
+    assert_int_equal(accepted, written - 1);
+}
+
+static void test_every_changed_byte_of_the_data_is_found(void **state)
+{
+    (void)state;
+    EVO_AUTO(strbuf) raw = EVO_STRBUF_INIT;
+    EVO_AUTO(strbuf) packed = EVO_STRBUF_INIT;
+    uint64_t written = 0;
+    fill(&raw, 3000, false);
+    pack(&packed, &raw, EVO_GZIP_FAST, 1024, 50, &written);
+    /* Bytes 4 to 9 of a header (time, flags of the compressor, system) mean nothing to the data. */
+    for (size_t i = 10; i < packed.len; i++) {
+        EVO_AUTO(strbuf) back = EVO_STRBUF_INIT;
+        struct evo_error err = EVO_ERROR_INIT;
+        uint64_t members = 0;
+        char was = packed.buf[i];
+        packed.buf[i] = (char)(was ^ 0x55);
+        if (!unpack(&back, packed.buf, packed.len, 4096, &members, &err)) {
+            assert_int_equal(back.len, raw.len);
+            assert_memory_equal(back.buf, raw.buf, raw.len);
+        } else {
+            assert_int_equal(err.code, EVO_ERR_INTEGRITY);
+        }
+        packed.buf[i] = was;
+    }
+}
+
+static void test_trailing_garbage_is_an_error(void **state)
+{
+    (void)state;
+    EVO_AUTO(strbuf) raw = EVO_STRBUF_INIT;
+    EVO_AUTO(strbuf) packed = EVO_STRBUF_INIT;
+    EVO_AUTO(strbuf) back = EVO_STRBUF_INIT;
+    struct evo_error err = EVO_ERROR_INIT;
+    uint64_t members = 0;
+    fill(&raw, 3000, false);
+    pack(&packed, &raw, EVO_GZIP_FAST, 1024, 50, &members);
+    evo_strbuf_adds(&packed, "tail");
+    assert_int_equal(unpack(&back, packed.buf, packed.len, 4096, &members, &err), EVO_ERR_INTEGRITY);
+    assert_string_equal(err.message, "gzip member 4 does not begin with a gzip header");
+}
+
+static void test_a_sinks_error_is_returned(void **state)
+{
+    (void)state;
+    EVO_AUTO(strbuf) raw = EVO_STRBUF_INIT;
+    EVO_AUTO(strbuf) packed = EVO_STRBUF_INIT;
+    struct evo_error err = EVO_ERROR_INIT;
+    uint64_t members = 0;
+    fill(&raw, 3000, false);
+    EVO_AUTO_PTR(gzip) z = evo_gzip_new(EVO_GZIP_FAST, 1024, refuse, NULL);
+    assert_int_equal(evo_gzip_write(z, raw.buf, raw.len, &err), EVO_ERR_DISK);
+    pack(&packed, &raw, EVO_GZIP_FAST, 1024, 50, &members);
+    EVO_AUTO_PTR(gunzip) u = evo_gunzip_new(refuse, NULL);
+    assert_int_equal(evo_gunzip_write(u, packed.buf, packed.len, &err), EVO_ERR_DISK);
+    assert_int_equal(evo_gunzip_finish(u, &err), EVO_ERR_INTEGRITY);
+}
+
+static void test_reset_begins_a_new_stream(void **state)
+{
+    (void)state;
+    EVO_AUTO(strbuf) one = EVO_STRBUF_INIT;
+    EVO_AUTO(strbuf) two = EVO_STRBUF_INIT;
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO_PTR(gzip) z = evo_gzip_new(EVO_GZIP_FAST, 1024, collect, &one);
+    assert_int_equal(evo_gzip_write(z, "left behind", 11, &err), EVO_OK);
+    evo_gzip_reset(z, &two);
+    assert_int_equal(evo_gzip_write(z, "abc", 3, &err), EVO_OK);
+    assert_int_equal(evo_gzip_finish(z, &err), EVO_OK);
+    assert_int_equal(one.len, 0);
+    EVO_AUTO(strbuf) back = EVO_STRBUF_INIT;
+    uint64_t members = 0;
+    assert_int_equal(unpack(&back, two.buf, two.len, 1, &members, &err), EVO_OK);
+    assert_string_equal(back.buf, "abc");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_members_come_back_whole),
+        cmocka_unit_test(test_write_keeps_rows_whole_within_a_member),
+        cmocka_unit_test(test_every_cut_is_an_error_or_a_member_less),
+        cmocka_unit_test(test_every_changed_byte_of_the_data_is_found),
+        cmocka_unit_test(test_trailing_garbage_is_an_error),
+        cmocka_unit_test(test_a_sinks_error_is_returned),
+        cmocka_unit_test(test_reset_begins_a_new_stream),
+    };
+    return cmocka_run_group_tests_name("pack/gzip", tests, NULL, NULL);
+}
