@@ -86,6 +86,61 @@ void evo_redact_add(const char *secret)
     evo_strbuf_wipe(&form);
 }
 
+/* "password=VALUE" up to the end of a parameter; quotes and backslashes as libpq's keyword strings have them. */
+static bool find_keyword(const char *text, bool url, struct evo_strbuf *out)
+{
+    for (const char *p = strstr(text, "password"); p; p = strstr(p + 1, "password")) {
+        if (p > text && !strchr(url ? "?&" : " \t\r\n'", p[-1]))
+            continue;
+        const char *v = p + strlen("password");
+        v += url ? 0 : strspn(v, " \t");
+        if (*v++ != '=')
+            continue;
+        v += url ? 0 : strspn(v, " \t");
+        bool quoted = !url && *v == '\'';
+        v += quoted;
+        for (; *v && (quoted ? *v != '\'' : !strchr(url ? "&#" : " \t\r\n", *v)); v++) {
+            if (!url && *v == '\\' && v[1])
+                v++;
+            evo_strbuf_addch(out, *v);
+        }
+        if (out->len)
+            return true;
+    }
+    return false;
+}
+
+bool evo_redact_connection(const char *text)
+{
+    EVO_AUTO(strbuf) password = EVO_STRBUF_INIT;
+    const char *authority = strstr(text, "://");
+    bool found = false;
+    if (authority) {
+        authority += 3;
+        /* The last '@' before the path: a password typed without encoding may hold one itself. */
+        const char *end = authority + strcspn(authority, "/?#"), *at = end, *colon;
+        while (at > authority && *at != '@')
+            at--;
+        if (*at != '@') {
+            /* A raw '/', '?' or '#' in the password hides the '@' from the rule above. */
+            const char *last = strrchr(authority, '@');
+            const char *query = strchr(authority, '?');
+            at = last && (!query || last < query) ? last : authority;
+        }
+        colon = memchr(authority, ':', (size_t)(at - authority));
+        if (*at == '@' && colon && colon + 1 < at) {
+            evo_strbuf_add(&password, colon + 1, (size_t)(at - colon - 1));
+            found = true;
+        }
+    }
+    if (!found)
+        found = find_keyword(text, authority != NULL, &password);
+    if (found)
+        evo_redact_add(password.buf);
+    evo_strbuf_wipe(&password);
+    return found;
+}
+
 void evo_redact_forget(void)
 {
     (void)pthread_mutex_lock(&mutex);

@@ -31,6 +31,9 @@ EVO_DEFINE_AUTO(secret);
 /* The secrets known to the process. Adding is thread-safe; values under 4 bytes are not
  * taken (they would blank out ordinary text). */
 void evo_redact_add(const char *secret);
+/* Adds the password that a connection string holds (postgresql://user:PASSWORD@…, ?password=…, or password=… of a
+ * keyword string). False where there is none. */
+bool evo_redact_connection(const char *text);
 /* Wipes all. */
 void evo_redact_forget(void);
 /* Appends text with every known secret replaced. */
