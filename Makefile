@@ -1,7 +1,8 @@
 # evo's build: one file, read top to bottom.
 #
 # A new .c under lib/<folder>/ or cmd/ is picked up without an edit here; so is
-# a new tests/unit/<folder>/<stem>_test.c. `make help` lists the targets.
+# a new tests/unit/<folder>/<stem>_test.c, and tests/server/<folder>/<stem>_test.c,
+# whose programs need a PostgreSQL server. `make help` lists the targets.
 
 VERSION := 1.0.0
 
@@ -45,6 +46,7 @@ endif
 LIB_SRC := $(sort $(wildcard lib/*/*.c))
 CMD_SRC := $(sort $(wildcard cmd/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/*/*_test.c))
+SERVER_SRC := $(sort $(wildcard tests/server/*/*_test.c))
 SQL_SRC := $(sort $(wildcard lib/schema/*.sql))
 
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
@@ -54,6 +56,7 @@ LIB_OBJ += $(BUILD)/obj/gen/schema_sql.o
 endif
 BIN := $(CMD_SRC:cmd/%.c=$(BUILD)/bin/%)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
+SERVER_BIN := $(SERVER_SRC:tests/server/%.c=$(BUILD)/tests/server/%)
 ARCHIVE := $(BUILD)/lib/libevo.a
 
 .PHONY: all lib bin unit-tests check unit lint format sanitize coverage bench docs install clean help
@@ -63,7 +66,7 @@ ARCHIVE := $(BUILD)/lib/libevo.a
 all: bin ## build the executables into build/bin
 bin: $(BIN)
 lib: $(ARCHIVE)
-unit-tests: $(UNIT_BIN)
+unit-tests: $(UNIT_BIN) $(SERVER_BIN)
 
 # ---- rules ------------------------------------------------------------------
 
@@ -94,13 +97,13 @@ $(BUILD)/bin/%: $(BUILD)/obj/cmd/%.o $(ARCHIVE)
 	$(say) LD $@
 	$(Q)$(CC) $(LDFLAGS_ALL) $(OPT) -o $@ $< $(ARCHIVE) $(LIBS)
 
-$(BUILD)/tests/unit/%: tests/unit/%.c $(ARCHIVE) Makefile
+$(BUILD)/tests/%: tests/%.c $(ARCHIVE) Makefile
 	@mkdir -p $(@D)
 	$(say) TEST $@
 	$(Q)$(CC) $(CFLAGS_ALL) -Itests/unit -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(ARCHIVE) \
 		$(shell $(PKG_CONFIG) --cflags --libs cmocka) $(LIBS)
 
--include $(LIB_OBJ:.o=.d) $(CMD_SRC:%.c=$(BUILD)/obj/%.d) $(UNIT_BIN:%=%.d)
+-include $(LIB_OBJ:.o=.d) $(CMD_SRC:%.c=$(BUILD)/obj/%.d) $(UNIT_BIN:%=%.d) $(SERVER_BIN:%=%.d)
 
 # ---- targets for people -----------------------------------------------------
 
