@@ -163,10 +163,17 @@ static int open_pidfd(pid_t pid)
 enum evo_errc evo_process_wait(struct evo_process *p, struct evo_deadline deadline, int *ret_status,
                                struct evo_error *err)
 {
-    EVO_AUTO_FD pidfd = deadline.at >= 0 ? open_pidfd(p->pid) : -1;
+    return evo_process_wait_or_cancel(p, deadline, true, ret_status, err);
+}
+
+enum evo_errc evo_process_wait_or_cancel(struct evo_process *p, struct evo_deadline deadline, bool ignore_cancel,
+                                         int *ret_status, struct evo_error *err)
+{
+    bool plain = deadline.at < 0 && ignore_cancel;
+    EVO_AUTO_FD pidfd = plain ? -1 : open_pidfd(p->pid);
     for (;;) {
         int raw;
-        pid_t got = waitpid(p->pid, &raw, deadline.at >= 0 ? WNOHANG : 0);
+        pid_t got = waitpid(p->pid, &raw, plain ? 0 : WNOHANG);
         if (got == p->pid) {
             p->pid = 0;
             *ret_status = status_of(raw);
@@ -174,12 +181,19 @@ enum evo_errc evo_process_wait(struct evo_process *p, struct evo_deadline deadli
         }
         if (got < 0 && errno != EINTR)
             return evo_error_errno(err, EVO_ERR_INTERNAL, errno, "could not wait for a child process");
+        if (!ignore_cancel) {
+            enum evo_errc rc = evo_cancel_check(err);
+            if (rc)
+                return rc;
+        }
         if (got == 0) {
             int left = evo_deadline_left(deadline);
             if (left == 0)
                 return evo_error_set(err, EVO_ERR_TIMEOUT, "the child process did not end in time");
-            struct pollfd fd = { .fd = pidfd, .events = POLLIN };
-            (void)poll(&fd, 1, pidfd >= 0 || left < 20 ? left : 20);
+            struct pollfd fds[2] = { { .fd = pidfd, .events = POLLIN },
+                                     { .fd = ignore_cancel ? -1 : evo_cancel_fd(), .events = POLLIN } };
+            /* Kernels before 5.3 have no pidfd: look again every 20 ms. */
+            (void)poll(fds, 2, pidfd >= 0 || (left >= 0 && left < 20) ? left : 20);
         }
     }
 }

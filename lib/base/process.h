@@ -50,6 +50,9 @@ enum evo_errc evo_process_start(struct evo_process *p, const struct evo_process_
 /* Waits. *ret_status is 0..255, or 128+n when signal n ended it. EVO_ERR_TIMEOUT at the deadline (it still runs). */
 enum evo_errc evo_process_wait(struct evo_process *p, struct evo_deadline deadline, int *ret_status,
                                struct evo_error *err) EVO_CHECK;
+/* The same, but a cancel (base/cancel.h) ends the wait at once with EVO_ERR_CANCELLED, unless `ignore_cancel`. */
+enum evo_errc evo_process_wait_or_cancel(struct evo_process *p, struct evo_deadline deadline, bool ignore_cancel,
+                                         int *ret_status, struct evo_error *err) EVO_CHECK;
 /* Sends signo to the child's whole group. */
 void evo_process_signal(const struct evo_process *p, int signo);
 /* Closes the pipes; a child still running is killed (SIGKILL to its group) and reaped. */

@@ -42,9 +42,12 @@ struct evo_cmd {
     const struct evo_command *command;
     const struct evo_shared *shared;
     struct evo_strvec args; /* what is left of argv */
+    struct evo_strvec
+        passed; /* "--store=…": the shared options that were given as flags, to hand on to a child */
     struct evo_task *task; /* log and progress to stderr */
     struct evo_json
         *data; /* the envelope's data: an object; set members, or replace with evo_cmd_set_data() */
+    char *run_dir; /* where the envelope goes, owned; a command may put another here. NULL: nowhere */
     const char *root; /* project root: folder of evo.json, else "." */
     const struct evo_json *config; /* evo.json as read; NULL where there is none */
     bool color; /* stdout takes colours */

@@ -20,9 +20,7 @@ void evo_config_release(struct evo_config *c)
 struct check {
     const struct evo_config *config;
     const char *text; /* the file, for line numbers */
-    const char *section;
-    const struct evo_option *own;
-    size_t nown;
+    const struct evo_program *program;
     const char *where; /* "" or "environments.staging." */
     bool top; /* `environments` and `$schema` are known here */
     struct evo_error *err;
@@ -49,7 +47,7 @@ static enum evo_errc unknown_key(const struct check *c, const char *where, const
     const char *nearest = evo_nearest(key, candidates, count);
     if (nearest)
         return evo_error_hint(c->err, "Did you mean \"%s%s\"?", where, nearest);
-    return evo_error_hint(c->err, "%s --show-config lists what can be set.", "evo status");
+    return evo_error_hint(c->err, "%s --show-config lists what can be set.", c->program->name);
 }
 
 static size_t names_of(const struct evo_option *options, size_t count, const char **names)
@@ -70,13 +68,18 @@ static bool is_settable(const struct evo_option *options, size_t count, const ch
 static bool check_own_key(void *ctx, const char *key, struct evo_json *value)
 {
     struct check *c = ctx;
+    const char *names[128];
+    size_t n = 0;
     (void)value;
-    if (is_settable(c->own, c->nown, key))
-        return true;
-    const char *names[64];
-    EVO_ASSERT(c->nown <= EVO_COUNT(names));
-    EVO_AUTO_STR where = evo_asprintf("%s%s.", c->where, c->section);
-    c->rc = unknown_key(c, where, key, names, names_of(c->own, c->nown, names));
+    for (size_t i = 0; i < c->program->ncommands; i++) {
+        const struct evo_command *command = c->program->commands[i];
+        if (is_settable(command->options, command->noptions, key))
+            return true;
+        EVO_ASSERT(n + command->noptions <= EVO_COUNT(names));
+        n += names_of(command->options, command->noptions, names + n);
+    }
+    EVO_AUTO_STR where = evo_asprintf("%s%s.", c->where, c->program->section);
+    c->rc = unknown_key(c, where, key, names, n);
     return false;
 }
 
@@ -121,7 +124,7 @@ static bool check_level(void *ctx, const char *key, struct evo_json *value)
             (void)evo_error_at(c->err, c->config->path, line_of(c->text, key));
         } else if (environments) {
             evo_json_each(value, check_environment, c);
-        } else if (strcmp(key, c->section) == 0) {
+        } else if (strcmp(key, c->program->section) == 0) {
             evo_json_each(value, check_own_key, c);
         }
         return c->rc == EVO_OK;
@@ -138,8 +141,8 @@ static bool check_level(void *ctx, const char *key, struct evo_json *value)
     return false;
 }
 
-enum evo_errc evo_config_load(const char *path, const char *section, const struct evo_option *own,
-                              size_t nown, struct evo_config *ret, struct evo_error *err)
+enum evo_errc evo_config_load(const char *path, const struct evo_program *program, struct evo_config *ret,
+                              struct evo_error *err)
 {
     EVO_AUTO(config) c = { 0 };
     const char *file = path ? path : "evo.json";
@@ -165,14 +168,9 @@ enum evo_errc evo_config_load(const char *path, const char *section, const struc
     if (evo_json_type_of(c.json) != EVO_JSON_OBJECT)
         return evo_error_set(err, EVO_ERR_CONFIG, "\"%s\" must hold a JSON object, not %s", file,
                              evo_json_type_name(c.json));
-    struct check check = { .config = &c,
-                           .text = text.buf,
-                           .section = section,
-                           .own = own,
-                           .nown = nown,
-                           .where = "",
-                           .top = true,
-                           .err = err };
+    struct check check = {
+        .config = &c, .text = text.buf, .program = program, .where = "", .top = true, .err = err
+    };
     evo_json_each(c.json, check_level, &check);
     if (check.rc)
         return check.rc;
@@ -358,4 +356,38 @@ enum evo_errc evo_config_resolve(const struct evo_config *c, const char *environ
             origins[i] = origin;
     }
     return EVO_OK;
+}
+
+bool evo_config_has(const struct evo_json *json, const char *environment, const char *section,
+                    const char *option)
+{
+    struct evo_option row = { .name = option, .type = EVO_OPT_STRING };
+    EVO_AUTO_STR name = NULL;
+    if (from_environment(&row, section, &name))
+        return true;
+    const struct evo_json *level =
+        environment ? evo_json_get(evo_json_get(json, "environments"), environment) : NULL;
+    const struct evo_json *v = member(level, section, option);
+    if (!v)
+        v = member(json, section, option);
+    enum evo_json_type type = evo_json_type_of(v);
+    return type != EVO_JSON_NULL && !(type == EVO_JSON_BOOL && !evo_json_bool(v, true)) &&
+           !(type == EVO_JSON_ARRAY && evo_json_count(v) == 0) &&
+           !(type == EVO_JSON_STRING && !*evo_json_string(v, ""));
+}
+
+char *evo_config_peek(const struct evo_json *json, const char *environment, const char *section,
+                      const char *option)
+{
+    struct evo_option row = { .name = option, .type = EVO_OPT_STRING };
+    EVO_AUTO_STR name = NULL;
+    const char *text = from_environment(&row, section, &name);
+    if (text)
+        return evo_strdup(text);
+    const struct evo_json *level =
+        environment ? evo_json_get(evo_json_get(json, "environments"), environment) : NULL;
+    const struct evo_json *v = member(level, section, option);
+    if (!v)
+        v = member(json, section, option);
+    return evo_strdup(evo_json_string(v, NULL));
 }

@@ -18,10 +18,10 @@ void evo_config_release(struct evo_config *c);
 EVO_DEFINE_AUTO(config);
 
 /* path NULL: evo.json of the working directory where there is one. EVO_ERR_CONFIG with line and column for a
- * malformed file; an unknown top-level key or environment member is refused with the nearest name. `shared` and `own`
- * (of `section`) are the tables that say what is known; other executables' sections are left to them. */
-enum evo_errc evo_config_load(const char *path, const char *section, const struct evo_option *own,
-                              size_t nown, struct evo_config *ret, struct evo_error *err) EVO_CHECK;
+ * malformed file; an unknown top-level key or environment member is refused with the nearest name. In `program`'s own
+ * section any option of any of its commands may stand; other executables' sections are left to them. */
+enum evo_errc evo_config_load(const char *path, const struct evo_program *program, struct evo_config *ret,
+                              struct evo_error *err) EVO_CHECK;
 /* EVO_ERR_CONFIG where evo.json lists environments and `name` is none of them. name may be NULL. */
 enum evo_errc evo_config_check_environment(const struct evo_config *c, const char *name,
                                            struct evo_error *err) EVO_CHECK;
@@ -42,5 +42,13 @@ enum evo_errc evo_config_resolve(const struct evo_config *c, const char *environ
                                  const struct evo_option *options, size_t count, const struct evo_flag *flags,
                                  size_t nflags, void *base, struct evo_origin *origins,
                                  struct evo_error *err) EVO_CHECK;
+
+/* True where `option` of another executable's section has a value: its variables, environments.<name>, top level. For
+ * evo-deploy, which decides whether a step is configured without knowing the step's table. */
+bool evo_config_has(const struct evo_json *json, const char *environment, const char *section,
+                    const char *option);
+/* That value where it is a string or comes from a variable; NULL. The caller frees. */
+char *evo_config_peek(const struct evo_json *json, const char *environment, const char *section,
+                      const char *option) EVO_CHECK;
 
 #endif

@@ -271,8 +271,7 @@ static enum evo_errc resolve(struct invocation *in, struct evo_error *err)
                c->noptions <= EVO_COUNT(in->own_origins));
     enum evo_errc rc = resolve_early(in, "config", err);
     if (!rc)
-        rc = evo_config_load(in->shared.config, in->program->section, c->options, c->noptions, &in->config,
-                             err);
+        rc = evo_config_load(in->shared.config, in->program, &in->config, err);
     if (!rc)
         rc = resolve_early(in, "environment", err);
     if (!rc)
@@ -336,8 +335,24 @@ static bool answer_at_once(struct invocation *in)
 
 /* ---- running, and what is left behind ------------------------------------------- */
 
+/* What a child of ours must be told again: the shared options given as flags. Never a password (refused before). */
+static void collect_passed(struct invocation *in)
+{
+    static const char *const own_business[] = { "json", "run-dir", "show-config" };
+    for (size_t i = 0; i < in->nflags; i++) {
+        const struct evo_option *o = in->flags[i].option;
+        bool keep = evo_option_find(evo_shared_options, evo_shared_options_count, o->name) == o;
+        for (size_t k = 0; k < EVO_COUNT(own_business); k++)
+            keep = keep && strcmp(o->name, own_business[k]) != 0;
+        if (keep)
+            evo_strvec_pushf(&in->cmd.passed, "--%s=%s", o->name, in->flags[i].text);
+    }
+}
+
 static enum evo_errc run_command(struct invocation *in, struct evo_error *err)
 {
+    collect_passed(in);
+    in->cmd.run_dir = evo_strdup(in->shared.run_dir);
     const char *no_color = getenv("NO_COLOR");
     in->cmd.program = in->program;
     in->cmd.command = in->command;
@@ -381,9 +396,10 @@ static int publish(struct invocation *in, enum evo_errc rc, struct evo_error *er
           .failed = rc != EVO_OK };
     if (rc)
         e.error = *error;
-    if (in->shared.run_dir && in->command) {
+    const char *run_dir = in->cmd.run_dir ? in->cmd.run_dir : in->shared.run_dir;
+    if (run_dir && in->command) {
         struct evo_error write_error = EVO_ERROR_INIT;
-        enum evo_errc wrote = evo_rundir_store(in->shared.run_dir, &e, &write_error);
+        enum evo_errc wrote = evo_rundir_store(run_dir, &e, &write_error);
         if (wrote && !rc) {
             *error = write_error;
             e.error = write_error;
@@ -419,6 +435,8 @@ static void release(struct invocation *in)
     evo_option_release(evo_shared_options, evo_shared_options_count, &in->shared);
     evo_config_release(&in->config);
     evo_strvec_release(&in->args);
+    evo_strvec_release(&in->cmd.passed);
+    free(in->cmd.run_dir);
     evo_json_free(in->cmd.data);
     evo_redact_forget();
 }

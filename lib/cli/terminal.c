@@ -144,7 +144,9 @@ void evo_terminal_error(struct evo_terminal *t, const char *program, const struc
     add_labelled(&out, "detail", e->detail);
     if (e->schema_clean != EVO_UNKNOWN)
         evo_strbuf_addf(&out, "schema: %s\n",
-                        e->schema_clean == EVO_YES ? "as it was before" : "changed in part: read the detail");
+                        e->schema_clean == EVO_YES
+                            ? "clean: no migration is half applied"
+                            : "not clean: a migration is half applied, read the detail");
     add_labelled(&out, "hint", e->hint);
     add_labelled(&out, "next", e->next);
     (void)pthread_mutex_lock(&t->mutex);
