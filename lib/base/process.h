@@ -51,15 +51,16 @@ enum evo_errc evo_process_start(struct evo_process *p, const struct evo_process_
 enum evo_errc evo_process_wait(struct evo_process *p, struct evo_deadline deadline, int *ret_status,
                                struct evo_error *err) EVO_CHECK;
 /* The same, but a cancel (base/cancel.h) ends the wait at once with EVO_ERR_CANCELLED, unless `ignore_cancel`. */
-enum evo_errc evo_process_wait_or_cancel(struct evo_process *p, struct evo_deadline deadline, bool ignore_cancel,
-                                         int *ret_status, struct evo_error *err) EVO_CHECK;
+enum evo_errc evo_process_wait_or_cancel(struct evo_process *p, struct evo_deadline deadline,
+                                         bool ignore_cancel, int *ret_status,
+                                         struct evo_error *err) EVO_CHECK;
 /* Sends signo to the child's whole group. */
 void evo_process_signal(const struct evo_process *p, int signo);
 /* Closes the pipes; a child still running is killed (SIGKILL to its group) and reaped. */
 void evo_process_release(struct evo_process *p);
 EVO_DEFINE_AUTO(process);
 
-/* Runs to the end: `input` (may be NULL) to its stdin, stdout and stderr collected (NULL: dropped), both read
+/* SIGPIPE must be ignored, as evo_cancel_install() does. Runs to the end: `input` (may be NULL) to its stdin, stdout and stderr collected (NULL: dropped), both read
  * as they come. Ends it on cancel (EVO_ERR_CANCELLED) or at the deadline (EVO_ERR_TIMEOUT). */
 enum evo_errc evo_process_run(const struct evo_process_options *o, const char *input, struct evo_strbuf *out,
                               struct evo_strbuf *err_out, struct evo_deadline deadline, int *ret_status,

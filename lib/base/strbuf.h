@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/alloc.h"
+#include "base/banned.h"
 
 struct evo_strbuf {
     char *buf;

@@ -13,6 +13,7 @@
 #include "base/secret.h"
 #include "cli/command.h"
 #include "cli/config.h"
+#include "cli/github.h"
 #include "cli/help.h"
 #include "cli/shared.h"
 #include "cli/terminal.h"
@@ -383,6 +384,22 @@ static char *command_words(const struct invocation *in)
     return name ? evo_asprintf("%s %s", in->program->section, name) : evo_strdup(in->program->section);
 }
 
+/* What every action has as outputs, before a non-zero exit. That they cannot be written does not change the result. */
+static void tell_github(const struct evo_envelope *e)
+{
+    const char *verdict = !e->failed                            ? "success"
+                          : e->error.code == EVO_ERR_CANCELLED ? "cancelled"
+                                                               : "failure";
+    struct evo_error failed = EVO_ERROR_INIT;
+    enum evo_errc rc = evo_github_output("verdict", verdict, &failed);
+    if (!rc)
+        rc = evo_github_output("failure-reason", e->failed ? evo_errc_reason(e->error.code) : "", &failed);
+    if (rc)
+        fprintf(stderr, "warning: %s\n", failed.message);
+    if (e->failed)
+        evo_github_error(&e->error);
+}
+
 /* The envelope to the run directory and, with --json, to stdout. A failure to leave it there is itself an error. */
 static int publish(struct invocation *in, enum evo_errc rc, struct evo_error *error, int64_t began)
 {
@@ -419,6 +436,7 @@ static int publish(struct invocation *in, enum evo_errc rc, struct evo_error *er
     evo_terminal_finish(&in->terminal);
     if (rc)
         evo_terminal_error(&in->terminal, in->program->name, error);
+    tell_github(&e);
     if (fflush(stdout) != 0 && e.exit == 0) {
         fprintf(stderr, "%s: error: could not write to standard output: %s\n", in->program->name,
                 strerror(errno));

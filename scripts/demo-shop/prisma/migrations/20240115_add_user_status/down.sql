@@ -1,0 +1,3 @@
+DROP INDEX "users_status_idx";
+ALTER TABLE "users" DROP COLUMN "status";
+DROP TYPE "UserStatus";
