@@ -96,6 +96,8 @@ const char *evo_http_header(const struct evo_http_response *r, const char *name)
 /* Retry-After (RFC 9110 10.2.3) in milliseconds from now, at most a day: seconds or a date; -1 where there is none. */
 int64_t evo_http_retry_after_ms(const struct evo_http_response *r);
 
+/* An HTTP date (RFC 9110 5.6.7, in all its forms) as wall milliseconds; -1 for what is none, NULL too. */
+int64_t evo_http_date_ms(const char *text);
 /* "https://host:port" of a URL (the port where one is written), without user, path and query: the only form fit for
  * messages. "(not a URL)" for what is none. The caller frees. */
 char *evo_http_origin(const char *url) EVO_CHECK;

@@ -8,7 +8,5 @@
 
 /* Makes r ready for an answer of at most max_body bytes (0: 1 MiB). */
 void evo_http_response_clear(struct evo_http_response *r, size_t max_body);
-/* An HTTP date (RFC 9110 5.6.7, in all its forms) as wall milliseconds; -1 for what is none, NULL too. */
-int64_t evo_http_date_ms(const char *text);
 
 #endif
