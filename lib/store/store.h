@@ -54,11 +54,11 @@ struct evo_store_stat {
 enum { EVO_STORE_ONCE = 1 /* fail with err->exists where the key exists */ };
 enum evo_errc evo_store_put(struct evo_store *store, const char *key, const void *data, size_t n,
                             unsigned flags, struct evo_error *err) EVO_CHECK;
-/* Appends the whole object, at most max bytes. */
+/* Appends the whole object, at most max bytes; a larger one is EVO_ERR_STORE. */
 enum evo_errc evo_store_get(struct evo_store *store, const char *key, size_t max, struct evo_strbuf *out,
                             struct evo_error *err) EVO_CHECK;
-/* Streams [offset, offset + length) to the sink in order, each byte once (a lost connection is resumed where it
- * stopped). length UINT64_MAX: to the end. The sink's error ends it and is returned. */
+/* Streams [offset, offset + length), as far as the object reaches, to the sink in order, each byte once (a lost
+ * connection is resumed where it stopped). length UINT64_MAX: to the end. The sink's error ends it and is returned. */
 typedef enum evo_errc evo_store_sink(void *ctx, const void *data, size_t n, struct evo_error *err);
 enum evo_errc evo_store_read(struct evo_store *store, const char *key, uint64_t offset, uint64_t length,
                              evo_store_sink *sink, void *ctx, struct evo_error *err) EVO_CHECK;
@@ -75,19 +75,22 @@ struct evo_store_entry {
 struct evo_store_list {
     struct evo_store_entry *items;
     size_t count, alloc;
-    struct evo_strvec folders; /* with delimiter: the next segments, each ending in "/" */
+    struct evo_strvec
+        folders; /* with flat false: the next segments alone ("shop/" for "backups/staging/shop/…") */
 };
 void evo_store_list_release(struct evo_store_list *list);
 EVO_DEFINE_AUTO(store_list);
 /* All objects whose key starts with prefix, in byte order of the key (sorted here: servers differ).
- * `flat` false: only the next level, deeper keys as `folders`. Nothing there is an empty list, not an error. */
+ * `flat` false: only the next level, deeper keys as `folders`; some servers name for a while a folder whose last
+ * object is gone. Nothing there is an empty list, not an error. */
 enum evo_errc evo_store_list_prefix(struct evo_store *store, const char *prefix, bool flat,
                                     struct evo_store_list *ret, struct evo_error *err) EVO_CHECK;
 
 /* A stream of unknown length into one object. Bytes are gathered into parts of part_size (S3: at least 5 MiB; a
  * stream that ends within its first part is one plain put). Uploads happen in write(), in the calling thread.
- * Commit makes the object appear; free without commit aborts: no object and no upload stays behind.
- * evo_store_abort_all() ends every upload of the process on a cancel. */
+ * Commit makes the object appear; free without commit aborts: no object and no upload stays behind. Free does so
+ * after a cancel too (the request is sent all the same, for at most about two seconds), so on every path out a
+ * writer is freed by the thread that has it. A writer that failed takes nothing more. */
 struct evo_store_writer;
 enum evo_errc evo_store_writer_open(struct evo_store *store, const char *key, size_t part_size,
                                     struct evo_store_writer **ret, struct evo_error *err) EVO_CHECK;

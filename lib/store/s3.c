@@ -1,0 +1,476 @@
+#include "store/s3.h"
+
+#include "base/clock.h"
+#include "base/parse.h"
+#include "store/s3_multipart.h"
+
+#define REGION_DEFAULT "us-east-1"
+#define PAGE_MAX       ((size_t)16 << 20)
+#define ENTRIES_MAX    ((size_t)5000000)
+#define KEY_BYTES_MAX  1024
+
+static struct evo_s3_client *client_of(struct evo_store *store)
+{
+    return &evo_s3_of(store)->client;
+}
+
+static char *full_key(struct evo_store *store, const char *key)
+{
+    return evo_asprintf("%s%s", client_of(store)->url.prefix, key);
+}
+
+/* ---- head ---- */
+
+static bool parse_content_range(const char *text, uint64_t *ret_start, uint64_t *ret_total)
+{
+    /* "bytes 100-199/4096" */
+    if (!text || !evo_starts_with(text, "bytes "))
+        return false;
+    text += strlen("bytes ");
+    size_t n = strspn(text, "0123456789");
+    const char *slash = strchr(text, '/');
+    return text[n] == '-' && evo_parse_digits(text, n, ret_start) && slash &&
+           evo_parse_uint64(slash + 1, INT64_MAX, ret_total);
+}
+
+static enum evo_errc head_from(const struct evo_http_response *http, const char *key, struct evo_s3_head *ret,
+                               struct evo_error *err)
+{
+    struct evo_s3_head head = { .mtime_ms = evo_http_date_ms(evo_http_header(http, "last-modified")) };
+    uint64_t start;
+    const char *length = evo_http_header(http, "content-length"), *etag = evo_http_header(http, "etag");
+    if (!parse_content_range(evo_http_header(http, "content-range"), &start, &head.size) &&
+        !(length && evo_parse_uint64(length, INT64_MAX, &head.size)))
+        return evo_error_set(err, EVO_ERR_STORE, "cannot understand the store: no size told of \"%s\"", key);
+    (void)snprintf(head.etag, sizeof(head.etag), "%s", etag ? etag : "");
+    *ret = head;
+    return EVO_OK;
+}
+
+static enum evo_errc take_nothing(void *ctx, const void *data, size_t n, struct evo_error *err)
+{
+    (void)ctx, (void)data, (void)n, (void)err;
+    return EVO_OK;
+}
+
+enum evo_errc evo_s3_head(struct evo_s3_client *c, const char *key, struct evo_s3_head *ret,
+                          struct evo_error *err)
+{
+    EVO_AUTO(s3_answer) answer;
+    evo_s3_answer_init(&answer);
+    struct evo_s3_request r = { .method = "HEAD", .action = "s3:GetObject", .key = key };
+    enum evo_errc rc = evo_s3_send(c, &r, &answer, err);
+    if (!rc)
+        return head_from(&answer.http, key, ret, err);
+    if (answer.http.status < 400 || answer.http.status >= 500)
+        return rc;
+    /* A refused HEAD has no body: no such object, or no such bucket? GET tells. */
+    EVO_AUTO(strvec) headers = EVO_STRVEC_INIT;
+    evo_strvec_push(&headers, "Range: bytes=0-0");
+    r.method = "GET";
+    r.headers = &headers;
+    r.sink = take_nothing;
+    rc = evo_s3_send(c, &r, &answer, err);
+    return rc ? rc : head_from(&answer.http, key, ret, err);
+}
+
+static enum evo_errc s3_stat(struct evo_store *store, const char *key, struct evo_store_stat *ret,
+                             struct evo_error *err)
+{
+    EVO_AUTO_STR full = full_key(store, key);
+    struct evo_s3_head head;
+    enum evo_errc rc = evo_s3_head(client_of(store), full, &head, err);
+    if (!rc)
+        *ret = (struct evo_store_stat){ .size = head.size, .mtime_ms = head.mtime_ms };
+    return rc;
+}
+
+/* ---- read ---- */
+
+struct reader {
+    struct evo_s3_answer answer;
+    const char *key;
+    evo_store_sink *sink;
+    void *ctx;
+    uint64_t next, end; /* bytes of the object still wanted: [next, end) */
+    uint64_t total; /* the object's size; UINT64_MAX: not told yet */
+    char etag[128];
+    uint64_t position; /* in the object, of the next byte that arrives */
+    bool begun; /* this answer's headers were looked at */
+};
+
+/* The first answer says what object this is; a later one must be of the same. */
+static enum evo_errc begin(struct reader *r, struct evo_error *err)
+{
+    const struct evo_http_response *http = &r->answer.http;
+    uint64_t start = 0, total = UINT64_MAX;
+    r->begun = true;
+    if (http->status == 206) {
+        if (!parse_content_range(evo_http_header(http, "content-range"), &start, &total) || start > r->next)
+            return evo_error_set(err, EVO_ERR_STORE, "cannot understand the store: a wrong range of \"%s\"",
+                                 r->key);
+    } else {
+        /* The range was ignored, or none was asked for: everything comes. */
+        const char *length = evo_http_header(http, "content-length");
+        (void)(length && evo_parse_uint64(length, INT64_MAX, &total));
+    }
+    const char *etag = evo_http_header(http, "etag");
+    if (r->total == UINT64_MAX) {
+        r->total = total;
+        (void)snprintf(r->etag, sizeof(r->etag), "%s", etag ? etag : "");
+        if (r->end > total)
+            r->end = total;
+    } else if (total != r->total || !evo_streq(etag ? etag : "", r->etag)) {
+        return evo_error_set(err, EVO_ERR_STORE, "could not read \"%s\": it was replaced meanwhile", r->key);
+    }
+    r->position = start;
+    return EVO_OK;
+}
+
+static enum evo_errc take(void *ctx, const void *data, size_t n, struct evo_error *err)
+{
+    struct reader *r = ctx;
+    enum evo_errc rc = r->begun ? EVO_OK : begin(r, err);
+    if (rc)
+        return rc;
+    const char *p = data;
+    uint64_t skip = r->next > r->position ? r->next - r->position : 0;
+    size_t cut = skip < n ? (size_t)skip : n;
+    r->position += n;
+    p += cut;
+    n -= cut;
+    if (n > r->end - r->next)
+        n = (size_t)(r->end - r->next);
+    if (!n)
+        return EVO_OK;
+    rc = r->sink(r->ctx, p, n, err);
+    if (!rc)
+        r->next += n;
+    return rc;
+}
+
+static void reader_auto(struct reader *r)
+{
+    evo_s3_answer_release(&r->answer);
+}
+
+static enum evo_errc s3_read(struct evo_store *store, const char *key, uint64_t offset, uint64_t length,
+                             evo_store_sink *sink, void *ctx, struct evo_error *err)
+{
+    EVO_AUTO_STR full = full_key(store, key);
+    __attribute__((cleanup(reader_auto))) struct reader r = { .key = full,
+                                                              .sink = sink,
+                                                              .ctx = ctx,
+                                                              .next = offset,
+                                                              .end = length > UINT64_MAX - offset
+                                                                         ? UINT64_MAX
+                                                                         : offset + length,
+                                                              .total = UINT64_MAX };
+    evo_s3_answer_init(&r.answer);
+    /* An empty range cannot be asked for; whether the object is there still matters. */
+    if (r.end == r.next) {
+        struct evo_s3_head head;
+        return evo_s3_head(client_of(store), full, &head, err);
+    }
+    for (;;) {
+        EVO_AUTO(strvec) headers = EVO_STRVEC_INIT;
+        bool ranged = r.next > 0 || r.end != UINT64_MAX;
+        if (ranged && r.end == UINT64_MAX)
+            evo_strvec_pushf(&headers, "Range: bytes=%llu-", (unsigned long long)r.next);
+        else if (ranged)
+            evo_strvec_pushf(&headers, "Range: bytes=%llu-%llu", (unsigned long long)r.next,
+                             (unsigned long long)(r.end - 1));
+        if (*r.etag)
+            evo_strvec_pushf(&headers, "If-Match: %s", r.etag);
+        uint64_t before = r.next;
+        r.begun = false;
+        struct evo_s3_request request = { .method = "GET",
+                                          .action = "s3:GetObject",
+                                          .key = full,
+                                          .headers = &headers,
+                                          .sink = take,
+                                          .sink_ctx = &r };
+        struct evo_error why = EVO_ERROR_INIT;
+        enum evo_errc rc = evo_s3_send(client_of(store), &request, &r.answer, &why);
+        if (rc && r.answer.http.status == 416)
+            return EVO_OK; /* nothing stands behind the object's end */
+        if (rc && r.answer.http.status == 412)
+            return evo_error_set(err, EVO_ERR_STORE, "could not read \"%s\": it was replaced meanwhile",
+                                 full);
+        if (!rc && !r.begun) /* an empty body: the sink was never called */
+            rc = begin(&r, &why);
+        if (!rc && (r.next >= r.end || r.end == UINT64_MAX || r.next >= r.total))
+            return EVO_OK;
+        /* Lost on the way, or ended early: go on behind what has come; not without any progress. */
+        if (r.next == before || (rc && (rc != EVO_ERR_NETWORK || !why.retryable))) {
+            if (rc && err)
+                *err = why;
+            return rc ? rc
+                      : evo_error_set(err, EVO_ERR_NETWORK, "could not read \"%s\": the answer is too short",
+                                      full);
+        }
+        evo_debug(store->task, "store: reading goes on at byte %llu of \"%s\"", (unsigned long long)r.next,
+                  full);
+    }
+}
+
+/* ---- put, remove ---- */
+
+static enum evo_errc put(struct evo_s3_client *c, const char *key, const void *data, size_t n, bool once,
+                         struct evo_s3_answer *answer, struct evo_error *err)
+{
+    EVO_AUTO(strvec) headers = EVO_STRVEC_INIT;
+    evo_strvec_push(&headers, "Content-Type: application/octet-stream");
+    if (once)
+        evo_strvec_push(&headers, "If-None-Match: *");
+    struct evo_s3_request r = { .method = "PUT",
+                                .action = "s3:PutObject",
+                                .key = key,
+                                .headers = &headers,
+                                .body = n ? data : "",
+                                .body_len = n };
+    return evo_s3_send(c, &r, answer, err);
+}
+
+enum evo_errc evo_s3_put_object(struct evo_s3_client *c, const char *key, const void *data, size_t n,
+                                struct evo_error *err)
+{
+    EVO_AUTO(s3_answer) answer;
+    evo_s3_answer_init(&answer);
+    return put(c, key, data, n, false, &answer, err);
+}
+
+struct comparison {
+    const char *data;
+    size_t n, at;
+    bool equal;
+};
+
+static enum evo_errc compare(void *ctx, const void *data, size_t n, struct evo_error *err)
+{
+    (void)err;
+    struct comparison *c = ctx;
+    c->equal = c->equal && n <= c->n - c->at && memcmp(c->data + c->at, data, n) == 0;
+    if (c->equal)
+        c->at += n;
+    return EVO_OK;
+}
+
+static enum evo_errc exists_error(const char *bucket, const char *key, int status, struct evo_error *err)
+{
+    evo_error_set(err, EVO_ERR_STORE, "cannot create \"s3://%s/%s\": it exists already", bucket, key);
+    if (err) {
+        err->exists = true;
+        err->http_status = status;
+    }
+    return EVO_ERR_STORE;
+}
+
+/* Is what lies under the key what we wrote? It may be another's, where the server ignores If-None-Match. */
+static enum evo_errc read_back(struct evo_store *store, const char *key, const char *full, const void *data,
+                               size_t n, struct evo_error *err)
+{
+    struct comparison c = { .data = data, .n = n, .equal = true };
+    enum evo_errc rc = s3_read(store, key, 0, UINT64_MAX, compare, &c, err);
+    if (rc)
+        return evo_error_prefix(err, "could not read back what was written");
+    return c.equal && c.at == n ? EVO_OK : exists_error(client_of(store)->url.bucket, full, 412, err);
+}
+
+static enum evo_errc put_once(struct evo_store *store, const char *key, const void *data, size_t n,
+                              struct evo_error *err)
+{
+    struct evo_s3_client *c = client_of(store);
+    EVO_AUTO_STR full = full_key(store, key);
+    struct evo_error why = EVO_ERROR_INIT;
+    struct evo_s3_head head;
+    enum evo_errc rc = evo_s3_head(c, full, &head, &why);
+    if (!rc)
+        return exists_error(c->url.bucket, full, 412, err);
+    if (rc == EVO_ERR_NOT_FOUND) {
+        EVO_AUTO(s3_answer) answer;
+        evo_s3_answer_init(&answer);
+        rc = put(c, full, data, n, true, &answer, &why);
+        if (rc && answer.http.status == 501) /* the server does not know the header */
+            rc = put(c, full, data, n, false, &answer, &why);
+        /* It exists now. After a lost answer that may be our own doing. */
+        if (rc && answer.http.status == 412)
+            return answer.lost ? read_back(store, key, full, data, n, err)
+                               : exists_error(c->url.bucket, full, 412, err);
+    }
+    if (rc) {
+        if (err)
+            *err = why;
+        return rc;
+    }
+    return read_back(store, key, full, data, n, err);
+}
+
+static enum evo_errc s3_put(struct evo_store *store, const char *key, const void *data, size_t n,
+                            unsigned flags, struct evo_error *err)
+{
+    if (flags & EVO_STORE_ONCE)
+        return put_once(store, key, data, n, err);
+    EVO_AUTO_STR full = full_key(store, key);
+    return evo_s3_put_object(client_of(store), full, data, n, err);
+}
+
+static enum evo_errc s3_remove(struct evo_store *store, const char *key, struct evo_error *err)
+{
+    EVO_AUTO_STR full = full_key(store, key);
+    EVO_AUTO(s3_answer) answer;
+    evo_s3_answer_init(&answer);
+    struct evo_s3_request r = { .method = "DELETE", .action = "s3:DeleteObject", .key = full };
+    struct evo_error why = EVO_ERROR_INIT;
+    enum evo_errc rc = evo_s3_send(client_of(store), &r, &answer, &why);
+    if (!rc || rc == EVO_ERR_NOT_FOUND)
+        return EVO_OK;
+    if (err)
+        *err = why;
+    return rc;
+}
+
+/* ---- list ---- */
+
+static enum evo_errc get_page(struct evo_s3_client *c, const char *prefix, bool flat, const char *token,
+                              int max_keys, struct evo_s3_page *ret, struct evo_error *err)
+{
+    char count[16];
+    (void)snprintf(count, sizeof(count), "%d", max_keys);
+    struct evo_s3_param params[5] = { { "list-type", "2" }, { "prefix", prefix }, { "max-keys", count } };
+    size_t n = 3;
+    if (!flat)
+        params[n++] = (struct evo_s3_param){ "delimiter", "/" };
+    if (token)
+        params[n++] = (struct evo_s3_param){ "continuation-token", token };
+    EVO_AUTO(s3_answer) answer;
+    evo_s3_answer_init(&answer);
+    struct evo_s3_request r = { .method = "GET",
+                                .action = "s3:ListBucket",
+                                .params = params,
+                                .param_count = n,
+                                .max_body = PAGE_MAX,
+                                .error_in_200 = true };
+    enum evo_errc rc = evo_s3_send(c, &r, &answer, err);
+    if (rc)
+        return rc;
+    if (!evo_s3_xml_page(answer.http.body.buf, answer.http.body.len, ret)) {
+        evo_error_set(err, EVO_ERR_STORE, "cannot understand the store's list of bucket \"%s\"",
+                      c->url.bucket);
+        return evo_error_hint(err, "Check that --s3-endpoint names an S3 server.");
+    }
+    return EVO_OK;
+}
+
+/* Puts a page's entries, relative to the store, into the list. */
+static enum evo_errc add_page(const struct evo_s3_client *c, const char *full_prefix,
+                              const struct evo_s3_page *page, struct evo_store_list *list,
+                              struct evo_error *err)
+{
+    size_t base = strlen(c->url.prefix), folder = evo_store_prefix_folder(full_prefix);
+    for (size_t i = 0; i < page->list.count; i++) {
+        const struct evo_store_entry *e = &page->list.items[i];
+        if (!evo_starts_with(e->key, full_prefix) || strlen(e->key) > KEY_BYTES_MAX)
+            return evo_error_set(err, EVO_ERR_STORE,
+                                 "cannot understand the store's list: \"%.200s\" is not below \"%s\"", e->key,
+                                 full_prefix);
+        /* Names that no key can have ("folder/", "a//b") are somebody else's. */
+        if (evo_store_key_valid(e->key + base))
+            evo_store_list_add(list, e->key + base, e->size, e->mtime_ms);
+    }
+    for (size_t i = 0; i < page->list.folders.count; i++) {
+        const char *name = page->list.folders.items[i];
+        EVO_AUTO_STR key = evo_strndup(name, strlen(name) ? strlen(name) - 1 : 0);
+        if (evo_starts_with(name, full_prefix) && evo_ends_with(name, "/") && strlen(key) > base &&
+            evo_store_key_valid(key + base))
+            evo_strvec_push(&list->folders, name + folder);
+    }
+    if (list->count > ENTRIES_MAX)
+        return evo_error_set(err, EVO_ERR_STORE, "cannot list \"%s\": more than %zu objects", full_prefix,
+                             ENTRIES_MAX);
+    return EVO_OK;
+}
+
+static enum evo_errc s3_list(struct evo_store *store, const char *prefix, bool flat,
+                             struct evo_store_list *ret, struct evo_error *err)
+{
+    struct evo_s3_client *c = client_of(store);
+    EVO_AUTO_STR full = full_key(store, prefix);
+    EVO_AUTO_STR token = NULL;
+    for (;;) {
+        EVO_AUTO(s3_page) page = { 0 };
+        enum evo_errc rc = get_page(c, full, flat, token, 1000, &page, err);
+        if (!rc)
+            rc = add_page(c, full, &page, ret, err);
+        if (rc || !page.next)
+            return rc;
+        if (evo_streq(token, page.next))
+            return evo_error_set(err, EVO_ERR_STORE, "cannot list \"%s\": the store repeats itself", full);
+        free(token);
+        token = page.next;
+        page.next = NULL;
+    }
+}
+
+/* ---- open, check, close ---- */
+
+static enum evo_errc s3_check(struct evo_store *store, struct evo_error *err)
+{
+    struct evo_s3_client *c = client_of(store);
+    EVO_AUTO(s3_page) page = { 0 };
+    return get_page(c, c->url.prefix, true, NULL, 1, &page, err);
+}
+
+static void s3_close(struct evo_store *store)
+{
+    struct evo_s3 *s = evo_s3_of(store);
+    evo_s3_client_release(&s->client);
+    free(s->base.url);
+    free(s);
+}
+
+static enum evo_errc s3_writer_open(struct evo_store *store, const char *key, size_t part_size,
+                                    struct evo_store_writer **ret, struct evo_error *err)
+{
+    (void)err;
+    EVO_AUTO_STR full = full_key(store, key);
+    *ret = evo_s3_multipart_new(client_of(store), full, part_size);
+    return EVO_OK;
+}
+
+static const struct evo_store_ops s3_ops = {
+    .close = s3_close,
+    .check = s3_check,
+    .put = s3_put,
+    .read = s3_read,
+    .stat = s3_stat,
+    .remove = s3_remove,
+    .list = s3_list,
+    .writer_open = s3_writer_open,
+};
+
+enum evo_errc evo_s3_open(const struct evo_store_options *o, struct evo_store **ret, struct evo_error *err)
+{
+    const char *region = o->s3_region && *o->s3_region ? o->s3_region : REGION_DEFAULT;
+    if (!evo_s3_region_valid(region)) {
+        evo_error_set(err, EVO_ERR_CONFIG, "\"%.64s\" is not the name of a region", region);
+        return evo_error_hint(err, "Set --s3-region (AWS_REGION) to a name such as eu-central-1.");
+    }
+    EVO_AUTO(s3_url) url = { 0 };
+    enum evo_errc rc = evo_s3_url_init(&url, o->url, o->s3_endpoint, o->s3_addressing, o->s3_allow_http, err);
+    if (rc)
+        return rc;
+    struct evo_s3 *s = evo_calloc(1, sizeof(*s));
+    s->base.ops = &s3_ops;
+    s->base.url = evo_strdup(o->url);
+    s->base.task = o->task;
+    evo_s3_client_init(&s->client);
+    s->client.url = url;
+    memset(&url, 0, sizeof(url));
+    s->client.custom_endpoint = s->client.url.host != NULL;
+    s->client.task = o->task;
+    s->client.region = evo_strdup(region);
+    s->client.credentials = evo_s3_credentials_new(region, o->s3_allow_http, o->task);
+    *ret = &s->base;
+    return EVO_OK;
+}

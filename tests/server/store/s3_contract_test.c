@@ -1,0 +1,273 @@
+/*
+ * The store's contract over a real S3 server, and what only such a server can show: credentials that are refused, a
+ * clock that is wrong, uploads that stay behind. EVO_STORE and AWS_* name the server; its bucket is empty.
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/secret.h"
+#include "store/contract.h"
+#include "store/s3.h"
+#include "store/s3_multipart.h"
+
+static struct evo_store_options options(void)
+{
+    return (struct evo_store_options){ .url = getenv("EVO_STORE"),
+                                       .s3_endpoint = getenv("AWS_ENDPOINT_URL_S3"),
+                                       .s3_region = getenv("AWS_REGION"),
+                                       .s3_addressing = getenv("EVO_S3_ADDRESSING") };
+}
+
+static struct evo_store *open_with(const struct evo_store_options *o)
+{
+    struct evo_error err = EVO_ERROR_INIT;
+    struct evo_store *store = NULL;
+    assert_ok(evo_store_open(o, &store, &err));
+    return store;
+}
+
+static struct evo_store *contract_open(void)
+{
+    struct evo_store_options o = options();
+    struct evo_store *store = open_with(&o);
+    assert_true(evo_store_is_s3(store));
+    return store;
+}
+
+/* No secret in any part of the message: the key's own value is the canary. */
+static void assert_no_secret(const struct evo_error *err)
+{
+    const char *parts[] = { err->message, err->detail, err->hint, err->next };
+    const char *secrets[] = { getenv("AWS_SECRET_ACCESS_KEY"), getenv("AWS_ACCESS_KEY_ID") };
+    for (size_t i = 0; i < EVO_COUNT(parts); i++)
+        for (size_t j = 0; j < EVO_COUNT(secrets); j++)
+            if (strstr(parts[i], secrets[j]))
+                fail_msg("a key is shown in a message");
+}
+
+/* Sets a variable for the length of a test. */
+struct variable {
+    const char *name;
+    char *before;
+};
+
+static struct variable change(const char *name, const char *value)
+{
+    struct variable v = { name, evo_strdup(getenv(name)) };
+    (void)setenv(name, value, 1);
+    return v;
+}
+
+static void restore(struct variable *v)
+{
+    (void)(v->before ? setenv(v->name, v->before, 1) : unsetenv(v->name));
+    free(v->before);
+}
+#define VARIABLE __attribute__((cleanup(restore))) struct variable
+
+static void test_check_names_a_wrong_secret_key(void **state)
+{
+    (void)state;
+    VARIABLE v = change("AWS_SECRET_ACCESS_KEY", "canary-wrong-secret");
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO_PTR(store) store = contract_open();
+    assert_int_equal(evo_store_check(store, &err), EVO_ERR_STORE);
+    assert_int_equal(err.http_status, 403);
+    assert_non_null(strstr(err.message, "the secret key from AWS_ACCESS_KEY_ID is wrong"));
+    assert_non_null(strstr(err.hint, "AWS_SECRET_ACCESS_KEY"));
+    assert_no_secret(&err);
+}
+
+static void test_check_names_an_unknown_access_key(void **state)
+{
+    (void)state;
+    VARIABLE v = change("AWS_ACCESS_KEY_ID", "CANARYUNKNOWNKEY");
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO_PTR(store) store = contract_open();
+    assert_int_equal(evo_store_check(store, &err), EVO_ERR_STORE);
+    assert_non_null(strstr(err.message, "does not know the access key"));
+    assert_no_secret(&err);
+}
+
+static void test_missing_bucket_is_named_by_every_call(void **state)
+{
+    (void)state;
+    struct evo_store_options o = options();
+    o.url = "s3://no-such-bucket-here/x";
+    EVO_AUTO_PTR(store) store = open_with(&o);
+    struct evo_store_stat st;
+    struct evo_error err = EVO_ERROR_INIT;
+    assert_int_equal(evo_store_check(store, &err), EVO_ERR_STORE);
+    assert_string_equal(err.message, "bucket \"no-such-bucket-here\" does not exist");
+    assert_non_null(strstr(err.hint, "aws s3 mb s3://no-such-bucket-here"));
+    assert_int_equal(evo_store_stat(store, "a", &st, &err), EVO_ERR_STORE);
+    assert_string_equal(err.message, "bucket \"no-such-bucket-here\" does not exist");
+    assert_int_equal(evo_store_put(store, "a", "x", 1, 0, &err), EVO_ERR_STORE);
+    assert_string_equal(err.message, "bucket \"no-such-bucket-here\" does not exist");
+    assert_int_equal(evo_store_put(store, "a", "x", 1, EVO_STORE_ONCE, &err), EVO_ERR_STORE);
+    assert_string_equal(err.message, "bucket \"no-such-bucket-here\" does not exist");
+}
+
+static void test_unreachable_endpoint_is_told_soon(void **state)
+{
+    (void)state;
+    struct evo_store_options o = options();
+    o.s3_endpoint = "http://127.0.0.1:1";
+    EVO_AUTO_PTR(store) store = open_with(&o);
+    struct evo_error err = EVO_ERROR_INIT;
+    int64_t before = evo_clock_ms();
+    assert_int_equal(evo_store_check(store, &err), EVO_ERR_NETWORK);
+    assert_true(evo_clock_ms() - before < 5000);
+    assert_non_null(strstr(err.message, "127.0.0.1:1"));
+    assert_non_null(strstr(err.hint, "--s3-endpoint"));
+}
+
+static void remember(void *ctx, enum evo_level level, const char *message)
+{
+    if (level == EVO_LOG_WARN)
+        evo_strbuf_adds(ctx, message);
+}
+
+static void test_wrong_clock_is_named_and_worked_around(void **state)
+{
+    (void)state;
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO(strbuf) warnings = EVO_STRBUF_INIT;
+    struct evo_task task = { .ctx = &warnings, .log = remember };
+    struct evo_store_options o = options();
+    o.task = &task;
+    EVO_AUTO_PTR(store) store = open_with(&o);
+    evo_s3_of(store)->client.skew_ms =
+        -20 * 60 * 1000; /* as if this machine's clock were 20 minutes behind */
+    assert_ok(evo_store_check(store, &err));
+    assert_true(evo_s3_of(store)->client.skew_ms > -5000 && evo_s3_of(store)->client.skew_ms < 5000);
+    assert_non_null(strstr(warnings.buf, "clock"));
+}
+
+static size_t uploads_of(struct evo_store *store, const char *key)
+{
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO(strvec) ids = EVO_STRVEC_INIT;
+    EVO_AUTO_STR full = evo_asprintf("%s%s", evo_s3_of(store)->client.url.prefix, key);
+    assert_ok(evo_s3_multipart_list(&evo_s3_of(store)->client, full, 5000, &ids, &err));
+    return ids.count;
+}
+
+static void test_no_upload_stays_behind_without_commit_nor_after_a_cancel(void **state)
+{
+    (void)state;
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO_PTR(store) store = contract_begin();
+    unsigned char *buf = evo_calloc(2, PART_SIZE);
+    struct evo_store_writer *w = NULL;
+    assert_ok(evo_store_writer_open(store, "t/left", PART_SIZE, &w, &err));
+    assert_ok(evo_store_writer_write(w, buf, 2 * PART_SIZE, &err));
+    assert_int_equal(uploads_of(store, "t/left"), 1);
+    evo_store_writer_free(w);
+    assert_int_equal(uploads_of(store, "t/left"), 0);
+
+    assert_ok(evo_store_writer_open(store, "t/left", PART_SIZE, &w, &err));
+    assert_ok(evo_store_writer_write(w, buf, 2 * PART_SIZE, &err));
+    assert_int_equal(uploads_of(store, "t/left"), 1);
+    evo_cancel_request(2);
+    enum evo_errc rc = evo_store_writer_write(w, buf, PART_SIZE, &err);
+    evo_store_writer_free(w);
+    evo_cancel_acknowledge();
+    free(buf);
+    assert_int_equal(rc, EVO_ERR_CANCELLED);
+    assert_int_equal(uploads_of(store, "t/left"), 0);
+
+    stream(store, "t/left", 2 * PART_SIZE + 1, PART_SIZE);
+    assert_int_equal(uploads_of(store, "t/left"), 0);
+}
+
+static void test_list_of_many_objects_spans_pages(void **state)
+{
+    (void)state;
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO_PTR(store) store = contract_begin();
+    enum { MANY = 1005 };
+    for (int i = 0; i < MANY; i++) {
+        EVO_AUTO_STR key = evo_asprintf("t/many/%04d", i);
+        put_text(store, key, "");
+    }
+    EVO_AUTO(store_list) list = { 0 };
+    assert_ok(evo_store_list_prefix(store, "t/many/", true, &list, &err));
+    assert_int_equal(list.count, MANY);
+    for (int i = 0; i < MANY; i++) {
+        EVO_AUTO_STR key = evo_asprintf("t/many/%04d", i);
+        assert_string_equal(list.items[i].key, key);
+        assert_ok(evo_store_remove(store, key, &err));
+    }
+}
+
+static void test_store_of_a_whole_bucket_sees_what_a_prefix_holds(void **state)
+{
+    (void)state;
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO_PTR(store) store = contract_begin();
+    put_text(store, "t/x", "x");
+    struct evo_store_options o = options();
+    EVO_AUTO_STR bucket = evo_asprintf("s3://%s", evo_s3_of(store)->client.url.bucket);
+    o.url = bucket;
+    EVO_AUTO_PTR(store) whole = open_with(&o);
+    EVO_AUTO_STR key = evo_asprintf("%st/x", evo_s3_of(store)->client.url.prefix);
+    assert_object(whole, key, "x", 1);
+    assert_ok(evo_store_remove(whole, key, &err));
+}
+
+/* The server answers to <bucket>.s3.localhost as well, which libcurl resolves itself. */
+static void test_virtual_host_addressing_reaches_the_same_objects(void **state)
+{
+    (void)state;
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO_PTR(store) store = contract_begin();
+    put_text(store, "t/a b+c", "by path");
+    struct evo_store_options o = options();
+    const char *port = strrchr(o.s3_endpoint, ':');
+    assert_non_null(port);
+    EVO_AUTO_STR endpoint = evo_asprintf("http://s3.localhost%s", port);
+    o.s3_endpoint = endpoint;
+    o.s3_addressing = "virtual";
+    EVO_AUTO_PTR(store) virtual_host = open_with(&o);
+    assert_ok(evo_store_check(virtual_host, &err));
+    assert_object(virtual_host, "t/a b+c", "by path", 7);
+    put_text(virtual_host, "t/other", "by host");
+    assert_object(store, "t/other", "by host", 7);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    static const char *const needed[] = { "EVO_STORE", "AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID",
+                                          "AWS_SECRET_ACCESS_KEY" };
+    for (size_t i = 0; i < EVO_COUNT(needed); i++)
+        if (!getenv(needed[i])) {
+            print_error("%s must be set: an S3 server is needed\n", needed[i]);
+            return -1;
+        }
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CONTRACT_TESTS,
+        cmocka_unit_test(test_check_names_a_wrong_secret_key),
+        cmocka_unit_test(test_check_names_an_unknown_access_key),
+        cmocka_unit_test(test_missing_bucket_is_named_by_every_call),
+        cmocka_unit_test(test_unreachable_endpoint_is_told_soon),
+        cmocka_unit_test(test_wrong_clock_is_named_and_worked_around),
+        cmocka_unit_test(test_no_upload_stays_behind_without_commit_nor_after_a_cancel),
+        cmocka_unit_test(test_list_of_many_objects_spans_pages),
+        cmocka_unit_test(test_store_of_a_whole_bucket_sees_what_a_prefix_holds),
+        cmocka_unit_test(test_virtual_host_addressing_reaches_the_same_objects),
+    };
+    return cmocka_run_group_tests_name("store contract: S3", tests, set_up, NULL);
+}
