@@ -243,6 +243,12 @@ static void set_options(CURL *easy, const struct evo_http_request *r, struct tra
         SET(CURLOPT_MAXREDIRS, (long)r->max_redirects);
         SET(CURLOPT_REDIR_PROTOCOLS_STR, strncasecmp(r->url, "https:", 6) == 0 ? "https" : "http,https");
     }
+    if (r->connect_only) {
+        SET(CURLOPT_CONNECT_ONLY, 1L);
+        SET(CURLOPT_PROXY, "");
+        SET(CURLOPT_FRESH_CONNECT, 1L);
+        return;
+    }
     set_certificates(easy);
     set_method(easy, r, t);
 }
@@ -335,7 +341,9 @@ static const char *connect_text(CURL *easy)
 static enum evo_errc network_error(struct transfer *t, CURLcode code, bool retryable)
 {
     const struct evo_http_response *r = t->response;
-    EVO_AUTO_STR origin = evo_http_origin(t->request->url);
+    EVO_AUTO_STR whole = evo_http_origin(t->request->url);
+    const char *scheme_end = strstr(whole, "://");
+    const char *origin = t->request->connect_only && scheme_end ? scheme_end + 3 : whole;
     char human[EVO_HUMAN_MAX];
     switch (r->failure) {
     case EVO_HTTP_URL:

@@ -64,8 +64,8 @@ struct evo_http_request {
     int64_t stall_timeout_ms; /* no byte for so long is a time-out; 0: 60 s */
     size_t max_body; /* of the answer, when collected; 0: 1 MiB */
     int max_redirects; /* 0: a redirect is an answer like any other; from https only to https */
-    bool
-        despite_cancel; /* clean-up: is sent, and waited for, although a cancel was requested; set timeout_ms */
+    bool connect_only; /* connect, past any proxy, and nothing else: status stays 0 */
+    bool despite_cancel; /* clean-up: sent and awaited although a cancel was requested */
     /* Where given, a 2xx answer's body goes here in pieces instead of into the response. Returning other than EVO_OK
      * ends the request with that error. */
     enum evo_errc (*sink)(void *ctx, const void *data, size_t n, struct evo_error *err);

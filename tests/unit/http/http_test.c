@@ -242,6 +242,23 @@ static void test_send_ends_a_stalled_transfer(void **state)
     assert_true(evo_clock_ms() - started < 5000);
 }
 
+static void test_send_can_make_the_connection_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct evo_http_request r = { .timeout_ms = 5000, .connect_only = true };
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(send_request(f, r, "/silence"), EVO_OK);
+        assert_int_equal(f->answer.status, 0);
+    }
+    r.method = "GET";
+    r.url = "http://127.0.0.1:1";
+    assert_int_equal(evo_http_send(f->http, &r, &f->answer, &f->err), EVO_ERR_NETWORK);
+    assert_int_equal(f->answer.failure, EVO_HTTP_REFUSED);
+    assert_string_equal(f->err.message, "could not reach \"127.0.0.1:1\": connection refused");
+    assert_int_equal(get(f, "/status/200"), EVO_OK); /* the pool is as it was */
+    assert_int_equal(f->answer.status, 200);
+}
+
 static enum evo_errc count_bytes(void *ctx, const void *data, size_t n, struct evo_error *err)
 {
     (void)data;
@@ -405,6 +422,7 @@ int main(void)
         TEST(test_send_keeps_what_came_before_the_connection_was_lost),
         TEST(test_send_to_nobody_names_the_class),
         TEST(test_send_ends_a_stalled_transfer),
+        TEST(test_send_can_make_the_connection_alone),
         TEST(test_send_gives_a_good_body_to_the_sink),
         TEST(test_send_follows_redirects_only_when_asked),
         TEST(test_header_is_of_the_last_answer_and_trimmed),
