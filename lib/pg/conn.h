@@ -114,11 +114,15 @@ enum evo_errc evo_pg_setting(struct evo_pg *pg, const char *name, char **ret,
                              struct evo_error *err) EVO_CHECK;
 
 /* Refuses (EVO_ERR_UNSUPPORTED) where a transaction pooler stands between: PQbackendPID and pg_backend_pid()
- * differ, and a second session confirms it. `info` is what pg was opened with. The hint names DIRECT_URL. */
+ * differ, and a second session confirms it by getting the same server process, or by making pg's own change. A
+ * session pooler passes. `info` is what pg was opened with; call it outside a transaction. Costs one query where
+ * there is no pooler. The hint names DIRECT_URL. */
 enum evo_errc evo_pg_refuse_pooler(struct evo_pg *pg, const struct evo_conninfo *info,
                                    struct evo_error *err) EVO_CHECK;
 
-/* What became of a transaction (pg_xact_status, PostgreSQL 10+) after its connection was lost in COMMIT. */
+/* What became of a transaction (pg_xact_status, PostgreSQL 10+) after its connection was lost in COMMIT; `xid` is
+ * what pg_current_xact_id() (txid_current() before 13) said in it. IN_PROGRESS may end either way: ask again.
+ * UNKNOWN: too old for the server to remember. */
 enum evo_pg_verdict { EVO_PG_COMMITTED, EVO_PG_ABORTED, EVO_PG_IN_PROGRESS, EVO_PG_VERDICT_UNKNOWN };
 enum evo_errc evo_pg_xact_verdict(struct evo_pg *pg, const char *xid, enum evo_pg_verdict *ret,
                                   struct evo_error *err) EVO_CHECK;

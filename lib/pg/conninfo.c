@@ -321,7 +321,7 @@ enum evo_errc evo_conninfo_parse(const char *text, struct evo_conninfo *ret, str
     return EVO_OK;
 }
 
-bool evo_conninfo_has_password(const char *text)
+static bool holds_password(const char *text)
 {
     EVO_AUTO(strbuf) url = EVO_STRBUF_INIT_MAX(EVO_CONNINFO_MAX * 2);
     AUTO_OPTIONS given = NULL;
@@ -343,11 +343,19 @@ bool evo_conninfo_has_password(const char *text)
         found = strcasestr(text, "password") || (at && memchr(user, ':', (size_t)(at - user)));
     } else {
         const PQconninfoOption *password = find_option(given, "password");
-        const PQconninfoOption *sslpassword = find_option(given, "sslpassword");
-        found = (password && password->val && *password->val) ||
-                (sslpassword && sslpassword->val && *sslpassword->val);
+        found = (password && password->val && *password->val) || strstr(text, "sslpassword");
     }
     explicit_bzero(url.buf, url.len);
+    return found;
+}
+
+bool evo_conninfo_has_password(const char *text)
+{
+    EVO_AUTO(strbuf) trimmed = EVO_STRBUF_INIT_MAX(EVO_CONNINFO_MAX);
+    evo_strbuf_adds(&trimmed, text);
+    evo_strbuf_trim(&trimmed);
+    bool found = holds_password(trimmed.buf);
+    evo_strbuf_wipe(&trimmed);
     return found;
 }
 

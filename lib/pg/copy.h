@@ -1,5 +1,14 @@
 /*
  * copy.h - COPY to and from the client (https://www.postgresql.org/docs/current/sql-copy.html).
+ *
+ * Rows stay in the form the server gives them: text, CSV or binary as the statement says, in UTF-8. A server error
+ * of COPY FROM shows at the end only, as in psql: until then the server reads and drops what still comes.
+ *
+ *	rc = evo_pg_copy_begin(pg, "COPY public.users (id, name) FROM STDIN", err);
+ *	while (!rc && (n = read_block(buf, sizeof(buf))) > 0)
+ *	    rc = evo_pg_copy_write(pg, buf, n, err);
+ *	if (!rc)
+ *	    rc = evo_pg_copy_end(pg, &rows, err);
  */
 #ifndef EVO_PG_COPY_H
 #define EVO_PG_COPY_H
@@ -7,14 +16,17 @@
 #include "pg/conn.h"
 
 /* Runs a COPY … TO STDOUT and hands every row to the sink as libpq delivers it (one row, newline included, valid
- * during the call). The sink's error cancels the COPY and is returned. *ret_rows: the command tag's count. */
+ * during the call). The sink's error cancels the COPY and is returned. *ret_rows (may be NULL): the command tag's
+ * count. EVO_ERR_INTERNAL where the statement is no COPY TO STDOUT. */
 enum evo_errc evo_pg_copy_out(struct evo_pg *pg, const char *sql,
                               enum evo_errc (*sink)(void *ctx, const char *row, size_t n,
                                                     struct evo_error *err),
                               void *ctx, int64_t *ret_rows, struct evo_error *err) EVO_CHECK;
 
-/* Runs a COPY … FROM STDIN: begin, any number of writes (blocks of any size), end. A write or end that fails has
- * ended the COPY already; abort ends it with an error at the server (nothing loaded). */
+/* Runs a COPY … FROM STDIN: begin, any number of writes (blocks of any size, cut anywhere), end. A write waits while
+ * the server is behind; what is held here stays under 256 KiB. A write or end that fails has ended the COPY already,
+ * with nothing loaded; abort ends it with an error at the server (nothing loaded) and may be called where none
+ * runs. */
 enum evo_errc evo_pg_copy_begin(struct evo_pg *pg, const char *sql, struct evo_error *err) EVO_CHECK;
 enum evo_errc evo_pg_copy_write(struct evo_pg *pg, const void *data, size_t n,
                                 struct evo_error *err) EVO_CHECK;

@@ -25,8 +25,8 @@ struct evo_pg {
     char *version_text;
     bool lost; /* the session is of no more use, whatever libpq thinks */
     bool unattended; /* clean-up: waits end at `deadline`, and a cancel does not end them */
-    struct evo_deadline
-        deadline; /* of the statement that runs; never, but in clean-up and where a caller sets one */
+    size_t unflushed; /* COPY FROM: bytes given to libpq since they were last written out */
+    struct evo_deadline deadline; /* of every wait; never, but in clean-up and where a caller sets one */
 };
 
 #define EVO_AUTO_PGRESULT __attribute__((cleanup(evo_pg_result_auto_))) PGresult *
@@ -52,6 +52,8 @@ enum evo_errc evo_pg_next(struct evo_pg *pg, PGresult **ret, struct evo_error *e
 /* Ends the running statement: cancels it at the server and takes what comes until it is over, or the session is
  * given up. Not ended by a cancel. */
 void evo_pg_abandon(struct evo_pg *pg);
+/* The same for a statement that ends by itself. */
+void evo_pg_drain(struct evo_pg *pg);
 /* As evo_pg_abandon, and an error for `rc`, the failure of evo_pg_wait. */
 enum evo_errc evo_pg_give_up(struct evo_pg *pg, enum evo_errc rc);
 /* The error for a connection that broke; marks it. */

@@ -183,16 +183,26 @@ void evo_pg_cleanup_end(struct evo_pg *pg)
     pg->deadline = EVO_DEADLINE_NEVER;
 }
 
-void evo_pg_abandon(struct evo_pg *pg)
+static void end_statement(struct evo_pg *pg, bool cancel)
 {
     if (!evo_pg_alive(pg))
         return;
     evo_pg_cleanup_begin(pg);
-    if (PQtransactionStatus(pg->conn) == PQTRANS_ACTIVE)
+    if (cancel && PQtransactionStatus(pg->conn) == PQTRANS_ACTIVE)
         request_cancel(pg, pg->deadline);
     if (!drain(pg))
         pg->lost = true;
     evo_pg_cleanup_end(pg);
+}
+
+void evo_pg_abandon(struct evo_pg *pg)
+{
+    end_statement(pg, true);
+}
+
+void evo_pg_drain(struct evo_pg *pg)
+{
+    end_statement(pg, false);
 }
 
 enum evo_errc evo_pg_give_up(struct evo_pg *pg, enum evo_errc rc)

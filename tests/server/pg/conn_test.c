@@ -367,32 +367,26 @@ static void test_backend_that_ends_itself_is_a_lost_connection(void **state)
     assert_false(evo_pg_alive(pg));
 }
 
+#define WITH_SESSION(test) cmocka_unit_test_setup_teardown(test, server_setup, server_teardown)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_open_says_what_it_reached, server_setup, server_teardown),
-        cmocka_unit_test_setup_teardown(test_query_returns_rows_as_text, server_setup, server_teardown),
-        cmocka_unit_test_setup_teardown(test_affected_counts_rows, server_setup, server_teardown),
-        cmocka_unit_test_setup_teardown(test_errors_are_told_apart, server_setup, server_teardown),
-        cmocka_unit_test_setup_teardown(test_script_shows_each_result_and_is_one_transaction, server_setup,
-                                        server_teardown),
-        cmocka_unit_test_setup_teardown(test_script_of_nothing_is_no_error, server_setup, server_teardown),
-        cmocka_unit_test_setup_teardown(test_script_position_is_a_byte_whatever_the_characters, server_setup,
-                                        server_teardown),
-        cmocka_unit_test_setup_teardown(test_script_ends_where_the_callback_refuses, server_setup,
-                                        server_teardown),
-        cmocka_unit_test_setup_teardown(test_copy_without_data_is_refused_and_the_session_goes_on,
-                                        server_setup, server_teardown),
-        cmocka_unit_test_setup_teardown(test_identifier_and_literal_survive_the_server, server_setup,
-                                        server_teardown),
-        cmocka_unit_test_setup_teardown(test_setting_reads_and_reset_session_restores, server_setup,
-                                        server_teardown),
+        WITH_SESSION(test_open_says_what_it_reached),
+        WITH_SESSION(test_query_returns_rows_as_text),
+        WITH_SESSION(test_affected_counts_rows),
+        WITH_SESSION(test_errors_are_told_apart),
+        WITH_SESSION(test_script_shows_each_result_and_is_one_transaction),
+        WITH_SESSION(test_script_of_nothing_is_no_error),
+        WITH_SESSION(test_script_position_is_a_byte_whatever_the_characters),
+        WITH_SESSION(test_script_ends_where_the_callback_refuses),
+        WITH_SESSION(test_copy_without_data_is_refused_and_the_session_goes_on),
+        WITH_SESSION(test_identifier_and_literal_survive_the_server),
+        WITH_SESSION(test_setting_reads_and_reset_session_restores),
         cmocka_unit_test(test_notices_go_to_the_task),
-        cmocka_unit_test_setup_teardown(test_cancel_ends_the_query_at_the_server, server_setup,
-                                        server_teardown),
+        WITH_SESSION(test_cancel_ends_the_query_at_the_server),
         cmocka_unit_test(test_close_ends_a_failed_transaction),
-        cmocka_unit_test_setup_teardown(test_lost_connection_is_said_and_remembered, server_setup,
-                                        server_teardown),
+        WITH_SESSION(test_lost_connection_is_said_and_remembered),
         cmocka_unit_test(test_backend_that_ends_itself_is_a_lost_connection),
     };
     return cmocka_run_group_tests_name("pg/conn", tests, server_begin, NULL);
