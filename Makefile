@@ -59,7 +59,7 @@ UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 SERVER_BIN := $(SERVER_SRC:tests/server/%.c=$(BUILD)/tests/server/%)
 ARCHIVE := $(BUILD)/lib/libevo.a
 
-.PHONY: all lib bin unit-tests check unit lint format sanitize coverage bench docs install clean help
+.PHONY: all lib bin unit-tests check unit lint format sanitize coverage bench docs install clean help print-cflags
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -142,6 +142,10 @@ install: bin ## install into DESTDIR/PREFIX
 
 clean: ## remove what was built (downloaded tools under build/tools stay)
 	$(Q)rm -rf $(BUILD)/obj $(BUILD)/bin $(BUILD)/lib $(BUILD)/gen $(BUILD)/tests $(BUILD)/sanitize $(BUILD)/coverage
+
+# For ci/lint.sh: the flags a file is compiled with, quoted for a shell.
+print-cflags:
+	$(info $(filter-out $(WARNINGS),$(CFLAGS_ALL)))@:
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,13 +1,18 @@
 /*
- * layout.h - migrations on disk and the ledger that records them: discovery, order, state.
+ * layout.h - migrations on disk: which layout, which files, in which order.
  *
- * A struct evo_layout is a row of a table: how a layout is recognised, how its files are found and ordered, and its ledger. Here `prisma` and
- * `sql`; others arrive as rows. The parts:
+ * A layout says how migrations lie on disk and which table records them. The rows that evo applies itself are `prisma`
+ * and `sql` (discover.c); what it recognises but cannot apply yet is a table too (signs.c). The parts of this folder:
  *   layout.h   the folder:  evo_project_open() finds the layout and reads the migrations (no database)
  *   ledger.h   the table:   evo_ledger_load() reads what the database records
- *   state.h    both:        evo_state_of() says applied, pending, failed, edited, missing … (pure)
+ *   state.h    both:        evo_state_of() says applied, pending, failed, edited, missing (pure)
  *
- * Names are the ledger's (prisma: the folder's name; sql: "<version>_<name>").
+ * A migration's name is the ledger's: prisma's is its folder's name, sql's is "<version>_<name>".
+ *
+ *	EVO_AUTO(project) project = { 0 };
+ *	rc = evo_project_open(root, "auto", NULL, &project, err);
+ *	for (size_t i = 0; !rc && i < project.count; i++)
+ *	    printf("%s\n", project.items[i].name);       // in the order of application
  */
 #ifndef EVO_LAYOUT_LAYOUT_H
 #define EVO_LAYOUT_LAYOUT_H
@@ -15,13 +20,14 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 #include "base/strvec.h"
-#include "base/task.h"
 #include "crypto/sha256.h"
+#include "layout/directives.h"
 
 enum evo_layout_kind { EVO_LAYOUT_PRISMA, EVO_LAYOUT_SQL };
-const char *evo_layout_name(enum evo_layout_kind kind); /* "prisma" */
+/* "prisma", "sql". */
+const char *evo_layout_name(enum evo_layout_kind kind);
 
-/* The files that may lie beside a migration; NULL where absent. Paths are relative to the project root or absolute, as found. */
+/* The files that may lie beside a migration (companions.h says where). */
 enum evo_companion {
     EVO_FILE_DOWN,
     EVO_FILE_VERIFY_UP,
@@ -30,53 +36,60 @@ enum evo_companion {
     EVO_COMPANIONS
 };
 
-/* Directives: comments at the top of the file (cli.md). Times in ms, -1 unset. */
-struct evo_directives {
-    bool no_transaction;
-    char *irreversible; /* the reason; NULL: reversible */
-    int64_t lock_timeout_ms, statement_timeout_ms;
-    struct evo_strvec allow; /* "RULE REASON" */
-};
+/* The largest migration file that is read. */
+#define EVO_MIGRATION_MAX ((size_t)64 << 20)
 
 struct evo_migration {
     char *name; /* in the ledger */
-    char *version; /* sql: the digits; prisma: NULL */
-    char *path; /* of the file with the forward SQL */
-    char *companion[EVO_COMPANIONS];
-    bool down_in_file; /* one-file form: `down` is the part behind "-- migrate:down" of `path` */
-    char checksum[EVO_SHA256_HEX]; /* of the raw bytes of `path` (as the ledger wants it) */
-    struct evo_directives directives;
+    char *version; /* sql: the digits as written; prisma: NULL */
+    char *path; /* of the file with the forward SQL, as it can be opened */
+    char *companion[EVO_COMPANIONS]; /* paths; NULL where absent */
+    bool one_file; /* sql: `path` has a part "-- migrate:up" */
+    bool down_in_file; /* … and a part "-- migrate:down" */
+    char checksum[EVO_SHA256_HEX]; /* of the raw bytes of `path`, as the ledger wants it */
+    struct evo_directives directives; /* of the forward SQL */
 };
 
 struct evo_project {
     enum evo_layout_kind kind;
-    char *root; /* project root */
-    char *migrations; /* the folder */
+    char *root; /* project root, "." for the working directory */
+    char *migrations; /* the folder, as it can be opened */
     struct evo_migration *items; /* in the order of application */
     size_t count, alloc;
-    struct evo_strvec warnings; /* e.g. "byte order would differ": for plan */
+    struct evo_strvec warnings; /* whole sentences without a full stop, for status and plan */
 };
 void evo_project_release(struct evo_project *p);
 EVO_DEFINE_AUTO(project);
 
-/* root: project root (""/"." for the working directory). layout: "auto", "prisma", "sql" or another known name; dir: NULL to find it.
- * EVO_ERR_CONFIG: none found (says where it looked), two found (names both and the option), a layout evo cannot apply yet
- * (named), an unreadable folder, an unknown "-- evo:" directive (file and line), the same name or version twice. */
+/* Finds and reads the migrations. root: the project root ("" or "." for the working directory). layout: "auto" (or
+ * NULL), "prisma", "sql", or another name of the contract, which is refused by name. dir: the folder, relative to the
+ * root or absolute; NULL to look in the places of the layout (README.md lists them).
+ *
+ * EVO_ERR_CONFIG: none found (says where it looked), two found (names both and the option), a layout evo cannot apply
+ * yet (names it and what it saw), a folder that cannot be read, a file whose name says that it is a migration but not
+ * which (a directory without migration.sql, a .down.sql without .up.sql), an unknown "-- evo:" line (file and line),
+ * the same name twice. What is merely odd stands in warnings. ret is untouched on failure. */
 enum evo_errc evo_project_open(const char *root, const char *layout, const char *dir, struct evo_project *ret,
                                struct evo_error *err) EVO_CHECK;
-/* NULL where there is none. Borrowed. */
+/* The migration of that name; NULL where there is none. Borrowed. */
 const struct evo_migration *evo_project_find(const struct evo_project *p, const char *name);
 
-/* The forward SQL as text (without BOM; the one-file form cut to its up part, with lines kept so that line numbers stay true).
- * EVO_ERR_CONFIG where the file cannot be read. Limit 64 MiB. */
+/* Appends the forward SQL: without BOM; of the one-file form only the up part, with the lines above it kept, so that
+ * line numbers are the file's. The bytes are those `checksum` was made of: a file that changed in between is
+ * EVO_ERR_CONFIG, as is one that cannot be read. */
 enum evo_errc evo_migration_load_up(const struct evo_migration *m, struct evo_strbuf *out,
                                     struct evo_error *err) EVO_CHECK;
-/* EVO_ERR_IRREVERSIBLE where there is no down. */
+/* Appends the SQL that takes it back, likewise (lines above the down part come as empty lines). *ret_path (may be
+ * NULL) is the file it stands in, borrowed. EVO_ERR_IRREVERSIBLE where there is none, or where the migration says so
+ * ("-- evo:irreversible", the reason is the detail). */
 enum evo_errc evo_migration_load_down(const struct evo_migration *m, struct evo_strbuf *out,
                                       const char **ret_path, struct evo_error *err) EVO_CHECK;
+/* True where evo_migration_load_down() finds something to load. */
 bool evo_migration_has_down(const struct evo_migration *m);
 
-/* Hash of the set for promotion: the files of one migration as "path NUL sha256" lines. Appends to lines, paths relative to root. */
+/* What promotion hashes: for each file of the migration (forward SQL, then companions) its path and the SHA-256 of its
+ * raw bytes, appended to paths and hashes in step. Paths are relative to the project root with '/' between, so that
+ * they are the same on every machine; a folder outside the root counts from its own name. */
 enum evo_errc evo_migration_hash_lines(const struct evo_project *p, const struct evo_migration *m,
                                        struct evo_strvec *paths, struct evo_strvec *hashes,
                                        struct evo_error *err) EVO_CHECK;

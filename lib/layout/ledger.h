@@ -1,9 +1,16 @@
 /*
  * ledger.h - the table that records migrations, read and written exactly as its owner would.
  *
- * prisma: "_prisma_migrations" in the connection's schema (Prisma Migrate 7). sql: evo.migrations (lib/schema/ledger.sql).
- * Names of evo's own are always qualified; nothing depends on search_path. A row of a name may occur several times
- * (prisma keeps rolled-back ones).
+ * prisma: "_prisma_migrations" in the connection's schema, as Prisma Migrate 7 keeps it (UUIDs, SHA-256 checksums,
+ * the client's clock in milliseconds, one step a file). sql: evo.migrations (lib/schema/ledger.sql). A name may have
+ * several rows: rolled-back attempts stay. Names of tables are always qualified; nothing depends on search_path.
+ *
+ * Reading takes two round trips; every write is one statement but for resolve and create.
+ *
+ *	EVO_AUTO(ledger) ledger = { 0 };
+ *	rc = evo_ledger_load(pg, project.kind, info.schema, &ledger, err);
+ *	if (!rc && !ledger.exists)
+ *	    rc = evo_ledger_create(pg, &ledger, err);
  */
 #ifndef EVO_LAYOUT_LEDGER_H
 #define EVO_LAYOUT_LEDGER_H
@@ -12,51 +19,62 @@
 #include "pg/conn.h"
 
 struct evo_ledger_row {
-    char *id; /* prisma: UUID; sql: NULL */
+    char *id; /* prisma: a UUID; sql: a number */
     char *name;
     char *checksum;
     int64_t started_ms, finished_ms, rolled_back_ms; /* wall; -1: NULL */
-    int64_t steps;
-    char *logs; /* NULL where none */
+    int64_t steps; /* prisma: applied_steps_count; sql: 0 */
+    char *logs; /* the beginning of them; NULL where none */
 };
 struct evo_ledger {
     enum evo_layout_kind kind;
-    char *schema; /* where the table is or would be */
+    char *schema; /* prisma: where the table is or would be; sql: "evo" */
+    char *app_schema; /* the connection's schema */
+    char *role; /* current_user */
+    char *database;
     bool exists;
-    bool schema_empty; /* no table at all in the schema: prisma's P3005 rule */
-    struct evo_ledger_row *items; /* in order of started_at */
+    bool
+        schema_empty; /* no table at all in app_schema: where that is false and the ledger does not exist, prisma's P3005 */
+    struct evo_ledger_row *items; /* in order of started_at (sql: of id) */
     size_t count, alloc;
 };
 void evo_ledger_release(struct evo_ledger *l);
 EVO_DEFINE_AUTO(ledger);
 
-/* Key of the advisory lock that the layout's own tool takes (or evo's). */
+/* Key of the advisory lock that the layout's own tool takes; evo's where it has none. */
 int64_t evo_ledger_lock_key(enum evo_layout_kind kind);
 
-/* Reads. `schema` NULL: public. Refuses (EVO_ERR_UNSUPPORTED, named, with what to do) a database that holds the ledger of another
- * tool for this folder: dbmate/golang-migrate/rails schema_migrations, goose_db_version, flyway_schema_history, sqitch, alembic_version,
- * TypeORM's and Laravel's migrations, Prisma 8's prisma_contract, and Prisma's for a `sql` folder. */
+/* Reads. `schema` NULL: public. EVO_ERR_UNSUPPORTED, with the tool, its table and what to do, for a database whose
+ * migrations another tool records (the table in foreign.c) while this ledger holds no row of its own; Prisma 8's is
+ * always refused. EVO_ERR_PERMISSION carries the GRANT to ask for. */
 enum evo_errc evo_ledger_load(struct evo_pg *pg, enum evo_layout_kind kind, const char *schema,
                               struct evo_ledger *ret, struct evo_error *err) EVO_CHECK;
 
-/* Makes the table if missing (sql: the schema evo and its tables). EVO_ERR_PERMISSION carries the GRANT to ask for. */
+/* Makes the table if missing (prisma: its schema too, as Prisma does; sql: schema evo and its tables). l is not
+ * changed. EVO_ERR_PERMISSION carries the GRANT to ask for. */
 enum evo_errc evo_ledger_create(struct evo_pg *pg, const struct evo_ledger *l,
                                 struct evo_error *err) EVO_CHECK;
 
-/* Inside the migration's transaction: one finished row (prisma: count 1, started and finished by the client's clock). */
+/* Inside the migration's transaction: one finished row. started_ms is the caller's wall clock at its start. */
 enum evo_errc evo_ledger_record(struct evo_pg *pg, const struct evo_ledger *l, const struct evo_migration *m,
                                 int64_t started_ms, struct evo_error *err) EVO_CHECK;
-/* Outside one: start (returns the row's id, heap), then finish or fail with the error's text in logs. */
+/* Outside one: start (returns the row's id, heap), then finish, or fail with the error's text for `logs`. A failed row
+ * that is resumed and succeeds is finished like any other (its logs are cleared). */
 enum evo_errc evo_ledger_start(struct evo_pg *pg, const struct evo_ledger *l, const struct evo_migration *m,
                                char **ret_id, struct evo_error *err) EVO_CHECK;
 enum evo_errc evo_ledger_finish(struct evo_pg *pg, const struct evo_ledger *l, const char *id,
                                 struct evo_error *err) EVO_CHECK;
 enum evo_errc evo_ledger_fail(struct evo_pg *pg, const struct evo_ledger *l, const char *id, const char *logs,
                               struct evo_error *err) EVO_CHECK;
-/* After down: prisma sets rolled_back_at on the live row; sql likewise. */
+/* After down: rolled_back_at on the live row, which stays. EVO_ERR_NOT_FOUND where there is none. */
 enum evo_errc evo_ledger_roll_back(struct evo_pg *pg, const struct evo_ledger *l, const char *name,
                                    struct evo_error *err) EVO_CHECK;
-/* `resolve`, with Prisma's rules (P3008, P3011, P3012, P3017 in evo's words). */
+
+/* `resolve`, with Prisma's rules; both look at the table itself, not at l's rows.
+ * applied: a failed row is marked rolled back and one more is written as applied (logs '', no steps); the table is made
+ * where it is missing. EVO_ERR_USAGE where a finished row is live (P3008).
+ * rolled back: EVO_ERR_NOT_FOUND where the name has no row (P3011), EVO_ERR_USAGE where it is applied and not failed
+ * (P3012); already rolled back is fine. */
 enum evo_errc evo_ledger_resolve_applied(struct evo_pg *pg, const struct evo_ledger *l,
                                          const struct evo_migration *m, struct evo_error *err) EVO_CHECK;
 enum evo_errc evo_ledger_resolve_rolled_back(struct evo_pg *pg, const struct evo_ledger *l, const char *name,

@@ -1,5 +1,9 @@
 /*
- * state.h - folder and ledger side by side: what is applied, pending, failed, edited, missing, rolled back. Pure.
+ * state.h - folder and ledger side by side: what is applied, pending, failed, edited, missing. Pure but for reading a
+ * file again whose checksum differs, to see whether only its line ends do.
+ *
+ * Of the rows of one name the live ones decide (not rolled back): one that never finished makes it failed, else a
+ * finished one makes it applied; rolled-back rows alone leave it pending, to be applied again.
  */
 #ifndef EVO_LAYOUT_STATE_H
 #define EVO_LAYOUT_STATE_H
@@ -9,34 +13,40 @@
 
 enum evo_migration_state {
     EVO_STATE_APPLIED,
-    EVO_STATE_PENDING, /* never applied, or rolled back since (see was_rolled_back) */
-    EVO_STATE_FAILED, /* a live row that never finished */
-    EVO_STATE_EDITED, /* applied, and the file's checksum differs now (CRLF and BOM apart) */
-    EVO_STATE_MISSING /* applied, the file is gone: a warning */
+    EVO_STATE_PENDING, /* never applied, or rolled back since (was_rolled_back) */
+    EVO_STATE_FAILED, /* a live row that never finished; the file may be gone */
+    EVO_STATE_EDITED, /* applied, and the file is another one now */
+    EVO_STATE_MISSING /* applied, and the file is gone: histories get squashed, so a warning only */
 };
+/* "applied", "pending" … */
+const char *evo_state_name(enum evo_migration_state state);
+
 struct evo_state_item {
     enum evo_migration_state state;
     const char *name; /* borrowed */
-    const struct evo_migration *file; /* NULL for MISSING (and FAILED without a file) */
-    const struct evo_ledger_row *row; /* the deciding row; NULL for PENDING never tried */
-    bool was_rolled_back;
-    bool behind; /* pending, but a later one (in file order) is applied already */
+    const struct evo_migration *file; /* NULL where it is gone */
+    const struct evo_ledger_row *row; /* the deciding one; NULL for what was never tried */
+    bool was_rolled_back; /* pending only */
+    bool behind; /* pending, and a later one (in file order) is applied already */
 };
 struct evo_state {
     struct evo_state_item
-        *items; /* files in order of application, then missing ones in order of their rows */
-    size_t count;
-    size_t applied, pending, failed, edited, missing; /* applied counts edited ones too */
-    const char *last_applied; /* by application order; NULL */
+        *items; /* files in order of application, then what has no file in order of its rows */
+    size_t count, alloc;
+    size_t applied, pending, failed, edited,
+        missing; /* applied counts edited ones too, and missing ones not */
+    const char *last_applied; /* the one applied last, in time; NULL. Borrowed */
+    enum evo_layout_kind kind;
 };
 void evo_state_release(struct evo_state *s);
 EVO_DEFINE_AUTO(state);
 
-/* Borrows from both for its life. EVO_ERR_CONFIG only where a file cannot be read for the CRLF comparison. */
+/* Borrows from p and l for its life. EVO_ERR_CONFIG only where a file whose checksum differs cannot be read. */
 enum evo_errc evo_state_of(const struct evo_project *p, const struct evo_ledger *l, struct evo_state *ret,
                            struct evo_error *err) EVO_CHECK;
 
-/* Names of applied migrations in reverse order of application (for down). Borrowed names. */
+/* What is applied (edited and missing ones too), last applied first: the order of rolling back. The caller frees the
+ * list, not what it points to. Times decide (sql: the order of rows); within one millisecond the order of files. */
 void evo_state_applied_reverse(const struct evo_state *s, const struct evo_state_item ***ret_items,
                                size_t *ret_count);
 

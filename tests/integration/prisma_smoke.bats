@@ -22,7 +22,7 @@ rows() {
     prisma_cli migrate deploy
     assert_exit 0
     assert_equal $'20250101000000_init|1|t|f\n20250102000000_user_status|1|t|f' "$(rows)"
-    assert_equal 0 "$(pg_sql 'SELECT count(*) FROM users WHERE status = $$active$$')"
+    assert_equal 0 "$(pg_sql "SELECT count(*) FROM users WHERE status = 'active'")"
     local file=$PRISMA_DIR/prisma/migrations/20250101000000_init/migration.sql
     assert_equal "$(sha256sum <"$file" | cut -d' ' -f1)" \
         "$(pg_sql "SELECT checksum FROM _prisma_migrations WHERE migration_name = '20250101000000_init'")"

@@ -1,0 +1,211 @@
+/* Which layout, and where: looks into the usual places, and refuses to guess between two. */
+#include "base/banned.h"
+#include "base/file.h"
+#include "layout/reader.h"
+#include "layout/signs.h"
+
+/* The usual places. `home` is the layout that an empty folder there belongs to. */
+static const struct {
+    const char *path;
+    const char *home;
+} places[] = {
+    { "prisma/migrations", "prisma" },
+    { "migrations", "sql" },
+    { "db/migrations", "sql" },
+    { "alembic", NULL },
+    { "alembic/versions", NULL },
+    { "migrations/versions", NULL },
+    { "database/migrations", NULL },
+    { "src/migrations", NULL },
+    { "src/migration", NULL },
+    { "db/migrate", NULL },
+    { "drizzle", NULL },
+    { "supabase/migrations", NULL },
+    { "src/main/resources/db/migration", NULL },
+    { ".", NULL }, /* sqitch.plan alone: see look_at() */
+};
+
+struct find {
+    const struct evo_tool *tool; /* NULL: an empty folder at a layout's home */
+    const char *place, *home;
+    char *saw;
+};
+struct finds {
+    struct find items[EVO_COUNT(places)];
+    size_t count;
+};
+
+static void finds_auto(struct finds *f)
+{
+    for (size_t i = 0; i < f->count; i++)
+        free(f->items[i].saw);
+}
+
+static void look_at(const char *root, size_t which, struct finds *finds)
+{
+    EVO_AUTO(strvec) names = EVO_STRVEC_INIT;
+    EVO_AUTO_STR dir = evo_path_join(root, places[which].path);
+    struct evo_error ignored = EVO_ERROR_INIT;
+    struct find found = { .place = places[which].path, .home = places[which].home };
+    bool is_root = strcmp(places[which].path, ".") == 0;
+    if (is_root) {
+        EVO_AUTO_STR plan = evo_path_join(root, "sqitch.plan");
+        if (!evo_is_file(plan))
+            return;
+        found.tool = evo_tool_find("sqitch");
+        found.saw = evo_strdup(plan);
+    } else {
+        if (!evo_is_dir(dir))
+            return;
+        /* A folder that is there and cannot be read is reported by whoever opens it. */
+        if (evo_dir_list(dir, &names, &ignored) == EVO_OK)
+            found.tool = evo_signs_of(dir, &names, &found.saw);
+        if (!found.tool && !found.home)
+            return;
+    }
+    /* alembic/env.py and the files below alembic/versions are one find. */
+    for (size_t i = 0; i < finds->count; i++)
+        if (found.tool && finds->items[i].tool == found.tool && !found.tool->applied) {
+            free(found.saw);
+            return;
+        }
+    finds->items[finds->count++] = found;
+}
+
+static enum evo_errc refuse_tool(const struct evo_tool *tool, const char *saw, struct evo_error *err)
+{
+    evo_error_set(err, EVO_ERR_CONFIG, "migrations of %s cannot be applied by this version of evo",
+                  tool->name);
+    if (saw)
+        evo_error_detail(err, "Saw \"%s\".", saw);
+    return evo_error_hint(err, "Apply them with \"%s\"; for another folder add --layout and --migrations.",
+                          tool->up);
+}
+
+static enum evo_errc refuse_none(const char *root, const char *layout, struct evo_error *err)
+{
+    EVO_AUTO(strbuf) looked = EVO_STRBUF_INIT;
+    for (size_t i = 0; i < EVO_COUNT(places); i++)
+        if (!layout || evo_streq(places[i].home, layout))
+            evo_strbuf_addf(&looked, "%s%s", looked.len ? ", " : "", places[i].path);
+    evo_error_set(err, EVO_ERR_CONFIG, "found no %s%smigrations in \"%s\"", layout ? layout : "",
+                  layout ? " " : "", root);
+    evo_error_detail(err, "Looked at: %s.", looked.buf);
+    return evo_error_hint(err, "Name the folder with --migrations DIR, or run evo in the project's folder.");
+}
+
+static enum evo_errc refuse_two(const struct find *a, const struct find *b, struct evo_error *err)
+{
+    const char *first = a->tool ? a->tool->name : a->home, *second = b->tool ? b->tool->name : b->home;
+    evo_error_set(err, EVO_ERR_CONFIG, "found two folders of migrations: \"%s\" (%s) and \"%s\" (%s)",
+                  a->place, first, b->place, second);
+    if (strcmp(first, second) == 0)
+        return evo_error_hint(err, "Choose one: --migrations %s", a->place);
+    const struct find *choice = a->tool && a->tool->applied ? a : b;
+    return evo_error_hint(err, "Choose one: --layout %s --migrations %s", choice == a ? first : second,
+                          choice->place);
+}
+
+/* The one find that holds migrations; empty folders count only where nothing else does. */
+static enum evo_errc choose(const char *root, const char *layout, const struct finds *finds,
+                            const struct find **ret, struct evo_error *err)
+{
+    const struct find *full = NULL, *empty = NULL;
+    for (size_t i = 0; i < finds->count; i++) {
+        const struct find *f = &finds->items[i];
+        if (layout && strcmp(f->tool ? f->tool->name : f->home, layout) != 0)
+            continue;
+        const struct find **slot = f->tool ? &full : &empty;
+        if (*slot && f->tool)
+            return refuse_two(*slot, f, err);
+        if (!*slot)
+            *slot = f;
+    }
+    if (!full && !empty)
+        return refuse_none(root, layout, err);
+    *ret = full ? full : empty;
+    return EVO_OK;
+}
+
+/* Fills p->kind and p->migrations. */
+static enum evo_errc find_folder(struct evo_project *p, const char *layout, const char *dir,
+                                 struct evo_error *err)
+{
+    const struct evo_tool *tool = layout ? evo_tool_find(layout) : NULL;
+    if (dir) {
+        EVO_AUTO(strvec) names = EVO_STRVEC_INIT;
+        EVO_AUTO_STR saw = NULL;
+        p->migrations = evo_path_join(p->root, dir);
+        enum evo_errc rc = evo_dir_list(p->migrations, &names, err);
+        if (rc) {
+            if (err)
+                err->code = EVO_ERR_CONFIG;
+            evo_error_hint(err, "Name the folder of migrations with --migrations DIR.");
+            return EVO_ERR_CONFIG;
+        }
+        if (!tool)
+            tool = evo_signs_of(p->migrations, &names, &saw);
+        if (!tool) {
+            evo_error_set(err, EVO_ERR_CONFIG, "cannot tell the layout of \"%s\"", p->migrations);
+            return evo_error_hint(err, "Name it: --layout prisma, or --layout sql.");
+        }
+        if (!tool->applied)
+            return refuse_tool(tool, saw, err);
+        p->kind = tool->kind;
+        return EVO_OK;
+    }
+    __attribute__((cleanup(finds_auto))) struct finds finds = { .count = 0 };
+    const struct find *found = NULL;
+    for (size_t i = 0; i < EVO_COUNT(places); i++)
+        look_at(p->root, i, &finds);
+    enum evo_errc rc = choose(p->root, layout, &finds, &found, err);
+    if (rc || !found)
+        return rc;
+    tool = found->tool ? found->tool : evo_tool_find(found->home);
+    if (!tool->applied)
+        return refuse_tool(tool, found->saw, err);
+    p->kind = tool->kind;
+    p->migrations = evo_path_join(p->root, found->place);
+    return EVO_OK;
+}
+
+static enum evo_errc check_layout_name(const char *layout, struct evo_error *err)
+{
+    const struct evo_tool *tool = layout ? evo_tool_find(layout) : NULL;
+    if (!layout || (tool && tool->applied))
+        return EVO_OK;
+    if (tool && tool->option)
+        return refuse_tool(tool, NULL, err);
+    EVO_AUTO(strbuf) names = EVO_STRBUF_INIT;
+    evo_tool_names(&names);
+    evo_error_set(err, EVO_ERR_CONFIG, "unknown layout \"%s\"", layout);
+    return evo_error_hint(err, "Known are: auto, %s.", names.buf);
+}
+
+enum evo_errc evo_project_open(const char *root, const char *layout, const char *dir, struct evo_project *ret,
+                               struct evo_error *err)
+{
+    if (layout && (!*layout || strcmp(layout, "auto") == 0))
+        layout = NULL;
+    enum evo_errc rc = check_layout_name(layout, err);
+    if (rc)
+        return rc;
+    EVO_AUTO(project) p = { .root = evo_strdup(root && *root ? root : ".") };
+    rc = find_folder(&p, layout, dir && *dir ? dir : NULL, err);
+    EVO_AUTO(strvec) names = EVO_STRVEC_INIT;
+    if (!rc)
+        rc = evo_dir_list(p.migrations, &names, err);
+    if (!rc)
+        rc = p.kind == EVO_LAYOUT_PRISMA ? evo_prisma_read(&p, &names, err)
+                                         : evo_sql_layout_read(&p, &names, err);
+    if (rc == EVO_ERR_DISK || rc == EVO_ERR_NOT_FOUND) {
+        if (err)
+            err->code = EVO_ERR_CONFIG;
+        return EVO_ERR_CONFIG;
+    }
+    if (rc)
+        return rc;
+    *ret = p;
+    p = (struct evo_project){ 0 };
+    return EVO_OK;
+}
