@@ -32,6 +32,7 @@ struct evo_ledger {
     char *app_schema; /* the connection's schema */
     char *role; /* current_user */
     char *database;
+    bool app_schema_exists, evo_schema_exists;
     bool exists;
     bool
         schema_empty; /* no table at all in app_schema: where that is false and the ledger does not exist, prisma's P3005 */
@@ -54,6 +55,11 @@ enum evo_errc evo_ledger_load(struct evo_pg *pg, enum evo_layout_kind kind, cons
  * changed. EVO_ERR_PERMISSION carries the GRANT to ask for. */
 enum evo_errc evo_ledger_create(struct evo_pg *pg, const struct evo_ledger *l,
                                 struct evo_error *err) EVO_CHECK;
+
+/* Makes schema evo and its tables where they are missing, whatever the layout: the journal of statements outside a
+ * transaction is there. evo_ledger_create() does so for sql. */
+enum evo_errc evo_ledger_create_evo_schema(struct evo_pg *pg, const struct evo_ledger *l,
+                                           struct evo_error *err) EVO_CHECK;
 
 /* Inside the migration's transaction: one finished row. started_ms is the caller's wall clock at its start. */
 enum evo_errc evo_ledger_record(struct evo_pg *pg, const struct evo_ledger *l, const struct evo_migration *m,

@@ -22,6 +22,13 @@ static const struct evo_tool tools[] = {
     { "django", .up = "python manage.py migrate" },
     { "knex", .up = "npx knex migrate:latest" },
     { "graphile-migrate", .up = "npx graphile-migrate migrate" },
+    /* By their tables only (foreign.c). */
+    { "node-pg-migrate", .up = "npx node-pg-migrate up" },
+    { "liquibase", .up = "liquibase update" },
+    { "atlas", .up = "atlas migrate apply" },
+    { "pgroll", .up = "pgroll migrate" },
+    { "ef-core", .up = "dotnet ef database update" },
+    { "prisma-8", .up = "npx prisma migrate" },
 };
 
 const struct evo_tool *evo_tool_find(const char *name)

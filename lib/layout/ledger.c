@@ -1,0 +1,358 @@
+#include "layout/ledger.h"
+
+#include "base/banned.h"
+#include "layout/foreign.h"
+#include "layout/ledger_impl.h"
+#include "schema/sql.h"
+
+const struct evo_ledger_kind *evo_ledger_kind_of(enum evo_layout_kind kind)
+{
+    return kind == EVO_LAYOUT_PRISMA ? &evo_ledger_prisma : &evo_ledger_sql;
+}
+
+int64_t evo_ledger_lock_key(enum evo_layout_kind kind)
+{
+    return evo_ledger_kind_of(kind)->lock_key;
+}
+
+void evo_ledger_release(struct evo_ledger *l)
+{
+    if (!l)
+        return;
+    free(l->schema);
+    free(l->app_schema);
+    free(l->role);
+    free(l->database);
+    for (size_t i = 0; i < l->count; i++) {
+        free(l->items[i].id);
+        free(l->items[i].name);
+        free(l->items[i].checksum);
+        free(l->items[i].logs);
+    }
+    free(l->items);
+    *l = (struct evo_ledger){ 0 };
+}
+
+/* ---- statements --------------------------------------------------------------- */
+
+char *evo_ledger_quote(const char *name)
+{
+    if (*name && !name[strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789")] && !strchr("0123456789", *name))
+        return evo_strdup(name);
+    EVO_AUTO(strbuf) out = EVO_STRBUF_INIT;
+    evo_strbuf_addch(&out, '"');
+    for (const char *p = name; *p; p++) {
+        if (*p == '"')
+            evo_strbuf_addch(&out, '"');
+        evo_strbuf_addch(&out, *p);
+    }
+    evo_strbuf_addch(&out, '"');
+    return evo_strbuf_detach(&out);
+}
+
+enum evo_errc evo_ledger_ask_for(const struct evo_ledger *l, struct evo_error *err, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    EVO_AUTO_STR what = evo_vasprintf(fmt, ap);
+    va_end(ap);
+    EVO_AUTO_STR role = evo_ledger_quote(l->role);
+    return evo_error_hint(err, "Ask for it: GRANT %s TO %s;", what, role);
+}
+
+enum evo_errc evo_ledger_query(struct evo_pg *pg, const struct evo_ledger *l, const char *sql, int nparams,
+                               const char *const *params, struct evo_pg_result **ret, struct evo_error *err)
+{
+    const struct evo_ledger_kind *kind = evo_ledger_kind_of(l->kind);
+    EVO_AUTO_STR schema = evo_pg_identifier(pg, l->schema);
+    EVO_AUTO_STR table = evo_pg_identifier(pg, kind->table);
+    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    for (const char *p = sql; *p; p++) {
+        if (*p == '@')
+            evo_strbuf_addf(&text, "%s.%s", schema, table);
+        else
+            evo_strbuf_addch(&text, *p);
+    }
+    enum evo_errc rc = evo_pg_query(pg, text.buf, nparams, params, ret, err);
+    if (rc == EVO_ERR_PERMISSION) {
+        EVO_AUTO_STR shown_schema = evo_ledger_quote(l->schema);
+        EVO_AUTO_STR role = evo_ledger_quote(l->role);
+        return evo_ledger_ask_for(l, err, "USAGE ON SCHEMA %s TO %s; GRANT %s ON %s.%s", shown_schema,
+                                  l->role, kind->privileges, shown_schema, kind->table);
+    }
+    return rc;
+}
+
+/* ---- reading ------------------------------------------------------------------ */
+
+/* $1 the connection's schema, $2 names of tables, $3 schemas of tools that have one of their own. The first row is about
+ * the database, each other one a table of such a name with its columns. */
+static const char survey_sql[] =
+    "SELECT current_user::text, pg_catalog.current_database()::text, "
+    "(EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1))::text, "
+    "(EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'evo'))::text, "
+    "(EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE n.nspname = $1 AND c.relkind = 'r'))::text "
+    "UNION ALL "
+    "(SELECT n.nspname::text, c.relname::text, "
+    "' ' || (SELECT pg_catalog.string_agg(a.attname, ' ') FROM pg_catalog.pg_attribute a "
+    "WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) || ' ', NULL, NULL "
+    "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE c.relkind IN ('r', 'p') AND c.relname = ANY ($2::name[]) "
+    "AND (n.nspname = $1 OR n.nspname = ANY (pg_catalog.current_schemas(false)) OR n.nspname = ANY "
+    "($3::name[])) "
+    "ORDER BY n.nspname <> $1, 1, 2)";
+
+/* The foreign table found, if any. */
+struct found {
+    const struct evo_foreign *tool;
+    char *shown;
+};
+
+static void found_auto(struct found *f)
+{
+    free(f->shown);
+}
+
+static enum evo_errc survey(struct evo_pg *pg, struct evo_ledger *l, struct found *found,
+                            struct evo_error *err)
+{
+    const struct evo_ledger_kind *kind = evo_ledger_kind_of(l->kind);
+    EVO_AUTO(strbuf) tables = EVO_STRBUF_INIT;
+    EVO_AUTO(strbuf) schemas = EVO_STRBUF_INIT;
+    evo_strbuf_addf(&tables, "{%s", kind->table);
+    evo_strbuf_adds(&schemas, "{evo");
+    for (size_t i = 0; i < evo_foreign_ledgers_count; i++) {
+        evo_strbuf_addf(&tables, ",%s", evo_foreign_ledgers[i].table);
+        if (evo_foreign_ledgers[i].schema)
+            evo_strbuf_addf(&schemas, ",%s", evo_foreign_ledgers[i].schema);
+    }
+    evo_strbuf_addch(&tables, '}');
+    evo_strbuf_addch(&schemas, '}');
+    const char *const params[] = { l->app_schema, tables.buf, schemas.buf };
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    enum evo_errc rc = evo_pg_query(pg, survey_sql, EVO_COUNT(params), params, &r, err);
+    if (rc)
+        return rc;
+    l->role = evo_strdup(evo_pg_value(r, 0, 0));
+    l->database = evo_strdup(evo_pg_value(r, 0, 1));
+    l->app_schema_exists = evo_streq(evo_pg_value(r, 0, 2), "true");
+    l->evo_schema_exists = evo_streq(evo_pg_value(r, 0, 3), "true");
+    l->schema_empty = !evo_streq(evo_pg_value(r, 0, 4), "true");
+    for (int i = 1; i < evo_pg_rows(r); i++) {
+        const char *schema = evo_pg_value(r, i, 0), *table = evo_pg_value(r, i, 1);
+        const char *columns = evo_pg_value(r, i, 2);
+        if (strcmp(schema, l->schema) == 0 && strcmp(table, kind->table) == 0) {
+            l->exists = true;
+            continue;
+        }
+        const struct evo_foreign *tool = evo_foreign_find(l->kind, schema, table, columns ? columns : " ");
+        if (!tool || (found->tool && found->tool <= tool))
+            continue;
+        EVO_AUTO_STR s = evo_ledger_quote(schema);
+        EVO_AUTO_STR t = evo_ledger_quote(table);
+        free(found->shown);
+        found->shown = evo_asprintf("%s.%s", s, t);
+        found->tool = tool;
+    }
+    return EVO_OK;
+}
+
+static enum evo_errc read_rows(struct evo_pg *pg, struct evo_ledger *l, struct evo_error *err)
+{
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    enum evo_errc rc = evo_ledger_query(pg, l, evo_ledger_kind_of(l->kind)->select, 0, NULL, &r, err);
+    for (int i = 0; !rc && i < evo_pg_rows(r); i++) {
+        const char *checksum = evo_pg_value(r, i, 2);
+        EVO_GROW(l->items, l->count, l->alloc);
+        l->items[l->count++] = (struct evo_ledger_row){
+            .id = evo_strdup(evo_pg_value(r, i, 0)),
+            .name = evo_strdup(evo_pg_value(r, i, 1)),
+            .checksum = evo_strdup(checksum ? checksum : ""),
+            .started_ms = evo_pg_value_int(r, i, 3, -1),
+            .finished_ms = evo_pg_value_int(r, i, 4, -1),
+            .rolled_back_ms = evo_pg_value_int(r, i, 5, -1),
+            .steps = evo_pg_value_int(r, i, 6, 0),
+            .logs = evo_strdup(evo_pg_value(r, i, 7)),
+        };
+    }
+    return rc;
+}
+
+enum evo_errc evo_ledger_load(struct evo_pg *pg, enum evo_layout_kind kind, const char *schema,
+                              struct evo_ledger *ret, struct evo_error *err)
+{
+    const char *own = evo_ledger_kind_of(kind)->schema;
+    EVO_AUTO(ledger) l = { .kind = kind, .app_schema = evo_strdup(schema && *schema ? schema : "public") };
+    l.schema = evo_strdup(own ? own : l.app_schema);
+    __attribute__((cleanup(found_auto))) struct found found = { NULL, NULL };
+    enum evo_errc rc = survey(pg, &l, &found, err);
+    if (!rc && l.exists)
+        rc = read_rows(pg, &l, err);
+    if (rc)
+        return rc;
+    if (found.tool && (!l.count || (found.tool->always && kind == EVO_LAYOUT_PRISMA)))
+        return evo_foreign_refuse(found.tool, kind, l.database, found.shown, err);
+    *ret = l;
+    l = (struct evo_ledger){ 0 };
+    return EVO_OK;
+}
+
+/* ---- writing ------------------------------------------------------------------ */
+
+enum evo_errc evo_ledger_create(struct evo_pg *pg, const struct evo_ledger *l, struct evo_error *err)
+{
+    return evo_ledger_kind_of(l->kind)->create(pg, l, err);
+}
+
+enum evo_errc evo_ledger_create_evo_schema(struct evo_pg *pg, const struct evo_ledger *l,
+                                           struct evo_error *err)
+{
+    enum evo_errc rc = evo_pg_exec(pg, evo_schema_sql_ledger, err);
+    if (rc != EVO_ERR_PERMISSION)
+        return rc;
+    EVO_AUTO_STR database = evo_ledger_quote(l->database);
+    return l->evo_schema_exists ? evo_ledger_ask_for(l, err, "USAGE, CREATE ON SCHEMA evo")
+                                : evo_ledger_ask_for(l, err, "CREATE ON DATABASE %s", database);
+}
+
+enum evo_errc evo_ledger_record(struct evo_pg *pg, const struct evo_ledger *l, const struct evo_migration *m,
+                                int64_t started_ms, struct evo_error *err)
+{
+    /* The wall clock may have been set back meanwhile. */
+    int64_t now = evo_wall_ms(), finished_ms = now < started_ms ? started_ms : now;
+    return evo_ledger_kind_of(l->kind)->insert(pg, l, m, started_ms, finished_ms, 1, NULL, NULL, err);
+}
+
+enum evo_errc evo_ledger_start(struct evo_pg *pg, const struct evo_ledger *l, const struct evo_migration *m,
+                               char **ret_id, struct evo_error *err)
+{
+    return evo_ledger_kind_of(l->kind)->insert(pg, l, m, evo_wall_ms(), -1, 0, NULL, ret_id, err);
+}
+
+/* An UPDATE by id or name with one value; EVO_ERR_NOT_FOUND where it touches nothing and `what` is given. */
+static enum evo_errc update(struct evo_pg *pg, const struct evo_ledger *l, const char *sql, const char *key,
+                            const char *value, const char *what, struct evo_error *err)
+{
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    enum evo_errc rc = evo_ledger_query(pg, l, sql, 2, (const char *const[]){ key, value }, &r, err);
+    if (!rc && what && evo_pg_affected(r) < 1)
+        return evo_error_set(err, EVO_ERR_NOT_FOUND, "%s \"%s\" is not in the ledger", what, key);
+    return rc;
+}
+
+enum evo_errc evo_ledger_finish(struct evo_pg *pg, const struct evo_ledger *l, const char *id,
+                                struct evo_error *err)
+{
+    char now[EVO_TIME_MAX];
+    return update(pg, l, evo_ledger_kind_of(l->kind)->finish, id, evo_format_time(evo_wall_ms(), now), "row",
+                  err);
+}
+
+enum evo_errc evo_ledger_fail(struct evo_pg *pg, const struct evo_ledger *l, const char *id, const char *logs,
+                              struct evo_error *err)
+{
+    return update(pg, l, evo_ledger_kind_of(l->kind)->fail, id, logs, "row", err);
+}
+
+enum evo_errc evo_ledger_roll_back(struct evo_pg *pg, const struct evo_ledger *l, const char *name,
+                                   struct evo_error *err)
+{
+    char now[EVO_TIME_MAX];
+    return update(pg, l, evo_ledger_kind_of(l->kind)->roll_back, name, evo_format_time(evo_wall_ms(), now),
+                  "applied migration", err);
+}
+
+/* ---- resolve ------------------------------------------------------------------ */
+
+/* How many rows of a name there are, and of which sort. */
+struct attempts {
+    int applied, failed, rolled_back;
+};
+
+static enum evo_errc look(struct evo_pg *pg, const struct evo_ledger *l, const char *name,
+                          struct attempts *ret, struct evo_error *err)
+{
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    struct attempts a = { 0 };
+    enum evo_errc rc = evo_ledger_query(pg, l, evo_ledger_kind_of(l->kind)->select_one, 1,
+                                        (const char *const[]){ name }, &r, err);
+    for (int i = 0; !rc && i < evo_pg_rows(r); i++) {
+        if (evo_pg_value_bool(r, i, 1))
+            a.rolled_back++;
+        else if (evo_pg_value_bool(r, i, 0))
+            a.applied++;
+        else
+            a.failed++;
+    }
+    if (!rc)
+        *ret = a;
+    return rc;
+}
+
+static enum evo_errc give_up(struct evo_pg *pg, const struct evo_ledger *l, const char *name,
+                             struct evo_error *err)
+{
+    char now[EVO_TIME_MAX];
+    return update(pg, l, evo_ledger_kind_of(l->kind)->give_up, name, evo_format_time(evo_wall_ms(), now),
+                  NULL, err);
+}
+
+static enum evo_errc write_applied(struct evo_pg *pg, const struct evo_ledger *l,
+                                   const struct evo_migration *m, struct evo_error *err)
+{
+    struct attempts attempts;
+    enum evo_errc rc = evo_ledger_create(pg, l, err);
+    if (!rc)
+        rc = look(pg, l, m->name, &attempts, err);
+    if (rc)
+        return rc;
+    if (attempts.applied) {
+        evo_error_set(err, EVO_ERR_USAGE, "migration \"%s\" is recorded as applied already", m->name);
+        evo_error_next(err, "evo-status");
+        return evo_error_migration(err, m->name);
+    }
+    rc = attempts.failed ? give_up(pg, l, m->name, err) : EVO_OK;
+    int64_t now = evo_wall_ms();
+    return rc ? rc : evo_ledger_kind_of(l->kind)->insert(pg, l, m, now, now, 0, "", NULL, err);
+}
+
+enum evo_errc evo_ledger_resolve_applied(struct evo_pg *pg, const struct evo_ledger *l,
+                                         const struct evo_migration *m, struct evo_error *err)
+{
+    if (evo_pg_in_transaction(pg))
+        return write_applied(pg, l, m, err);
+    enum evo_errc rc = evo_pg_exec(pg, "BEGIN", err);
+    if (rc)
+        return rc;
+    rc = write_applied(pg, l, m, err);
+    if (!rc)
+        return evo_pg_exec(pg, "COMMIT", err);
+    /* The first error is the one to tell; a lost session has rolled back by itself. */
+    struct evo_error ignored = EVO_ERROR_INIT;
+    enum evo_errc undone = evo_pg_exec(pg, "ROLLBACK", &ignored);
+    (void)undone;
+    return rc;
+}
+
+enum evo_errc evo_ledger_resolve_rolled_back(struct evo_pg *pg, const struct evo_ledger *l, const char *name,
+                                             struct evo_error *err)
+{
+    struct attempts a = { 0 };
+    enum evo_errc rc = l->exists ? look(pg, l, name, &a, err) : EVO_OK;
+    if (rc)
+        return rc;
+    if (a.failed)
+        return give_up(pg, l, name, err);
+    if (a.applied) {
+        evo_error_set(err, EVO_ERR_USAGE, "migration \"%s\" did not fail: it is applied", name);
+        evo_error_next(err, "evo-migrate down");
+        evo_error_hint(err, "To take it back, run \"evo-migrate down\".");
+        return evo_error_migration(err, name);
+    }
+    if (!a.rolled_back) {
+        evo_error_set(err, EVO_ERR_NOT_FOUND, "migration \"%s\" was never applied", name);
+        return evo_error_migration(err, name);
+    }
+    return EVO_OK;
+}

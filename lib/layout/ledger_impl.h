@@ -1,0 +1,46 @@
+/*
+ * ledger_impl.h - inside this folder only: the statements of one kind of ledger.
+ *
+ * In their texts "@" stands for the qualified table. Times are parameters, by the client's clock.
+ */
+#ifndef EVO_LAYOUT_LEDGER_IMPL_H
+#define EVO_LAYOUT_LEDGER_IMPL_H
+
+#include "base/clock.h"
+#include "layout/ledger.h"
+
+struct evo_ledger_kind {
+    const char *schema; /* NULL: the connection's */
+    const char *table;
+    int64_t lock_key;
+    const char *privileges; /* that evo needs on the table */
+    /* id, name, checksum, started, finished, rolled back (ms), steps, logs; in order of application */
+    const char *select;
+    /* $1 name: finished, rolled back (booleans) of each row */
+    const char *select_one;
+    /* $1 id, $2 finished_at */
+    const char *finish;
+    /* $1 id, $2 logs */
+    const char *fail;
+    /* $1 name, $2 rolled_back_at: of the live finished row; of live unfinished ones */
+    const char *roll_back, *give_up;
+    enum evo_errc (*create)(struct evo_pg *pg, const struct evo_ledger *l, struct evo_error *err);
+    /* One row more. finished_ms -1: under way. logs NULL or ''. *ret_id (may be NULL): the caller frees. */
+    enum evo_errc (*insert)(struct evo_pg *pg, const struct evo_ledger *l, const struct evo_migration *m,
+                            int64_t started_ms, int64_t finished_ms, int steps, const char *logs,
+                            char **ret_id, struct evo_error *err);
+};
+extern const struct evo_ledger_kind evo_ledger_prisma, evo_ledger_sql;
+const struct evo_ledger_kind *evo_ledger_kind_of(enum evo_layout_kind kind);
+
+/* Runs `sql` with "@" replaced. EVO_ERR_PERMISSION gets the GRANT as its hint. ret may be NULL. */
+enum evo_errc evo_ledger_query(struct evo_pg *pg, const struct evo_ledger *l, const char *sql, int nparams,
+                               const char *const *params, struct evo_pg_result **ret,
+                               struct evo_error *err) EVO_CHECK;
+/* "GRANT <privileges> TO <role>" as the hint of a permission error; returns err->code. */
+enum evo_errc evo_ledger_ask_for(const struct evo_ledger *l, struct evo_error *err, const char *fmt, ...)
+    EVO_PRINTF(3, 4);
+/* An identifier for a hint: quoted as SQL wants it. The caller frees. */
+char *evo_ledger_quote(const char *name) EVO_CHECK;
+
+#endif
