@@ -238,6 +238,7 @@ static void set_options(CURL *easy, const struct evo_http_request *r, struct tra
     SET(CURLOPT_CONNECTTIMEOUT_MS,
         (long)(r->connect_timeout_ms ? r->connect_timeout_ms : CONNECT_TIMEOUT_MS));
     SET(CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
+    SET(CURLOPT_FRESH_CONNECT, (long)r->fresh_connection);
     if (r->max_redirects > 0) {
         SET(CURLOPT_FOLLOWLOCATION, 1L);
         SET(CURLOPT_MAXREDIRS, (long)r->max_redirects);

@@ -65,6 +65,9 @@ struct evo_http_request {
     size_t max_body; /* of the answer, when collected; 0: 1 MiB */
     int max_redirects; /* 0: a redirect is an answer like any other; from https only to https */
     bool connect_only; /* connect, past any proxy, and nothing else: status stays 0 */
+    /* Not one from the pool. libcurl sends a request again by itself when a pooled connection ends before the answer's
+     * first byte, although the server may have carried it out: for what must not be done twice unnoticed. */
+    bool fresh_connection;
     bool despite_cancel; /* clean-up: sent and awaited although a cancel was requested */
     /* Where given, a 2xx answer's body goes here in pieces instead of into the response. Returning other than EVO_OK
      * ends the request with that error. */
