@@ -293,10 +293,9 @@ static enum evo_errc put_once(struct evo_store *store, const char *key, const vo
         rc = put(c, full, data, n, true, &answer, &why);
         if (rc && answer.http.status == 501) /* the server does not know the header */
             rc = put(c, full, data, n, false, &answer, &why);
-        /* It exists now. After a lost answer that may be our own doing. */
+        /* It exists now: another's, or ours, where the answer to a first try was lost. */
         if (rc && answer.http.status == 412)
-            return answer.lost ? read_back(store, key, full, data, n, err)
-                               : exists_error(c->url.bucket, full, 412, err);
+            rc = EVO_OK;
     }
     if (rc) {
         if (err)

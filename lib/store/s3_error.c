@@ -1,6 +1,5 @@
 #include "store/s3_error.h"
 
-#include "base/parse.h"
 #include "base/secret.h"
 
 /* How the error of a code reads. */
@@ -122,13 +121,14 @@ int64_t evo_s3_backoff_ms(int attempt, int64_t base_ms, int64_t cap_ms, int64_t 
     return asked > ms ? asked : ms;
 }
 
-/* "17 minutes behind", "40 seconds ahead of". */
-static void describe_skew(char *buf, size_t size, int64_t skew_ms)
+const char *evo_s3_format_skew(int64_t skew_ms, char buf[EVO_S3_SKEW_MAX])
 {
-    int64_t seconds = (skew_ms < 0 ? -skew_ms : skew_ms) / 1000;
+    /* The Date header has whole seconds. */
+    int64_t seconds = ((skew_ms < 0 ? -skew_ms : skew_ms) + 500) / 1000;
     bool minutes = seconds >= 120;
-    (void)snprintf(buf, size, "%lld %s %s", (long long)(minutes ? seconds / 60 : seconds),
+    (void)snprintf(buf, EVO_S3_SKEW_MAX, "%lld %s %s", (long long)(minutes ? (seconds + 30) / 60 : seconds),
                    minutes ? "minutes" : "seconds", skew_ms > 0 ? "behind" : "ahead of");
+    return buf;
 }
 
 static void explain_denied(const struct evo_s3_context *c, struct evo_error *err)
@@ -145,7 +145,7 @@ static void explain_denied(const struct evo_s3_context *c, struct evo_error *err
 static void explain(enum text text, int status, const char *code, const struct evo_s3_context *c,
                     struct evo_error *err)
 {
-    char skew[64];
+    char skew[EVO_S3_SKEW_MAX];
     switch (text) {
     case TEXT_SECRET:
         evo_error_set(err, EVO_ERR_STORE, "the store refused the signature: the secret key from %s is wrong",
@@ -200,10 +200,10 @@ static void explain(enum text text, int status, const char *code, const struct e
         evo_error_hint(err, "Set --s3-region (AWS_REGION) and --s3-endpoint to those of the bucket.");
         return;
     case TEXT_CLOCK:
-        describe_skew(skew, sizeof(skew), c->skew_ms);
         if (c->skew_ms)
             evo_error_set(err, EVO_ERR_STORE,
-                          "the store refused the request: this machine's clock is %s the store's", skew);
+                          "the store refused the request: this machine's clock is %s the store's",
+                          evo_s3_format_skew(c->skew_ms, skew));
         else
             evo_error_set(err, EVO_ERR_STORE, "the store refused the request: this machine's clock is wrong");
         evo_error_hint(err, "Set the clock: timedatectl set-ntp true");

@@ -28,6 +28,10 @@ enum evo_s3_verdict evo_s3_judge_failure(enum evo_http_failure failure);
 int64_t evo_s3_backoff_ms(int attempt, int64_t base_ms, int64_t cap_ms, int64_t retry_after_ms,
                           uint64_t random);
 
+/* "17 minutes behind" or "40 seconds ahead of", of the server's time minus ours. Returns buf. */
+#define EVO_S3_SKEW_MAX 48
+const char *evo_s3_format_skew(int64_t skew_ms, char buf[EVO_S3_SKEW_MAX]);
+
 struct evo_s3_context {
     const char *bucket;
     const char *key; /* with the store's prefix; NULL: the bucket */

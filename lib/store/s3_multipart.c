@@ -136,6 +136,7 @@ static enum evo_errc start(struct multipart *m, struct evo_error *err)
                                 .param_count = 1,
                                 .headers = &headers,
                                 .body = "",
+                                .never_twice = true,
                                 .error_in_200 = true };
     enum evo_errc rc = evo_s3_send(m->client, &r, &answer, err);
     m->start_lost = answer.lost;
@@ -152,17 +153,17 @@ static enum evo_errc too_many_parts(const struct multipart *m, struct evo_error 
 {
     char part[EVO_HUMAN_MAX], most[EVO_HUMAN_MAX];
     evo_format_size(m->part_size, part);
-    evo_format_size((uint64_t)m->part_size * EVO_S3_PARTS_MAX, most);
-    evo_error_set(err, EVO_ERR_STORE, "cannot write \"%s\": more than %d parts of %s", m->key,
-                  EVO_S3_PARTS_MAX, part);
-    evo_error_detail(err, "An object of S3 has at most %d parts, and so at most %s with parts of this size.",
-                     EVO_S3_PARTS_MAX, most);
+    evo_format_size((uint64_t)m->part_size * m->client->parts_max, most);
+    evo_error_set(err, EVO_ERR_STORE, "cannot write \"%s\": more than %zu parts of %s", m->key,
+                  m->client->parts_max, part);
+    evo_error_detail(err, "An object of S3 has at most %zu parts, and so at most %s with parts of this size.",
+                     m->client->parts_max, most);
     return evo_error_hint(err, "Use larger parts: give evo-backup more memory by --memory.");
 }
 
 static enum evo_errc send_part(struct multipart *m, struct evo_error *err)
 {
-    if (m->etags.count == EVO_S3_PARTS_MAX)
+    if (m->etags.count == m->client->parts_max)
         return too_many_parts(m, err);
     enum evo_errc rc = m->upload_id ? EVO_OK : start(m, err);
     if (rc)
@@ -301,7 +302,8 @@ static enum evo_errc complete(struct multipart *m, struct evo_error *err)
                                 .error_in_200 = true };
     struct evo_error why = EVO_ERROR_INIT;
     enum evo_errc rc = evo_s3_send(m->client, &r, &answer, &why);
-    if (rc == EVO_ERR_CANCELLED || (rc && !answer.lost && answer.http.status)) {
+    bool gone = answer.http.status == 404; /* libcurl may have sent it twice */
+    if (rc == EVO_ERR_CANCELLED || (rc && !answer.lost && !gone && answer.http.status)) {
         if (err)
             *err = why;
         return rc;

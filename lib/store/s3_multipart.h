@@ -16,8 +16,7 @@
 #include "store/backend.h"
 #include "store/s3_request.h"
 
-#define EVO_S3_PART_MIN  ((size_t)5 << 20)
-#define EVO_S3_PARTS_MAX 10000
+#define EVO_S3_PART_MIN ((size_t)5 << 20)
 
 struct evo_store_writer *evo_s3_multipart_new(struct evo_s3_client *c, const char *key,
                                               size_t part_size) EVO_CHECK;

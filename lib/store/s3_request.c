@@ -2,7 +2,6 @@
 
 #include "base/cancel.h"
 #include "base/clock.h"
-#include "base/parse.h"
 #include "crypto/random.h"
 #include "store/s3_error.h"
 
@@ -10,6 +9,7 @@
 #define CONNECT_TRIES  4 /* a wrong endpoint is told soon */
 #define BACKOFF_MS     100
 #define BACKOFF_CAP_MS 10000
+#define PARTS_MAX      10000
 #define IDLE_MAX       64
 
 /* ---- the client ---- */
@@ -20,6 +20,7 @@ void evo_s3_client_init(struct evo_s3_client *c)
     c->attempts = ATTEMPTS;
     c->backoff_ms = BACKOFF_MS;
     c->backoff_cap_ms = BACKOFF_CAP_MS;
+    c->parts_max = PARTS_MAX;
     (void)pthread_mutex_init(&c->lock, NULL);
 }
 
@@ -156,6 +157,7 @@ static enum evo_errc attempt(struct call *call, struct evo_error *err)
                                         .body = r->body,
                                         .body_len = r->body_len,
                                         .max_body = r->max_body,
+                                        .fresh_connection = r->never_twice,
                                         .despite_cancel = r->despite_cancel };
     if (r->sink) {
         request.sink = count_and_pass;
@@ -242,9 +244,9 @@ static bool adjust_clock(struct call *call)
     (void)pthread_mutex_lock(&c->lock);
     c->skew_ms = skew;
     (void)pthread_mutex_unlock(&c->lock);
-    char text[EVO_HUMAN_MAX];
-    evo_warn(c->task, "this machine's clock is %s %s the store's: requests are signed with the store's time",
-             evo_format_duration(skew < 0 ? -skew : skew, text), skew > 0 ? "behind" : "ahead of");
+    char text[EVO_S3_SKEW_MAX];
+    evo_warn(c->task, "this machine's clock is %s the store's: requests are signed with the store's time",
+             evo_s3_format_skew(skew, text));
     return true;
 }
 

@@ -26,9 +26,10 @@ struct evo_s3_client {
     struct evo_s3_url url;
     bool custom_endpoint;
     struct evo_task *task;
-    /* How often and how long: tests set them. */
+    /* Limits; tests set them lower. */
     int attempts;
     int64_t backoff_ms, backoff_cap_ms;
+    size_t parts_max; /* of a multipart upload */
 
     pthread_mutex_t lock;
     char *region;
@@ -54,6 +55,7 @@ struct evo_s3_request {
     evo_store_sink *sink; /* may look at answer->http.headers: they are there before the first piece. Once it
                              was called, a lost connection ends the request with err->retryable */
     void *sink_ctx;
+    bool never_twice; /* a repetition must be known by answer->lost: libcurl makes none by itself */
     bool error_in_200; /* a 2xx whose body is an <Error> is a failed attempt */
     bool despite_cancel; /* clean-up: sent after a cancel too, limited by time_ms */
     int64_t time_ms; /* for all attempts together; 0: no limit but theirs */

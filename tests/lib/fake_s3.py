@@ -1,0 +1,386 @@
+#!/usr/bin/env python3
+"""An S3 server for the faults that a real one does not produce on demand.
+
+Prints its port on standard output and serves until standard input ends. It keeps
+objects in memory, addresses by path, does not check signatures, but does check
+x-amz-content-sha256 against the body. The bucket's name says how it misbehaves:
+
+    plain              not at all
+    slow-down          503 SlowDown for the first request of each method
+    busy               503 for ever
+    cut-reads          each GET ends by a reset after half of what is left
+    cut-end            the same, but by closing in order
+    no-ranges          as cut-reads for the first GET; Range is ignored
+    replaced           as cut-end; the object changes after the first GET
+    stuck              every GET ends by a reset before the first byte
+    complete-error     200 with an <Error> for the first completion
+    complete-denied    200 with an <Error> AccessDenied for every completion
+    complete-lost      the first completion is carried out, then a reset
+    complete-never     every completion is a reset, and nothing is carried out
+    complete-cut       completes without the last byte
+    start-lost         the first start of an upload is carried out, then a reset
+    part-lost          the first sending of each part is stored, then a reset
+    parts-stay         an upload survives its first abort
+    skewed             the clock is 20 minutes ahead, and compared
+    always-skewed      RequestTimeTooSkewed whatever the time
+    moved              301 with the region unless signed for eu-central-1 (HEAD: 400 with a header alone)
+    elsewhere          301 without a word about where
+    early              403 without reading the body, then a reset
+    once-lost          the first put is carried out, then a reset
+    once-raced         the first put with If-None-Match: a reset, and another's object is there
+    once-ignored       If-None-Match is ignored, and another's object replaces what was put
+    once-unknown       501 for If-None-Match
+    expired            400 ExpiredToken unless the token is "fresh-token"
+    denied             403 AccessDenied that repeats the Authorization header
+    repeats            a listing whose continuation token never changes
+    odd-list           three pages in a strange order, with an entry twice and escaped ETags
+    url-list           a listing with <EncodingType>url
+    html               200 with a page that is no XML
+    bomb               200 with a document type
+
+GET /-/log/BUCKET: the requests so far, a line each; GET /-/uploads/BUCKET: unfinished uploads.
+POST / is STS: Action=AssumeRoleWithWebIdentity with the token "good" (expires in
+an hour), "brief" (in a minute), "flaky" (503 first), or anything else (400).
+"""
+import datetime
+import email.utils
+import hashlib
+import http.server
+import re
+import socket
+import struct
+import sys
+import threading
+import time
+import urllib.parse
+from xml.sax.saxutils import escape
+
+lock = threading.RLock()
+buckets = {}
+
+
+class Bucket:
+    def __init__(self):
+        self.objects = {}  # key -> (bytes, etag)
+        self.uploads = {}  # id -> (key, {number: bytes})
+        self.log = []
+        self.seen = {}  # what happened how often
+
+
+class Reset(Exception):
+    pass
+
+
+def etag_of(data):
+    return '"%s"' % hashlib.md5(data).hexdigest()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    # ---- answers
+
+    def answer(self, status, body=b"", headers=None):
+        if isinstance(body, str):
+            body = body.encode()
+        self.send_response_only(status)
+        now = time.time() + (1200 if self.bucket_name in ("skewed", "always-skewed") else 0)
+        self.send_header("Date", email.utils.formatdate(now, usegmt=True))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        if "Content-Length" not in (headers or {}):
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def error(self, status, code, message="because", more="", headers=None):
+        self.answer(status, '<?xml version="1.0"?>\n<Error><Code>%s</Code><Message>%s</Message>%s</Error>'
+                    % (code, escape(message), more), headers)
+
+    def reset(self):
+        self.wfile.flush()
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raise Reset
+
+    # ---- requests
+
+    def handle_one_request(self):
+        try:
+            super().handle_one_request()
+        except (Reset, ConnectionError):
+            self.close_connection = True
+
+    def do_it(self):
+        parts = urllib.parse.urlsplit(self.path)
+        path = urllib.parse.unquote(parts.path)
+        self.bucket_name, _, self.key = path.lstrip("/").partition("/")
+        self.query = urllib.parse.parse_qs(parts.query, keep_blank_values=True)
+        if self.bucket_name == "-":
+            return self.tell()
+        with lock:
+            self.bucket = buckets.setdefault(self.bucket_name, Bucket())
+            self.bucket.log.append("%s %s%s" % (self.command, self.path, " range" if "Range" in self.headers else ""))
+        if self.bucket_name == "early" and self.command == "PUT":
+            self.error(403, "AccessDenied")
+            self.reset()
+        self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.bucket_name == "":
+            return self.sts()
+        if hashlib.sha256(self.body).hexdigest() != self.headers.get("x-amz-content-sha256"):
+            return self.error(400, "XAmzContentSHA256Mismatch")
+        if self.misbehave():
+            return None
+        with lock:
+            return getattr(self, "on_" + self.command)()
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_it
+
+    def tell(self):
+        what, _, name = self.key.partition("/")
+        with lock:
+            bucket = buckets.get(name, Bucket())
+            lines = bucket.log if what == "log" else list(bucket.uploads)
+        self.answer(200, "".join(line + "\n" for line in lines))
+
+    def first(self, what):
+        """True the first time in this bucket."""
+        with lock:
+            self.bucket.seen[what] = self.bucket.seen.get(what, 0) + 1
+            return self.bucket.seen[what] == 1
+
+    def misbehave(self):
+        name = self.bucket_name
+        if name == "slow-down" and self.first(self.command):
+            self.error(503, "SlowDown", headers={"Retry-After": "0"})
+        elif name == "busy":
+            self.error(503, "ServiceUnavailable")
+        elif name == "always-skewed":
+            self.error(403, "RequestTimeTooSkewed")
+        elif name == "skewed":
+            sent = datetime.datetime.strptime(self.headers["x-amz-date"], "%Y%m%dT%H%M%SZ")
+            sent = sent.replace(tzinfo=datetime.timezone.utc).timestamp()
+            if abs(sent - (time.time() + 1200)) < 900:
+                return False
+            self.error(403, "RequestTimeTooSkewed", "The difference is too large.")
+        elif name == "moved":
+            if "/eu-central-1/s3/" in self.headers["Authorization"]:
+                return False
+            self.error(400 if self.command == "HEAD" else 301, "PermanentRedirect",
+                       headers={"x-amz-bucket-region": "eu-central-1"})
+        elif name == "elsewhere":
+            self.error(301, "PermanentRedirect")
+        elif name == "expired":
+            if self.headers.get("x-amz-security-token") == "fresh-token":
+                return False
+            self.error(400, "ExpiredToken", "The provided token has expired.")
+        elif name == "denied":
+            self.error(403, "AccessDenied", "No: " + self.headers["Authorization"])
+        elif name == "html":
+            self.answer(200, "<html><p>Welcome</html>")
+        elif name == "bomb":
+            self.answer(200, '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]>'
+                             "<ListBucketResult><Name>&b;</Name></ListBucketResult>")
+        else:
+            return False
+        return True
+
+    # ---- objects
+
+    def on_HEAD(self):
+        if self.key not in self.bucket.objects:
+            return self.answer(404)
+        data, etag = self.bucket.objects[self.key]
+        return self.answer(200, headers={"Content-Length": str(len(data)), "ETag": etag,
+                                         "Last-Modified": "Fri, 24 May 2013 00:00:00 GMT"})
+
+    def on_GET(self):
+        if "list-type" in self.query:
+            return self.list()
+        if "uploads" in self.query:
+            return self.list_uploads()
+        if "uploadId" in self.query:
+            return self.list_parts()
+        if self.key not in self.bucket.objects:
+            return self.error(404, "NoSuchKey")
+        data, etag = self.bucket.objects[self.key]
+        start, end = 0, len(data) - 1
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if self.headers.get("If-Match", etag) != etag and self.bucket_name != "replaced":
+            return self.error(412, "PreconditionFailed")
+        status, headers = 200, {"ETag": etag}
+        if wanted and self.bucket_name != "no-ranges":
+            start = int(wanted[1])
+            end = min(int(wanted[2]), end) if wanted[2] else end
+            if start > end:
+                return self.error(416, "InvalidRange")
+            status, headers["Content-Range"] = 206, "bytes %d-%d/%d" % (start, end, len(data))
+        piece = data[start:end + 1]
+        cut = self.bucket_name in ("cut-reads", "cut-end", "replaced") or \
+            (self.bucket_name == "no-ranges" and self.first("GET"))
+        if self.bucket_name == "replaced":
+            self.bucket.objects[self.key] = (data[::-1], '"another"')
+        if self.bucket_name == "stuck":
+            self.reset()
+        if not cut or len(piece) < 1000:
+            return self.answer(status, piece, headers)
+        headers["Content-Length"] = str(len(piece))
+        self.answer(status, piece[:len(piece) // 2], headers)
+        self.wfile.flush()
+        if self.bucket_name in ("cut-end", "replaced"):
+            self.close_connection = True
+            return None
+        return self.reset()
+
+    def on_PUT(self):
+        if "partNumber" in self.query:
+            return self.part()
+        condition = self.headers.get("If-None-Match")
+        name = self.bucket_name
+        if condition and name == "once-unknown":
+            return self.error(501, "NotImplemented")
+        if condition and name == "once-raced" and self.first("PUT"):
+            self.bucket.objects[self.key] = (b"another's", '"x"')
+            self.reset()
+        if condition and name != "once-ignored" and self.key in self.bucket.objects:
+            return self.error(412, "PreconditionFailed")
+        data = self.body
+        if condition and name == "once-ignored":
+            data = b"another's"
+        self.bucket.objects[self.key] = (data, etag_of(data))
+        if name == "once-lost" and self.first("PUT"):
+            self.reset()
+        return self.answer(200, headers={"ETag": etag_of(data)})
+
+    def on_DELETE(self):
+        if "uploadId" in self.query:
+            return self.abort()
+        self.bucket.objects.pop(self.key, None)
+        return self.answer(204)
+
+    # ---- multipart uploads
+
+    def on_POST(self):
+        return self.start() if "uploads" in self.query else self.complete()
+
+    def upload(self):
+        return self.bucket.uploads.get(self.query["uploadId"][0])
+
+    def start(self):
+        upload_id = "upload-%d" % (self.bucket.seen.get("start", 0) + 1)
+        first = self.first("start")
+        self.bucket.uploads[upload_id] = (self.key, {})
+        if self.bucket_name == "start-lost" and first:
+            self.reset()
+        return self.answer(200, '<InitiateMultipartUploadResult xmlns="x"><UploadId>%s</UploadId>'
+                                '</InitiateMultipartUploadResult>' % upload_id)
+
+    def part(self):
+        upload = self.upload()
+        if not upload:
+            return self.error(404, "NoSuchUpload")
+        number = int(self.query["partNumber"][0])
+        upload[1][number] = self.body
+        if self.bucket_name == "part-lost" and self.first("part %d" % number):
+            self.reset()
+        return self.answer(200, headers={"ETag": etag_of(self.body)})
+
+    def complete(self):
+        name = self.bucket_name
+        upload = self.upload()
+        if not upload:
+            return self.error(404, "NoSuchUpload")
+        if name == "complete-never":
+            self.reset()
+        if name == "complete-error" and self.first("complete"):
+            return self.error(200, "InternalError")
+        if name == "complete-denied":
+            return self.error(200, "AccessDenied")
+        parts = re.findall(r"<PartNumber>(\d+)</PartNumber><ETag>(.*?)</ETag>", self.body.decode())
+        if [etag_of(upload[1][int(n)]) for n, _ in parts] != [e for _, e in parts]:
+            return self.error(400, "InvalidPart")
+        data = b"".join(upload[1][int(n)] for n, _ in parts)
+        if name == "complete-cut":
+            data = data[:-1]
+        self.bucket.objects[self.key] = (data, '"0123456789abcdef-%d"' % len(parts))
+        del self.bucket.uploads[self.query["uploadId"][0]]
+        if name == "complete-lost" and self.first("complete"):
+            self.reset()
+        return self.answer(200, '<?xml version="1.0"?>'
+                           "<CompleteMultipartUploadResult><ETag>&quot;x&quot;</ETag></CompleteMultipartUploadResult>")
+
+    def abort(self):
+        if not self.upload():
+            return self.error(404, "NoSuchUpload")
+        if not (self.bucket_name == "parts-stay" and self.first("abort")):
+            del self.bucket.uploads[self.query["uploadId"][0]]
+        return self.answer(204)
+
+    def list_uploads(self):
+        prefix = self.query.get("prefix", [""])[0]
+        return self.answer(200, "<ListMultipartUploadsResult>%s</ListMultipartUploadsResult>" % "".join(
+            "<Upload><Key>%s</Key><UploadId>%s</UploadId></Upload>" % (escape(key), upload_id)
+            for upload_id, (key, _) in self.bucket.uploads.items() if key.startswith(prefix)))
+
+    def list_parts(self):
+        return self.answer(200, "<ListPartsResult/>") if self.upload() else self.error(404, "NoSuchUpload")
+
+    # ---- listings
+
+    def list(self):
+        token = self.query.get("continuation-token", [""])[0]
+        if self.bucket_name == "repeats":
+            return self.page([("a", 1)], "again")
+        if self.bucket_name == "odd-list":
+            pages = {"": ([("b", 2), ("a/b", 3)], "1"), "1": ([("a b", 1), ("b", 2)], "2"), "2": ([("A&B", 4)], None)}
+            return self.page(*pages[token])
+        if self.bucket_name == "url-list":
+            return self.page([("a%20b%2Bc", 1), ("d+e%25", 2)], None, "<EncodingType>url</EncodingType>")
+        prefix = self.query.get("prefix", [""])[0]
+        return self.page([(key, len(data)) for key, (data, _) in self.bucket.objects.items() if key.startswith(prefix)])
+
+    def page(self, entries, token=None, more=""):
+        rows = "".join("<Contents><Key>%s</Key><Size>%d</Size><LastModified>2013-05-24T00:00:00.000Z</LastModified>"
+                       "<ETag>&#34;x&#34;</ETag></Contents>" % (escape(key), size) for key, size in entries)
+        if token:
+            more += "<NextContinuationToken>%s</NextContinuationToken>" % token
+        return self.answer(200, '<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+                                "<IsTruncated>%s</IsTruncated>%s%s</ListBucketResult>"
+                           % ("true" if token else "false", rows, more))
+
+    # ---- STS
+
+    def sts(self):
+        form = urllib.parse.parse_qs(self.body.decode())
+        token = form.get("WebIdentityToken", [""])[0]
+        if form.get("Action") != ["AssumeRoleWithWebIdentity"] or "Authorization" in self.headers:
+            return self.answer(400)
+        if token == "flaky" and self.first("sts"):
+            return self.answer(503, "<ErrorResponse><Error><Code>ServiceUnavailable</Code></Error></ErrorResponse>")
+        if token not in ("good", "brief", "flaky"):
+            return self.answer(400, "<ErrorResponse><Error><Code>InvalidIdentityToken</Code><Message>The token %s is "
+                                    "not valid.</Message></Error></ErrorResponse>" % escape(token))
+        until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=1 if token == "brief" else 60)
+        return self.answer(200, """<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+            <AssumeRoleWithWebIdentityResult><Credentials>
+              <AccessKeyId>ASIA-%s</AccessKeyId><SecretAccessKey>canary-sts-secret</SecretAccessKey>
+              <SessionToken>fresh-token</SessionToken><Expiration>%s</Expiration>
+            </Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"""
+                           % (form["RoleSessionName"][0], until.strftime("%Y-%m-%dT%H:%M:%SZ")))
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def shutdown_request(self, request):
+        self.close_request(request)  # without the FIN that would come before a reset
+
+
+server = Server(("127.0.0.1", 0), Handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+print(server.server_address[1], flush=True)
+sys.stdin.read()
