@@ -19,7 +19,10 @@ enum evo_errc evo_health_target_http(const char *url, const struct evo_health_ex
 {
     EVO_AUTO(http_url) u = { 0 };
     if (evo_http_url_parse(url, &u, err) || (!evo_streq(u.scheme, "http") && !evo_streq(u.scheme, "https"))) {
-        (void)evo_error_set(err, EVO_ERR_CONFIG, "invalid URL of a health check");
+        /* What may be a password or a token is not shown. */
+        int shown = strchr(url, '@') ? 0 : (int)strcspn(url, "?#");
+        (void)evo_error_set(err, EVO_ERR_CONFIG, "invalid URL \"%.*s%s\" of a health check",
+                            shown < 100 ? shown : 100, url, url[shown] ? "..." : "");
         return evo_error_hint(err, "Write a whole URL: --http https://example.org/health");
     }
     if (u.has_user) {
