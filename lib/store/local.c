@@ -192,9 +192,12 @@ static enum evo_errc open_writer(struct local *l, const char *key, unsigned flag
 {
     EVO_AUTO_STR path = path_of(l, key);
     EVO_AUTO_STR folder = evo_path_dir(path);
-    /* Another process may remove the folder, empty again, between mkdir and open. */
+    /* Another thread or process may remove the folder, empty again, between two mkdir or before open. */
     for (int i = 0;; i++) {
+        errno = 0;
         enum evo_errc rc = make_folder(folder, err);
+        if (rc && errno == ENOENT && i < MAKE_FOLDER_TRIES)
+            continue;
         if (rc)
             return rc;
         EVO_AUTO_STR tmp = evo_asprintf("%s/%sXXXXXX", folder, EVO_LOCAL_TEMPORARY);
