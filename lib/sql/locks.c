@@ -212,19 +212,26 @@ static void alter_table(struct evo_sql_locks *locks, const PgQuery__AlterTableSt
 
 /* ---- statements that name objects by lists of names ---- */
 
-/* How many names at the end of the list are not the relation's. */
+/* How many names at the end of the list are not the relation's, and what COMMENT ON takes. */
 static const struct {
     PgQuery__ObjectType type;
     size_t leave;
+    enum mode comment;
 } named_objects[] = {
-    { PG_QUERY__OBJECT_TYPE__OBJECT_TABLE, 0 },         { PG_QUERY__OBJECT_TYPE__OBJECT_FOREIGN_TABLE, 0 },
-    { PG_QUERY__OBJECT_TYPE__OBJECT_VIEW, 0 },          { PG_QUERY__OBJECT_TYPE__OBJECT_MATVIEW, 0 },
-    { PG_QUERY__OBJECT_TYPE__OBJECT_INDEX, 0 },         { PG_QUERY__OBJECT_TYPE__OBJECT_SEQUENCE, 0 },
-    { PG_QUERY__OBJECT_TYPE__OBJECT_TRIGGER, 1 },       { PG_QUERY__OBJECT_TYPE__OBJECT_RULE, 1 },
-    { PG_QUERY__OBJECT_TYPE__OBJECT_POLICY, 1 },        { PG_QUERY__OBJECT_TYPE__OBJECT_COLUMN, 1 },
-    { PG_QUERY__OBJECT_TYPE__OBJECT_TABCONSTRAINT, 1 },
+    { PG_QUERY__OBJECT_TYPE__OBJECT_TABLE, 0, SUX },
+    { PG_QUERY__OBJECT_TYPE__OBJECT_FOREIGN_TABLE, 0, SUX },
+    { PG_QUERY__OBJECT_TYPE__OBJECT_VIEW, 0, SUX },
+    { PG_QUERY__OBJECT_TYPE__OBJECT_MATVIEW, 0, SUX },
+    { PG_QUERY__OBJECT_TYPE__OBJECT_INDEX, 0, SUX },
+    { PG_QUERY__OBJECT_TYPE__OBJECT_SEQUENCE, 0, SUX },
+    { PG_QUERY__OBJECT_TYPE__OBJECT_COLUMN, 1, SUX },
+    { PG_QUERY__OBJECT_TYPE__OBJECT_TRIGGER, 1, AS },
+    { PG_QUERY__OBJECT_TYPE__OBJECT_RULE, 1, AS },
+    { PG_QUERY__OBJECT_TYPE__OBJECT_POLICY, 1, AS },
+    { PG_QUERY__OBJECT_TYPE__OBJECT_TABCONSTRAINT, 1, AS },
 };
 
+/* `mode` NONE: that of a comment. */
 static void add_named(struct evo_sql_locks *locks, PgQuery__ObjectType type, const PgQuery__Node *object,
                       enum mode mode)
 {
@@ -233,7 +240,7 @@ static void add_named(struct evo_sql_locks *locks, PgQuery__ObjectType type, con
     for (size_t i = 0; i < EVO_COUNT(named_objects); i++)
         if (named_objects[i].type == type)
             add(locks, evo_sql_list_name(object->list->items, object->list->n_items, named_objects[i].leave),
-                mode);
+                mode != NONE ? mode : named_objects[i].comment);
 }
 
 /* ---- the rest, a few lines each ---- */
@@ -281,14 +288,6 @@ static void publication(struct evo_sql_locks *locks, PgQuery__Node *const *objec
         if (spec->pubtable)
             add_range(locks, spec->pubtable->relation, SUX);
     }
-}
-
-static bool is_relation(PgQuery__ObjectType type)
-{
-    for (size_t i = 0; i < EVO_COUNT(named_objects); i++)
-        if (named_objects[i].type == type)
-            return true;
-    return false;
 }
 
 static void locks_of(struct evo_sql_locks *l, const PgQuery__Node *node)
@@ -340,12 +339,12 @@ static void locks_of(struct evo_sql_locks *l, const PgQuery__Node *node)
         add_range(l, node->alter_object_schema_stmt->relation, AX);
         break;
     case PG_QUERY__NODE__NODE_DROP_STMT:
-        for (size_t i = 0; i < node->drop_stmt->n_objects && is_relation(node->drop_stmt->remove_type); i++)
+        for (size_t i = 0; i < node->drop_stmt->n_objects; i++)
             add_named(l, node->drop_stmt->remove_type, node->drop_stmt->objects[i],
                       node->drop_stmt->concurrent ? SUX : AX);
         break;
     case PG_QUERY__NODE__NODE_COMMENT_STMT:
-        add_named(l, node->comment_stmt->objtype, node->comment_stmt->object, SUX);
+        add_named(l, node->comment_stmt->objtype, node->comment_stmt->object, NONE);
         break;
     case PG_QUERY__NODE__NODE_INDEX_STMT:
         add_range(l, node->index_stmt->relation, node->index_stmt->concurrent ? SUX : S);
