@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""Times commands side by side: A B C, A B C, ... so that drift hits all alike.
+
+    measure.py ROUNDS TITLE NAME=COMMAND...
+
+Each COMMAND goes to bash; one round is run before and not counted. Prints a Markdown
+table: median, least and most wall seconds, the ratio to the first command (pair by
+pair, median), CPU seconds and peak memory of the largest process. A command that
+fails ends the measurement with its output.
+"""
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+
+def run(command):
+    with tempfile.TemporaryFile() as out:
+        began = time.monotonic()
+        child = subprocess.Popen(["bash", "-o", "pipefail", "-c", command], stdin=subprocess.DEVNULL, stdout=out,
+                                 stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(child.pid, 0)
+        wall = time.monotonic() - began
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode != 0:
+            out.seek(0)
+            sys.exit("measure.py: status %d of: %s\n%s" % (child.returncode, command, out.read().decode(errors="replace")))
+    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def main():
+    rounds, title, commands = int(sys.argv[1]), sys.argv[2], [a.split("=", 1) for a in sys.argv[3:]]
+    for _, command in commands:
+        run(command)
+    results = {name: [] for name, _ in commands}
+    for _ in range(rounds):
+        for name, command in commands:
+            results[name].append(run(command))
+    first = results[commands[0][0]]
+    print("\n%s (%d rounds)\n" % (title, rounds))
+    print("| command | wall s, median (least-most) | x the first | CPU s | peak MiB |")
+    print("| --- | --- | --- | --- | --- |")
+    for name, _ in commands:
+        rows = results[name]
+        walls = [r[0] for r in rows]
+        ratio = statistics.median(r[0] / f[0] for r, f in zip(rows, first))
+        print("| %s | %.3f (%.3f-%.3f) | %.2f | %.2f | %.1f |" % (
+            name, statistics.median(walls), min(walls), max(walls), ratio, statistics.median(r[1] for r in rows),
+            max(r[2] for r in rows)))
+
+
+main()
