@@ -77,8 +77,8 @@ enum evo_errc evo_ledger_query(struct evo_pg *pg, const struct evo_ledger *l, co
     if (rc == EVO_ERR_PERMISSION) {
         EVO_AUTO_STR shown_schema = evo_ledger_quote(l->schema);
         EVO_AUTO_STR role = evo_ledger_quote(l->role);
-        return evo_ledger_ask_for(l, err, "USAGE ON SCHEMA %s TO %s; GRANT %s ON %s.%s", shown_schema,
-                                  l->role, kind->privileges, shown_schema, kind->table);
+        return evo_ledger_ask_for(l, err, "USAGE ON SCHEMA %s TO %s; GRANT %s ON %s.%s", shown_schema, role,
+                                  kind->privileges, shown_schema, kind->table);
     }
     return rc;
 }
