@@ -122,6 +122,8 @@ static const struct cause by_sqlstate[] = {
 
 static const struct cause by_text[] = {
     { "could not translate host name", EVO_ERR_CONNECT, true, HINT_NAME },
+    { "received invalid response", EVO_ERR_CONNECT, false, HINT_READY }, /* no PostgreSQL at that port */
+    { "expected authentication request", EVO_ERR_CONNECT, false, HINT_READY },
     { "no password supplied", EVO_ERR_CONNECT, false, HINT_PASSWORD },
     { "does not support SSL", EVO_ERR_CONNECT, false, HINT_TLS },
     { "SSL", EVO_ERR_CONNECT, false, HINT_TLS },
@@ -173,9 +175,11 @@ static void set_hint(enum hint hint, const struct evo_conninfo *info, struct evo
     }
 }
 
+/* Five capitals and digits, ": " behind; a digit among them, as "FATAL" has none. */
 static bool is_sqlstate(const char *s)
 {
-    return strspn(s, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && s[5] == ':' && s[6] == ' ';
+    return strcspn(s, "0123456789") < 5 && strspn(s, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 &&
+           s[5] == ':' && s[6] == ' ';
 }
 
 /* Of `FATAL:  28P01: password authentication failed …`, the state and the text behind it. The severity is
