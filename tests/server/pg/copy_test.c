@@ -219,6 +219,27 @@ static void test_copy_in_is_cancelled_between_blocks(void **state)
     assert_string_equal(count, "0");
 }
 
+static void test_close_ends_a_copy_that_runs(void **state)
+{
+    struct evo_pg *admin = *state;
+    struct evo_error err = EVO_ERROR_INIT;
+    struct evo_pg *pg = server_open(NULL);
+    make_table(pg);
+    EVO_AUTO_STR sql =
+        evo_asprintf("SELECT count(*) FROM pg_stat_activity WHERE pid = %d", evo_pg_backend_pid(pg));
+    assert_ok(evo_pg_copy_begin(pg, "COPY loaded FROM STDIN", &err), &err);
+    EVO_AUTO_STR before = server_text(admin, sql);
+    assert_string_equal(before, "1");
+    evo_pg_close(pg);
+    struct evo_deadline deadline = evo_deadline_in(5000);
+    bool gone = false;
+    while (!gone && !evo_deadline_passed(deadline)) {
+        EVO_AUTO_STR left = server_text(admin, sql);
+        gone = evo_streq(left, "0");
+    }
+    assert_true(gone);
+}
+
 static void test_copy_in_to_a_session_that_ended_is_lost(void **state)
 {
     struct evo_pg *admin = *state;
@@ -255,6 +276,7 @@ int main(void)
         WITH_SESSION(test_copy_abort_loads_nothing),
         WITH_SESSION(test_copy_in_is_cancelled_between_blocks),
         WITH_SESSION(test_copy_in_to_a_session_that_ended_is_lost),
+        WITH_SESSION(test_close_ends_a_copy_that_runs),
     };
     return cmocka_run_group_tests_name("pg/copy", tests, server_begin, NULL);
 }
