@@ -60,8 +60,7 @@ enum evo_errc evo_pg_send_params(struct evo_pg *pg, const char *sql, int nparams
 
 enum evo_errc evo_pg_flush(struct evo_pg *pg, struct evo_error *err)
 {
-    int left;
-    while ((left = PQflush(pg->conn)) == 1) {
+    while (PQflush(pg->conn) == 1) {
         enum evo_errc rc = evo_pg_wait(pg, POLLIN | POLLOUT, err);
         if (rc)
             return evo_pg_give_up(pg, rc);

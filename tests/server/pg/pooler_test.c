@@ -54,14 +54,17 @@ static char *write_configuration(const struct pooler *p, const char *mode, int p
     EVO_AUTO(conninfo) info = { 0 };
     server_conninfo(&info);
     const char *port = evo_conninfo_get(&info, "port");
-    EVO_AUTO_STR text =
-        evo_asprintf("[databases]\n* = host=%s port=%s user=%s "
-                     "password=%s\n[pgbouncer]\nunix_socket_dir=%s\nlisten_addr=\n"
-                     "listen_port=6432\nauth_type=any\npool_mode=%s\ndefault_pool_size=%d\nlogfile=%s/log\n",
-                     evo_conninfo_get(&info, "host"), port ? port : "5432", evo_conninfo_get(&info, "user"),
-                     evo_secret_reveal(&info.password), p->folder, mode, pool_size, p->folder);
+    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    evo_strbuf_addf(&text, "[databases]\n* = host=%s port=%s user=%s", evo_conninfo_get(&info, "host"),
+                    port ? port : "5432", evo_conninfo_get(&info, "user"));
+    if (evo_secret_is_set(&info.password))
+        evo_strbuf_addf(&text, " password=%s", evo_secret_reveal(&info.password));
+    evo_strbuf_addf(&text,
+                    "\n[pgbouncer]\nunix_socket_dir=%s\nlisten_addr=\nlisten_port=6432\nauth_type=any\n"
+                    "pool_mode=%s\ndefault_pool_size=%d\nlogfile=%s/log\n",
+                    p->folder, mode, pool_size, p->folder);
     char *path = evo_path_join(p->folder, "pgbouncer.ini");
-    assert_int_equal(evo_file_write(path, text, strlen(text), NULL), EVO_OK);
+    assert_int_equal(evo_file_write(path, text.buf, text.len, NULL), EVO_OK);
     return path;
 }
 
