@@ -252,23 +252,25 @@ static enum evo_errc open_object(struct local *l, const char *key, int *ret_fd, 
                                  struct evo_error *err)
 {
     EVO_AUTO_STR path = path_of(l, key);
-    EVO_AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    memset(st, 0, sizeof(*st));
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != ENXIO)
         return disk_error(err, errno, "open file", path);
-    if (fd >= 0 && fstat(fd, st) != 0)
-        return disk_error(err, errno, "read file", path);
-    if (fd < 0 || !S_ISREG(st->st_mode))
-        return evo_error_set(err, EVO_ERR_NOT_FOUND, "\"%s\" does not exist", path);
-    *ret_fd = fd;
-    fd = -1;
-    return EVO_OK;
+    if (fd >= 0 && fstat(fd, st) == 0 && S_ISREG(st->st_mode)) {
+        *ret_fd = fd;
+        return EVO_OK;
+    }
+    if (fd >= 0)
+        (void)close(fd);
+    evo_error_set(err, EVO_ERR_NOT_FOUND, "\"%s\" does not exist", path);
+    return EVO_ERR_NOT_FOUND;
 }
 
 static enum evo_errc local_read(struct evo_store *store, const char *key, uint64_t offset, uint64_t length,
                                 evo_store_sink *sink, void *ctx, struct evo_error *err)
 {
     EVO_AUTO_FD fd = -1;
-    struct stat st;
+    struct stat st = { 0 };
     enum evo_errc rc = open_object(local_of(store), key, &fd, &st, err);
     if (rc || offset >= (uint64_t)st.st_size)
         return rc;
@@ -306,7 +308,7 @@ static enum evo_errc local_stat(struct evo_store *store, const char *key, struct
                                 struct evo_error *err)
 {
     EVO_AUTO_FD fd = -1;
-    struct stat st;
+    struct stat st = { 0 };
     enum evo_errc rc = open_object(local_of(store), key, &fd, &st, err);
     if (!rc)
         *ret = (struct evo_store_stat){ .size = (uint64_t)st.st_size, .mtime_ms = mtime_of(&st) };

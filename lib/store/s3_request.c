@@ -27,7 +27,7 @@ void evo_s3_client_init(struct evo_s3_client *c)
 void evo_s3_client_release(struct evo_s3_client *c)
 {
     for (size_t i = 0; i < c->idle_count; i++)
-        evo_http_free(c->idle[i]);
+        evo_http_free(c->idle[i].http);
     free(c->idle);
     free(c->region);
     evo_s3_credentials_free(c->credentials);
@@ -41,7 +41,7 @@ static enum evo_errc take_http(struct evo_s3_client *c, struct evo_http **ret, s
     struct evo_http *http = NULL;
     (void)pthread_mutex_lock(&c->lock);
     if (c->idle_count)
-        http = c->idle[--c->idle_count];
+        http = c->idle[--c->idle_count].http;
     (void)pthread_mutex_unlock(&c->lock);
     if (!http)
         return evo_http_new(ret, err);
@@ -54,7 +54,7 @@ static void give_http(struct evo_s3_client *c, struct evo_http *http)
     (void)pthread_mutex_lock(&c->lock);
     if (c->idle_count < IDLE_MAX) {
         EVO_GROW(c->idle, c->idle_count, c->idle_alloc);
-        c->idle[c->idle_count++] = http;
+        c->idle[c->idle_count++].http = http;
         http = NULL;
     }
     (void)pthread_mutex_unlock(&c->lock);

@@ -35,7 +35,9 @@ struct evo_s3_client {
     char *region;
     int64_t skew_ms; /* server's time minus ours, once it is known to matter */
     struct evo_s3_credentials *credentials;
-    struct evo_http **idle; /* connections that nobody uses now */
+    struct {
+        struct evo_http *http;
+    } * idle; /* connections that nobody uses now */
     size_t idle_count, idle_alloc;
 };
 void evo_s3_client_init(struct evo_s3_client *c);

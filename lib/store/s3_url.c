@@ -58,6 +58,7 @@ enum evo_errc evo_s3_endpoint_parse(const char *endpoint, bool allow_http, const
                       "cannot use %s: plain http to \"%s\" would show the data to the network", what, u.host);
         return evo_error_hint(err, "Use https://, or --s3-allow-http where the network is trusted.");
     }
+    EVO_ASSERT(u.scheme && u.host);
     bool default_port = !u.port || !*u.port || evo_streq(u.port, evo_streq(u.scheme, "https") ? "443" : "80");
     size_t n = u.path ? strlen(u.path) : 0;
     while (n && u.path[n - 1] == '/')
@@ -119,6 +120,7 @@ enum evo_errc evo_s3_url_init(struct evo_s3_url *ret, const char *url, const cha
     enum evo_errc rc = parse_target(url, &u, err);
     if (rc)
         return rc;
+    EVO_ASSERT(u.bucket && u.prefix);
     bool custom = endpoint && *endpoint;
     if (custom) {
         rc = evo_s3_endpoint_parse(endpoint, allow_http, "the S3 endpoint", &u.scheme, &u.host, &u.base_path,
@@ -129,6 +131,7 @@ enum evo_errc evo_s3_url_init(struct evo_s3_url *ret, const char *url, const cha
         u.scheme = evo_strdup("https");
         u.base_path = evo_strdup("");
     }
+    EVO_ASSERT(u.base_path);
     if (!addressing || !*addressing || evo_streq(addressing, "auto")) {
         u.virtual_host = !custom && bucket_is_label(u.bucket);
     } else if (evo_streq(addressing, "virtual")) {

@@ -20,6 +20,7 @@ x-amz-content-sha256 against the body. The bucket's name says how it misbehaves:
     complete-cut       completes without the last byte
     start-lost         the first start of an upload is carried out, then a reset
     part-lost          the first sending of each part is stored, then a reset
+    abort-stalls       no answer to an abort for a long time
     parts-stay         an upload survives its first abort
     skewed             the clock is 20 minutes ahead, and compared
     always-skewed      RequestTimeTooSkewed whatever the time
@@ -179,6 +180,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.error(400, "ExpiredToken", "The provided token has expired.")
         elif name == "denied":
             self.error(403, "AccessDenied", "No: " + self.headers["Authorization"])
+        elif name == "abort-stalls" and self.command == "DELETE":
+            time.sleep(30)
         elif name == "html":
             self.answer(200, "<html><p>Welcome</html>")
         elif name == "bomb":

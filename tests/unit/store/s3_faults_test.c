@@ -426,6 +426,24 @@ static void test_abort_is_repeated_while_the_upload_lives(void **state)
     assert_int_equal(requests("parts-stay", "DELETE"), 2);
 }
 
+static void test_abort_that_gets_no_answer_is_given_up_after_two_seconds(void **state)
+{
+    (void)state;
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO_PTR(store) store = open_bucket("abort-stalls");
+    struct evo_store_writer *w = NULL;
+    unsigned char *data = sample(2 * PART);
+    assert_ok(evo_store_writer_open(store, "x", PART, &w, &err));
+    assert_ok(evo_store_writer_write(w, data, 2 * PART, &err));
+    free(data);
+    int64_t before = evo_clock_ms();
+    evo_store_writer_free(w);
+    assert_in_range(evo_clock_ms() - before, 1900, 4000);
+    /* The person is told how to end it by hand. */
+    assert_non_null(
+        strstr(said.buf, "aws s3api abort-multipart-upload --bucket abort-stalls --key 'p/x' --upload-id"));
+}
+
 static void test_stream_of_too_many_parts_says_so(void **state)
 {
     (void)state;
@@ -621,6 +639,7 @@ int main(void)
         WITH_KEYS(test_stream_survives_each_fault_and_leaves_no_upload),
         WITH_KEYS(test_stream_that_cannot_be_completed_is_an_error_and_leaves_nothing),
         WITH_KEYS(test_abort_is_repeated_while_the_upload_lives),
+        WITH_KEYS(test_abort_that_gets_no_answer_is_given_up_after_two_seconds),
         WITH_KEYS(test_stream_of_too_many_parts_says_so),
         WITH_KEYS(test_list_in_a_strange_order_is_sorted_and_made_unique),
         WITH_KEYS(test_list_with_encoded_names_is_decoded),
