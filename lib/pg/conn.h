@@ -116,7 +116,7 @@ enum evo_errc evo_pg_setting(struct evo_pg *pg, const char *name, char **ret,
 /* Refuses (EVO_ERR_UNSUPPORTED) where a transaction pooler stands between: PQbackendPID and pg_backend_pid()
  * differ, and a second session confirms it by getting the same server process, or by making pg's own change. A
  * session pooler passes. `info` is what pg was opened with; call it outside a transaction. Costs one query where
- * there is no pooler. The hint names DIRECT_URL. */
+ * there is no pooler. Where no second session can be had it passes, with a warning. The hint names DIRECT_URL. */
 enum evo_errc evo_pg_refuse_pooler(struct evo_pg *pg, const struct evo_conninfo *info,
                                    struct evo_error *err) EVO_CHECK;
 

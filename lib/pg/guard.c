@@ -1,5 +1,6 @@
 #include "pg/internal.h"
 
+#include "base/cancel.h"
 #include "base/parse.h"
 
 /*
@@ -33,8 +34,8 @@ static enum evo_errc backends_are_shared(struct evo_pg *pg, int first, struct ev
         int theirs, ours;
         second->deadline = evo_deadline_in(SECOND_SESSION_MS);
         enum evo_errc rc = ask_pid(second, &theirs, NULL);
-        if (rc == EVO_ERR_CANCELLED)
-            return evo_error_set(err, rc, "cancelled while looking for a connection pooler");
+        if (rc && evo_cancelled())
+            return evo_cancel_check(err);
         if (rc) /* it waits for a backend that is ours alone, or the pooler would not have it */
             return EVO_OK;
         rc = ask_pid(pg, &ours, err);
@@ -59,20 +60,19 @@ enum evo_errc evo_pg_refuse_pooler(struct evo_pg *pg, const struct evo_conninfo 
     EVO_AUTO_PTR(pg) second = NULL;
     const struct evo_pg_options options = { .connect_timeout_ms = SECOND_SESSION_MS };
     bool shared = false;
-    struct evo_error refused = EVO_ERROR_INIT;
-    rc = evo_pg_open(info, &options, &second, &refused);
-    if (rc == EVO_ERR_CANCELLED) {
-        *err = refused;
-        return rc;
-    }
-    if (!rc)
-        rc = backends_are_shared(pg, pid, second, &shared, err);
-    if (second)
-        second->lost = true; /* closed without asking it to end what it waits for */
-    if (second && rc)
-        return rc;
-    if (!shared)
+    rc = evo_pg_open(info, &options, &second, NULL);
+    if (rc && evo_cancelled())
+        return evo_cancel_check(err);
+    if (rc) {
+        evo_warn(pg->task,
+                 "a connection pooler stands before the server, and a second session to find out whether "
+                 "it keeps sessions apart could not be opened");
         return EVO_OK;
+    }
+    rc = backends_are_shared(pg, pid, second, &shared, err);
+    second->lost = true; /* closed without asking it to end what it waits for */
+    if (rc || !shared)
+        return rc;
     (void)evo_error_set(err, EVO_ERR_UNSUPPORTED, "cannot work through a transaction pooler at \"%s\"",
                         pg->redacted);
     (void)evo_error_detail(err,

@@ -219,5 +219,6 @@ enum evo_errc evo_pg_lost(struct evo_pg *pg, const char *why, struct evo_error *
     size_t n = why ? strcspn(why, "\n") : 0;
     (void)evo_error_set(err, EVO_ERR_CONNECT, "connection to \"%s\" was lost%s%.*s", pg->redacted,
                         n > 0 ? ": " : "", (int)n, n > 0 ? why : "");
-    return evo_error_hint(err, "See whether the server is up: pg_isready -d \"%s\"", pg->redacted);
+    (void)evo_error_hint(err, "See whether the server is up: pg_isready -d \"%s\"", pg->redacted);
+    return EVO_ERR_CONNECT;
 }
