@@ -4,6 +4,17 @@
 
 #include "base/utf8.h"
 
+#ifdef __clang_analyzer__
+#undef evo_error_set
+#undef evo_error_errno
+#undef evo_error_prefix
+#undef evo_error_detail
+#undef evo_error_hint
+#undef evo_error_next
+#undef evo_error_at
+#undef evo_error_migration
+#endif
+
 /* One row a reason: the contract's table of reasons and exit statuses. */
 static const struct {
     const char *reason;

@@ -111,6 +111,18 @@ enum evo_errc evo_error_next(struct evo_error *err, const char *fmt, ...) EVO_PR
 enum evo_errc evo_error_at(struct evo_error *err, const char *file, int line);
 enum evo_errc evo_error_migration(struct evo_error *err, const char *name);
 
+#ifdef __clang_analyzer__
+/* What the static analyzer cannot see: none of these ever returns EVO_OK. */
+#define evo_error_set(err, code, ...)        ((void)evo_error_set(err, code, __VA_ARGS__), (code))
+#define evo_error_errno(err, code, num, ...) ((void)evo_error_errno(err, code, num, __VA_ARGS__), (code))
+#define evo_error_prefix(err, ...)           ((void)evo_error_prefix(err, __VA_ARGS__), EVO_ERR_INTERNAL)
+#define evo_error_detail(err, ...)           ((void)evo_error_detail(err, __VA_ARGS__), EVO_ERR_INTERNAL)
+#define evo_error_hint(err, ...)             ((void)evo_error_hint(err, __VA_ARGS__), EVO_ERR_INTERNAL)
+#define evo_error_next(err, ...)             ((void)evo_error_next(err, __VA_ARGS__), EVO_ERR_INTERNAL)
+#define evo_error_at(err, file, line)        ((void)evo_error_at(err, file, line), EVO_ERR_INTERNAL)
+#define evo_error_migration(err, name)       ((void)evo_error_migration(err, name), EVO_ERR_INTERNAL)
+#endif
+
 /* Stable text of a code ("lock_unavailable"), and the exit status it leads to (0 for EVO_OK; 128 for
  * EVO_ERR_CANCELLED, to which lib/cli adds the signal). */
 const char *evo_errc_reason(enum evo_errc code);

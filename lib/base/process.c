@@ -166,8 +166,8 @@ enum evo_errc evo_process_wait(struct evo_process *p, struct evo_deadline deadli
     return evo_process_wait_or_cancel(p, deadline, true, ret_status, err);
 }
 
-enum evo_errc evo_process_wait_or_cancel(struct evo_process *p, struct evo_deadline deadline, bool ignore_cancel,
-                                         int *ret_status, struct evo_error *err)
+enum evo_errc evo_process_wait_or_cancel(struct evo_process *p, struct evo_deadline deadline,
+                                         bool ignore_cancel, int *ret_status, struct evo_error *err)
 {
     bool plain = deadline.at < 0 && ignore_cancel;
     EVO_AUTO_FD pidfd = plain ? -1 : open_pidfd(p->pid);

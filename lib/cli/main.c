@@ -387,7 +387,7 @@ static char *command_words(const struct invocation *in)
 /* What every action has as outputs, before a non-zero exit. That they cannot be written does not change the result. */
 static void tell_github(const struct evo_envelope *e)
 {
-    const char *verdict = !e->failed                            ? "success"
+    const char *verdict = !e->failed                           ? "success"
                           : e->error.code == EVO_ERR_CANCELLED ? "cancelled"
                                                                : "failure";
     struct evo_error failed = EVO_ERROR_INIT;

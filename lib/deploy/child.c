@@ -71,7 +71,8 @@ enum evo_errc evo_child_run(const struct evo_child_options *o, struct evo_deadli
     evo_strvec_pushf(&env, "EVO_RUN_DIR=%s", o->run_dir);
     evo_strvec_pushf(&env, "EVO_STEP=%d", o->number);
     /* The job's outputs, summary and annotations are the parent's to write. */
-    static const char *const ours[] = { "EVO_IN_RUN_DIR", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS" };
+    static const char *const ours[] = { "EVO_IN_RUN_DIR", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY",
+                                        "GITHUB_ACTIONS" };
     for (size_t i = 0; i < EVO_COUNT(ours); i++)
         evo_strvec_push(&env, ours[i]);
 
