@@ -97,6 +97,11 @@ static enum evo_errc make_run_dir(const struct evo_cmd *cmd, char **ret, struct 
     return EVO_OK;
 }
 
+static bool is_set(const char *variable)
+{
+    return variable && *variable;
+}
+
 static void gather_facts(const struct evo_cmd *cmd, const struct options *o, char **ret_from,
                          struct evo_deploy_facts *facts)
 {
@@ -115,7 +120,7 @@ static void gather_facts(const struct evo_cmd *cmd, const struct options *o, cha
     static const char *const slack[] = { "SLACK_WEBHOOK_URL", "SLACK_BOT_TOKEN", "EVO_IN_SLACK_WEBHOOK_URL",
                                          "EVO_IN_SLACK_BOT_TOKEN" };
     for (size_t i = 0; i < EVO_COUNT(slack); i++)
-        facts->has_slack = facts->has_slack || (getenv(slack[i]) && *getenv(slack[i]));
+        facts->has_slack = facts->has_slack || is_set(getenv(slack[i]));
 }
 
 static const char *verdict_of(enum evo_errc rc)
