@@ -1,0 +1,48 @@
+/*
+ * find.h - which backups there are in a store, and the one that was meant.
+ */
+#ifndef EVO_BACKUP_FIND_H
+#define EVO_BACKUP_FIND_H
+
+#include "backup/manifest.h"
+#include "store/store.h"
+
+struct evo_backup_item {
+    char id[EVO_BACKUP_ID_MAX];
+    char *environment, *database;
+    int64_t created_ms; /* by the manifest, else by the id */
+    bool complete; /* a manifest is there and reads well */
+    uint64_t stored_bytes; /* complete: by the manifest */
+    int64_t rows;
+    char *problem; /* why it is not complete: "unfinished", or what is wrong with its manifest */
+};
+struct evo_backup_list {
+    struct evo_backup_item *items; /* newest first */
+    size_t count, alloc;
+};
+void evo_backup_list_release(struct evo_backup_list *list);
+EVO_DEFINE_AUTO(backup_list);
+
+/* Backups of one environment; database NULL: of every database in it. Reads each one's manifest. */
+enum evo_errc evo_backup_list(struct evo_store *store, const char *environment, const char *database,
+                              struct evo_backup_list *ret, struct evo_error *err) EVO_CHECK;
+
+/* A complete backup, by its manifest. */
+struct evo_backup {
+    char *prefix; /* key of its folder */
+    struct evo_manifest manifest;
+};
+void evo_backup_release(struct evo_backup *backup);
+EVO_DEFINE_AUTO(backup);
+
+/* `id` is "latest" (the newest complete one of the environment and database), or an id, looked for there first and then wherever
+ * it lies. database may be NULL for a full id. EVO_ERR_NOT_FOUND, EVO_ERR_INCOMPLETE for one without manifest, EVO_ERR_INTEGRITY
+ * for a damaged manifest, EVO_ERR_USAGE for what is no id. */
+enum evo_errc evo_backup_open(struct evo_store *store, const char *environment, const char *database,
+                              const char *id, struct evo_backup *ret, struct evo_error *err) EVO_CHECK;
+
+/* Reads and checks the manifest under a backup's key. EVO_ERR_NOT_FOUND, EVO_ERR_INTEGRITY. */
+enum evo_errc evo_backup_load_manifest(struct evo_store *store, const char *prefix, struct evo_manifest *ret,
+                                       struct evo_error *err) EVO_CHECK;
+
+#endif
