@@ -477,3 +477,20 @@ char *evo_toc_encoding(const struct evo_toc *toc)
     }
     return NULL;
 }
+
+char *evo_toc_database_options(const struct evo_toc *toc)
+{
+    static const char head[] = "CREATE DATABASE ";
+    for (size_t i = 0; i < toc->count; i++) {
+        const struct evo_toc_entry *e = &toc->items[i];
+        if (!evo_streq(e->desc, "DATABASE") || !e->defn || !evo_starts_with(e->defn, head))
+            continue;
+        const char *options = skip_word(e->defn + strlen(head));
+        options += *options == ' ';
+        size_t n = strlen(options);
+        while (n && (options[n - 1] == '\n' || options[n - 1] == ';'))
+            n--;
+        return evo_strndup(options, n);
+    }
+    return NULL;
+}

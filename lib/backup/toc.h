@@ -90,6 +90,10 @@ bool evo_toc_is_table_data(const struct evo_toc_entry *e);
  * EVO_ERR_UNSUPPORTED for a statement of another form. */
 enum evo_errc evo_toc_copy_columns(const char *copy, char **ret_columns, struct evo_error *err) EVO_CHECK;
 
+/* What stands behind the name in the archive's CREATE DATABASE, without the final semicolon: "WITH TEMPLATE = template0 …".
+ * NULL where there is none. The caller frees. */
+char *evo_toc_database_options(const struct evo_toc *toc) EVO_CHECK;
+
 /* Value of the ENCODING entry ("UTF8"), NULL where there is none. The caller frees. */
 char *evo_toc_encoding(const struct evo_toc *toc) EVO_CHECK;
 

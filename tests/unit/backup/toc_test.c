@@ -277,6 +277,9 @@ static void test_encoding(void **state)
     parse(&bytes, &toc);
     EVO_AUTO_STR encoding = evo_toc_encoding(&toc);
     assert_string_equal(encoding, "UTF8");
+    EVO_AUTO_STR options = evo_toc_database_options(&toc);
+    assert_string_equal(
+        options, "WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE_PROVIDER = libc LOCALE = 'C.UTF-8'");
     assert_string_equal(toc.database, "fix");
     assert_true(evo_starts_with(toc.server_version, "15."));
 }

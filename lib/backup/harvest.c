@@ -1,0 +1,111 @@
+#include "backup/harvest.h"
+
+#include "backup/pgdump.h"
+#include "backup/session.h"
+#include "base/cancel.h"
+#include "base/parse.h"
+#include "crypto/random.h"
+
+/* Names in one LOCK statement. */
+enum { LOCK_BATCH = 500 };
+
+static enum evo_errc read_toc(struct evo_pgdump *dump, const struct evo_harvest_options *o,
+                              const char *snapshot, struct evo_toc *ret, struct evo_error *err)
+{
+    EVO_AUTO_STR wait = evo_asprintf("--lock-wait-timeout=%lldms", (long long)o->lock_timeout_ms);
+    /* Without compression the first rows of the first table push the end of the table of contents through
+     * pg_dump's output buffer. */
+    const char *const arguments[] = { "--compress=0", wait, NULL };
+    enum evo_errc rc = evo_pgdump_start(dump, o->pg_dump, o->conninfo, snapshot, arguments, err);
+    if (!rc)
+        rc = evo_toc_read(evo_pgdump_fill, dump, ret, NULL, err);
+    if (rc == EVO_ERR_INTEGRITY)
+        return evo_pgdump_failed(dump, err);
+    return rc;
+}
+
+/* NOWAIT: pg_dump holds the same locks and is stopped only behind us, so what we would wait for could be a
+ * statement that waits for pg_dump: a deadlock that the server does not see. */
+static enum evo_errc lock_tables(struct evo_pg *pg, const struct evo_toc *toc, struct evo_error *err)
+{
+    EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
+    size_t named = 0;
+    for (size_t i = 0; i <= toc->count; i++) {
+        if (i < toc->count && evo_toc_is_table_data(&toc->items[i])) {
+            EVO_AUTO_STR table = evo_session_qualified(pg, toc->items[i].schema, toc->items[i].tag);
+            evo_strbuf_addf(&sql, "%s%s", named++ ? ", ONLY " : "LOCK TABLE ONLY ", table);
+        }
+        if (!named || (named < LOCK_BATCH && i < toc->count))
+            continue;
+        evo_strbuf_adds(&sql, " IN ACCESS SHARE MODE NOWAIT");
+        enum evo_errc rc = evo_pg_exec(pg, sql.buf, err);
+        if (rc)
+            return rc;
+        evo_strbuf_clear(&sql);
+        named = 0;
+    }
+    return EVO_OK;
+}
+
+static enum evo_errc attempt(const struct evo_harvest_options *o, struct evo_toc *toc, char **ret_snapshot,
+                             struct evo_error *err)
+{
+    EVO_AUTO(pgdump) dump = EVO_PGDUMP_INIT;
+    EVO_AUTO_STR snapshot = NULL;
+    enum evo_errc rc = evo_session_export(o->pg, &snapshot, err);
+    if (!rc)
+        rc = read_toc(&dump, o, snapshot, toc, err);
+    EVO_AUTO_STR encoding = rc ? NULL : evo_toc_encoding(toc);
+    if (encoding)
+        rc = evo_session_encoding(o->pg, encoding, err);
+    if (!rc)
+        rc = lock_tables(o->pg, toc, err);
+    if (rc)
+        return rc;
+    *ret_snapshot = snapshot;
+    snapshot = NULL;
+    return EVO_OK;
+}
+
+static enum evo_errc give_up(const struct evo_harvest_options *o, struct evo_error *err)
+{
+    char wait[EVO_HUMAN_MAX];
+    evo_error_prefix(err, "could not lock the tables within %s",
+                     evo_format_duration(o->lock_timeout_ms, wait));
+    return evo_error_hint(err,
+                          "Look for what holds the lock with evo-status, or give evo-backup create a longer "
+                          "--lock-timeout.");
+}
+
+enum evo_errc evo_harvest(const struct evo_harvest_options *o, struct evo_toc *ret_toc, char **ret_snapshot,
+                          int64_t *ret_taken_ms, struct evo_error *err)
+{
+    struct evo_deadline deadline = evo_deadline_in(o->lock_timeout_ms);
+    int64_t pause = 50;
+    for (;;) {
+        EVO_AUTO(toc) toc = EVO_TOC_INIT;
+        int64_t taken_ms = evo_wall_ms();
+        enum evo_errc rc = attempt(o, &toc, ret_snapshot, err);
+        if (!rc) {
+            *ret_toc = toc;
+            *ret_taken_ms = taken_ms;
+            toc = (struct evo_toc)EVO_TOC_INIT;
+            return EVO_OK;
+        }
+        if (rc != EVO_ERR_LOCK_UNAVAILABLE)
+            return rc;
+        if (evo_deadline_passed(deadline))
+            return give_up(o, err);
+        evo_debug(o->task, "%s: trying again with a new snapshot", err ? err->message : "lock unavailable");
+        struct evo_error second = EVO_ERROR_INIT;
+        rc = evo_pg_exec(o->pg, "ROLLBACK", &second);
+        if (!rc)
+            rc = evo_cancel_sleep(pause / 2 + (int64_t)evo_random_below((uint64_t)pause / 2), &second);
+        if (rc) {
+            if (err)
+                *err = second;
+            return rc;
+        }
+        pause = pause < 2000 ? pause * 2 : pause;
+    }
+}

@@ -1,0 +1,83 @@
+#include "backup/instructions.h"
+
+#include "base/clock.h"
+
+/* 'text' for sh. */
+static void quote(struct evo_strbuf *out, const char *text)
+{
+    evo_strbuf_addch(out, '\'');
+    for (; *text; text++) {
+        if (*text == '\'')
+            evo_strbuf_adds(out, "'\\''");
+        else
+            evo_strbuf_addch(out, *text);
+    }
+    evo_strbuf_addch(out, '\'');
+}
+
+static bool has(const struct evo_manifest *m, enum evo_object_kind kind)
+{
+    for (size_t i = 0; i < m->count; i++)
+        if (m->objects[i].kind == kind)
+            return true;
+    return false;
+}
+
+static void add_fetch(const char *url, const char *prefix, struct evo_strbuf *out)
+{
+    EVO_AUTO_STR source = evo_asprintf("%s/%s", url, prefix);
+    evo_strbuf_adds(
+        out,
+        "First fetch the folder, and go into it (with another provider than AWS, add --endpoint-url):\n\n"
+        "      aws s3 sync ");
+    quote(out, source);
+    evo_strbuf_addch(out, ' ');
+    quote(out, strrchr(prefix, '/') + 1);
+    evo_strbuf_addf(out, "\n      cd '%s'\n\n", strrchr(prefix, '/') + 1);
+}
+
+void evo_instructions(const struct evo_manifest *m, const char *url, const char *prefix, bool s3,
+                      struct evo_strbuf *out)
+{
+    char time[EVO_TIME_MAX];
+    int major = m->server_version_num / 10000;
+    evo_strbuf_addf(
+        out,
+        "Backup %s of the PostgreSQL database \"%s\" as it was at %s,\n"
+        "made by evo %s from a server of version %s.\n\n"
+        "PostgreSQL's own tools restore it; evo is not needed. They must be of version %d or newer.\n\n",
+        m->id, m->database, evo_format_time(m->created_ms, time), m->evo_version, m->server_version, major);
+    if (s3)
+        add_fetch(url, prefix, out);
+    evo_strbuf_adds(out, "Name the database to restore into, a new one (PGHOST, PGPORT, PGUSER and "
+                         "PGPASSWORD say on which server):\n\n"
+                         "    TARGET=${TARGET:-");
+    EVO_AUTO(strbuf) name = EVO_STRBUF_INIT;
+    /* A word that every shell and libpq take as it is; the real name may be anything. */
+    for (const char *p = m->database; *p && name.len < 40; p++)
+        if ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || *p == '_')
+            evo_strbuf_addch(&name, *p);
+    evo_strbuf_addf(out, "%s%srestored}\n\n", name.buf, name.len ? "_" : "");
+    evo_strbuf_addf(out, "    createdb --template=template0 --encoding=%s --lc-collate=", m->encoding);
+    quote(out, m->collate);
+    evo_strbuf_adds(out, " --lc-ctype=");
+    quote(out, m->ctype);
+    evo_strbuf_adds(out, " \"$TARGET\"\n\n");
+    evo_strbuf_adds(
+        out,
+        "Roles that own something must exist; else add --no-owner --no-privileges to each pg_restore.\n\n"
+        "    pg_restore --format=directory --jobs=4 --exit-on-error --dbname=\"$TARGET\" .\n\n");
+    if (has(m, EVO_OBJECT_LARGE_OBJECTS))
+        evo_strbuf_adds(
+            out, "The large objects are in an archive of their own:\n\n"
+                 "    pg_restore --format=custom --exit-on-error --dbname=\"$TARGET\" " EVO_BACKUP_LO "\n\n");
+    evo_strbuf_adds(out, "pg_restore does not notice an object that is missing its end. Compare first, where "
+                         "evo is not at hand\n"
+                         "(sizes, SHA-256 and rows of each object are in " EVO_BACKUP_MANIFEST "):\n\n"
+                         "      jq -r '.objects[] | .sha256 + \"  \" + .name' " EVO_BACKUP_MANIFEST
+                         " | sha256sum --check --quiet\n\n"
+                         "With evo at hand all of this is:\n\n");
+    evo_strbuf_addf(out, "      evo-restore %s --create --to \"postgresql://host/restored\" --store ", m->id);
+    quote(out, url);
+    evo_strbuf_addch(out, '\n');
+}

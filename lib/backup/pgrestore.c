@@ -1,0 +1,223 @@
+#include "backup/pgrestore.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+
+#include "backup/object.h"
+#include "base/cancel.h"
+#include "base/process.h"
+
+enum { MESSAGES_MAX = 4000, HELD_BACK = 64 * 1024, STOP_MS = 2000 };
+
+/* 'name' as a value of a keyword string. */
+static char *dbname_argument(const char *name)
+{
+    EVO_AUTO(strbuf) sb = EVO_STRBUF_INIT;
+    evo_strbuf_adds(&sb, "--dbname=dbname='");
+    for (; *name; name++) {
+        if (*name == '\'' || *name == '\\')
+            evo_strbuf_addch(&sb, '\\');
+        evo_strbuf_addch(&sb, *name);
+    }
+    evo_strbuf_addch(&sb, '\'');
+    return evo_strbuf_detach(&sb);
+}
+
+static void build_argv(const struct evo_pgrestore *r, struct evo_strvec *argv)
+{
+    evo_strvec_push(argv, r->path);
+    evo_strvec_push(argv, "--exit-on-error");
+    evo_strvec_push(argv, "--no-password");
+    if (r->no_owner)
+        evo_strvec_push(argv, "--no-owner");
+    evo_strvec_push_owned(argv, dbname_argument(r->target->database));
+}
+
+static void build_environment(const struct evo_pgrestore *r, struct evo_strvec *env)
+{
+    evo_conninfo_environment(r->target, env);
+    evo_strvec_push(env, "LC_ALL=C");
+}
+
+static void wipe(struct evo_strvec *env)
+{
+    for (size_t i = 0; i < env->count; i++)
+        explicit_bzero(env->items[i], strlen(env->items[i]));
+}
+
+/* An error from what pg_restore said. */
+static enum evo_errc failed(const char *messages, struct evo_error *err)
+{
+    static const struct {
+        const char *part;
+        enum evo_errc code;
+        const char *hint;
+    } table[] = {
+        { "permission denied", EVO_ERR_PERMISSION, "Restore as a role that may, or with --no-owner." },
+        { "must be owner", EVO_ERR_PERMISSION, "Restore as a role that may, or with --no-owner." },
+        { "must be superuser", EVO_ERR_PERMISSION, "Restore as a superuser." },
+        { "must be able to SET ROLE", EVO_ERR_PERMISSION, "Restore as a role that may, or with --no-owner." },
+        { "does not exist", EVO_ERR_DATABASE,
+          "Roles are not part of a backup: CREATE ROLE what is missing, or restore with --no-owner." },
+        { "is not available", EVO_ERR_DATABASE, "Install the extension's package on the target's server." },
+    };
+    enum evo_errc code = EVO_ERR_DATABASE;
+    const char *hint = NULL;
+    for (size_t i = 0; i < EVO_COUNT(table) && !hint; i++)
+        if (strstr(messages, table[i].part)) {
+            code = table[i].code;
+            hint = table[i].hint;
+        }
+    evo_error_set(err, code, "pg_restore could not restore into the database");
+    if (*messages)
+        evo_error_detail(err, "pg_restore said: %s", messages);
+    if (hint)
+        evo_error_hint(err, "%s", hint);
+    return code;
+}
+
+/* Lines into one, without the program's name before each. */
+static void tidy(char *messages, struct evo_strbuf *out)
+{
+    static const char *const noise[] = { "pg_restore: error: ", "pg_restore: detail: ", "pg_restore: hint: ",
+                                         "pg_restore: " };
+    char *rest = NULL;
+    for (char *line = strtok_r(messages, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        for (size_t i = 0; i < EVO_COUNT(noise); i++)
+            if (evo_starts_with(line, noise[i])) {
+                line += strlen(noise[i]);
+                break;
+            }
+        if (out->len < MESSAGES_MAX)
+            evo_strbuf_addf(out, "%s%s", out->len ? " " : "", line);
+    }
+}
+
+enum evo_errc evo_pgrestore_folder(const struct evo_pgrestore *r, const char *folder, bool parallel,
+                                   struct evo_error *err)
+{
+    EVO_AUTO(strvec) argv = EVO_STRVEC_INIT;
+    EVO_AUTO(strvec) env = EVO_STRVEC_INIT;
+    EVO_AUTO(strbuf) said = EVO_STRBUF_INIT_MAX((size_t)1 << 20);
+    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    build_argv(r, &argv);
+    evo_strvec_push(&argv, "--format=directory");
+    if (parallel && r->jobs > 1)
+        evo_strvec_pushf(&argv, "--jobs=%d", r->jobs);
+    evo_strvec_push(&argv, folder);
+    build_environment(r, &env);
+    struct evo_process_options o = {
+        .argv = argv.items, .env = &env, .in = EVO_FD_NULL, .out = EVO_FD_NULL, .err = EVO_FD_PIPE
+    };
+    int status = 0;
+    enum evo_errc rc = evo_process_run(&o, NULL, NULL, &said, EVO_DEADLINE_NEVER, &status, err);
+    wipe(&env);
+    if (rc || !status)
+        return rc;
+    tidy(said.buf, &text);
+    return failed(text.buf, err);
+}
+
+/* ---- an archive by its standard input --------------------------------------- */
+
+struct feed {
+    struct evo_process process;
+    struct evo_strbuf held; /* the last bytes so far */
+};
+
+/* Writes to the child, looking for a cancel while it does not take any. */
+static enum evo_errc write_on(struct feed *f, const char *data, size_t n, struct evo_error *err)
+{
+    while (n) {
+        enum evo_errc rc = evo_cancel_check(err);
+        if (rc)
+            return rc;
+        struct pollfd fds[2] = { { .fd = f->process.in, .events = POLLOUT },
+                                 { .fd = evo_cancel_fd(), .events = POLLIN } };
+        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+            return evo_error_errno(err, EVO_ERR_INTERNAL, errno, "could not wait for pg_restore");
+        if (!(fds[0].revents & (POLLOUT | POLLERR | POLLHUP)))
+            continue;
+        /* No more than a pipe takes at once, so that this does not block. */
+        ssize_t put = write(f->process.in, data, n < PIPE_BUF ? n : PIPE_BUF);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return evo_error_errno(err, EVO_ERR_DATABASE, errno, "pg_restore stopped reading");
+        data += put;
+        n -= (size_t)put;
+    }
+    return EVO_OK;
+}
+
+static enum evo_errc hold_back(void *ctx, const void *data, size_t n, struct evo_error *err)
+{
+    struct feed *f = ctx;
+    enum evo_errc rc = EVO_OK;
+    if (f->held.len + n > HELD_BACK) {
+        rc = write_on(f, f->held.buf, f->held.len, err);
+        evo_strbuf_clear(&f->held);
+    }
+    if (!rc && n > HELD_BACK) {
+        rc = write_on(f, data, n - HELD_BACK, err);
+        data = (const char *)data + n - HELD_BACK;
+        n = HELD_BACK;
+    }
+    evo_strbuf_add(&f->held, data, n);
+    return rc;
+}
+
+static enum evo_errc conclude(struct feed *f, int messages, enum evo_errc rc, struct evo_error *err)
+{
+    int status = 0;
+    struct evo_error ignored = EVO_ERROR_INIT;
+    /* A broken pipe is its word against ours: it says why it ended. */
+    bool broken = rc == EVO_ERR_DATABASE;
+    if (rc && !broken)
+        evo_process_signal(&f->process, SIGTERM);
+    evo_fd_auto_(&f->process.in);
+    f->process.in = -1;
+    enum evo_errc wait_rc =
+        evo_process_wait(&f->process, rc ? evo_deadline_in(STOP_MS) : EVO_DEADLINE_NEVER, &status, &ignored);
+    if (rc && !broken)
+        return rc;
+    if (wait_rc || (!status && !broken))
+        return wait_rc ? evo_error_set(err, wait_rc, "%s", ignored.message) : EVO_OK;
+    char said[MESSAGES_MAX + 1];
+    ssize_t n = pread(messages, said, MESSAGES_MAX, 0);
+    said[n > 0 ? n : 0] = '\0';
+    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    tidy(said, &text);
+    return failed(text.buf, err);
+}
+
+enum evo_errc evo_pgrestore_object(const struct evo_pgrestore *r, struct evo_store *store, const char *prefix,
+                                   const struct evo_backup_object *o, struct evo_error *err)
+{
+    EVO_AUTO(strvec) argv = EVO_STRVEC_INIT;
+    EVO_AUTO(strvec) env = EVO_STRVEC_INIT;
+    EVO_AUTO_FD messages = memfd_create("pg_restore", MFD_CLOEXEC);
+    if (messages < 0)
+        return evo_error_errno(err, EVO_ERR_INTERNAL, errno, "could not create a memory file");
+    build_argv(r, &argv);
+    evo_strvec_push(&argv, "--format=custom");
+    build_environment(r, &env);
+    struct evo_process_options options = {
+        .argv = argv.items, .env = &env, .in = EVO_FD_PIPE, .out = EVO_FD_NULL, .err = messages
+    };
+    struct feed f = { .process = EVO_PROCESS_INIT, .held = EVO_STRBUF_INIT };
+    enum evo_errc rc = evo_process_start(&f.process, &options, err);
+    wipe(&env);
+    if (rc)
+        return rc;
+    rc = evo_object_read(store, prefix, o, hold_back, &f, err);
+    if (!rc)
+        rc = write_on(&f, f.held.buf, f.held.len, err);
+    rc = conclude(&f, messages, rc, err);
+    evo_strbuf_release(&f.held);
+    evo_process_release(&f.process);
+    return rc;
+}

@@ -1,0 +1,26 @@
+/*
+ * pgrestore.h - pg_restore for the parts of a restore that are its own: schema, indexes, large objects.
+ *
+ * Connection values reach it by the environment; its messages become the error.
+ */
+#ifndef EVO_BACKUP_PGRESTORE_H
+#define EVO_BACKUP_PGRESTORE_H
+
+#include "backup/find.h"
+#include "pg/conninfo.h"
+
+struct evo_pgrestore {
+    const char *path;
+    const struct evo_conninfo *target;
+    int jobs;
+    bool no_owner;
+};
+/* Restores the archive in directory format in `folder`, in parallel where `parallel`. */
+enum evo_errc evo_pgrestore_folder(const struct evo_pgrestore *r, const char *folder, bool parallel,
+                                   struct evo_error *err) EVO_CHECK;
+/* Feeds it an object of a backup, an archive in custom format. The end of the object is handed over only when all of it
+ * has been checked. */
+enum evo_errc evo_pgrestore_object(const struct evo_pgrestore *r, struct evo_store *store, const char *prefix,
+                                   const struct evo_backup_object *o, struct evo_error *err) EVO_CHECK;
+
+#endif

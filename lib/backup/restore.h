@@ -1,0 +1,47 @@
+/*
+ * restore.h - bringing a backup back, straight from the store.
+ *
+ * pg_restore makes the schema from toc.dat alone; then `jobs` sessions load the tables by COPY from the store, largest
+ * first, and check each object as it passes (object.h): a COPY whose object lied is never ended, so nothing of it is
+ * loaded. pg_restore then sets sequences, makes indexes and constraints, refreshes views and grants; large objects come from
+ * lo.dump. No data touches the local disk; toc.dat does, in a folder of its own (0700) that is removed.
+ *
+ * A database that holds anything is not restored into unless the caller says so. What fails leaves an incomplete target
+ * behind, unless it was made here: then it is dropped again.
+ */
+#ifndef EVO_BACKUP_RESTORE_H
+#define EVO_BACKUP_RESTORE_H
+
+#include "backup/find.h"
+#include "pg/conn.h"
+
+struct evo_restore_options {
+    struct evo_store *store;
+    const struct evo_backup *backup;
+    const struct evo_conninfo *target;
+    bool create; /* make the target database */
+    bool into_existing; /* it may hold something */
+    bool no_owner;
+    bool dry_run; /* check everything, change nothing */
+    int jobs; /* 0: by the number of processors */
+    struct evo_task *task;
+};
+struct evo_restored_table {
+    char *name; /* "public.orders" */
+    int64_t rows;
+};
+struct evo_restoration {
+    char *target; /* redacted */
+    struct evo_restored_table *tables; /* in the order of their names */
+    size_t count, alloc;
+    int64_t rows;
+};
+void evo_restoration_release(struct evo_restoration *r);
+EVO_DEFINE_AUTO(restoration);
+
+/* ret is filled as far as it got also on failure. EVO_ERR_TARGET_NOT_EMPTY, EVO_ERR_INTEGRITY, EVO_ERR_UNSUPPORTED (no pg_restore
+ * for this archive), and what the server and the store say. */
+enum evo_errc evo_restore(const struct evo_restore_options *o, struct evo_restoration *ret,
+                          struct evo_error *err) EVO_CHECK;
+
+#endif

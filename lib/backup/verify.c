@@ -1,0 +1,218 @@
+#include "backup/verify.h"
+
+#include "backup/object.h"
+#include "backup/toc.h"
+#include "base/cancel.h"
+
+#define TOC_SIZE_MAX ((size_t)512 << 20)
+
+void evo_verification_release(struct evo_verification *v)
+{
+    if (!v)
+        return;
+    for (size_t i = 0; i < v->count; i++) {
+        free(v->damaged[i].object);
+        free(v->damaged[i].reason);
+    }
+    free(v->damaged);
+    *v = (struct evo_verification){ 0 };
+}
+
+static void add_damage(struct evo_verification *v, const char *object, const char *reason)
+{
+    for (size_t i = 0; i < v->count; i++)
+        if (evo_streq(v->damaged[i].object, object))
+            return; /* one reason each: the first */
+    EVO_GROW(v->damaged, v->count, v->alloc);
+    v->damaged[v->count++] =
+        (struct evo_damage){ .object = evo_strdup(object), .reason = evo_strdup(reason) };
+}
+
+static int by_key(const void *key, const void *entry)
+{
+    const struct evo_store_entry *e = entry;
+    return strcmp(key, e->key);
+}
+
+/* What the store lists against what the manifest names. */
+static enum evo_errc compare_listing(struct evo_store *store, const struct evo_backup *backup,
+                                     struct evo_verification *v, struct evo_error *err)
+{
+    EVO_AUTO(store_list) list = { 0 };
+    EVO_AUTO_STR prefix = evo_asprintf("%s/", backup->prefix);
+    const struct evo_manifest *m = &backup->manifest;
+    enum evo_errc rc = evo_store_list_prefix(store, prefix, true, &list, err);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < m->count; i++) {
+        const struct evo_backup_object *o = &m->objects[i];
+        EVO_AUTO_STR key = evo_asprintf("%s%s", prefix, o->name);
+        const struct evo_store_entry *found =
+            list.count ? bsearch(key, list.items, list.count, sizeof(*list.items), by_key) : NULL;
+        if (!found)
+            add_damage(v, o->name, "is missing");
+        else if (found->size != o->size)
+            add_damage(v, o->name,
+                       found->size < o->size ? "is shorter than was written" : "is longer than was written");
+        v->objects++;
+        v->bytes += found ? found->size : 0;
+    }
+    for (size_t i = 0; i < list.count; i++) {
+        const char *name = list.items[i].key + strlen(prefix);
+        if (!evo_streq(name, EVO_BACKUP_MANIFEST) && !evo_starts_with(name, EVO_BACKUP_PROOF) &&
+            !evo_manifest_find(m, name))
+            add_damage(v, name, "is not in the manifest");
+    }
+    return EVO_OK;
+}
+
+/* The object's own complaint without its name before it. */
+static const char *reason_of(const struct evo_error *err, const char *name)
+{
+    EVO_AUTO_STR head = evo_asprintf("object \"%s\" ", name);
+    EVO_AUTO_STR context = evo_asprintf("object \"%s\": ", name);
+    if (evo_starts_with(err->message, head))
+        return err->message + strlen(head);
+    if (evo_starts_with(err->message, context))
+        return err->message + strlen(context);
+    return err->message;
+}
+
+/* Says it where the bytes are those of another object. */
+static const char *swapped_with(const struct evo_manifest *m, const struct evo_backup_object *o,
+                                const char *sha256)
+{
+    for (size_t i = 0; i < m->count; i++)
+        if (&m->objects[i] != o && evo_streq(m->objects[i].sha256, sha256))
+            return m->objects[i].name;
+    return NULL;
+}
+
+static enum evo_errc hash_on(void *ctx, const void *data, size_t n, struct evo_error *err)
+{
+    (void)err;
+    evo_sha256_update(ctx, data, n);
+    return EVO_OK;
+}
+
+static void explain(struct evo_store *store, const struct evo_backup *backup,
+                    const struct evo_backup_object *o, const struct evo_error *why,
+                    struct evo_verification *v)
+{
+    EVO_AUTO_PTR(sha256) hash = evo_sha256_new();
+    EVO_AUTO_STR key = evo_asprintf("%s/%s", backup->prefix, o->name);
+    struct evo_error ignored = EVO_ERROR_INIT;
+    unsigned char digest[EVO_SHA256_SIZE];
+    char hex[EVO_SHA256_HEX];
+    const char *other = NULL;
+    if (!evo_store_read(store, key, 0, UINT64_MAX, hash_on, hash, &ignored)) {
+        evo_sha256_final(hash, digest);
+        other = swapped_with(&backup->manifest, o, evo_sha256_format(digest, hex));
+    }
+    EVO_AUTO_STR swapped = other ? evo_asprintf("holds the bytes of \"%s\"", other) : NULL;
+    add_damage(v, o->name, swapped ? swapped : reason_of(why, o->name));
+}
+
+static enum evo_errc read_objects(struct evo_store *store, const struct evo_backup *backup,
+                                  struct evo_task *task, struct evo_verification *v, struct evo_error *err)
+{
+    const struct evo_manifest *m = &backup->manifest;
+    struct evo_manifest_totals totals = evo_manifest_totals(m);
+    struct evo_progress p = {
+        .what = "verify", .bytes_total = totals.stored_bytes, .items_total = m->count, .item = "objects"
+    };
+    for (size_t i = 0; i < m->count; i++) {
+        const struct evo_backup_object *o = &m->objects[i];
+        struct evo_error why = EVO_ERROR_INIT;
+        enum evo_errc rc = evo_cancel_check(err);
+        if (rc)
+            return rc;
+        p.current = o->name;
+        evo_task_progress(task, &p);
+        rc = o->kind == EVO_OBJECT_TABLE ? evo_object_read_rows(store, backup->prefix, o, NULL, NULL, &why)
+                                         : evo_object_read(store, backup->prefix, o, NULL, NULL, &why);
+        if (rc == EVO_ERR_INTEGRITY) {
+            explain(store, backup, o, &why, v);
+        } else if (rc) {
+            if (err)
+                *err = why;
+            return rc;
+        }
+        p.items++;
+        p.bytes += o->size;
+    }
+    evo_task_progress(task, &p);
+    return EVO_OK;
+}
+
+/* The archive's own contents against the manifest's tables. */
+static enum evo_errc compare_toc(struct evo_store *store, const struct evo_backup *backup,
+                                 struct evo_verification *v, struct evo_error *err)
+{
+    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT_MAX(TOC_SIZE_MAX);
+    EVO_AUTO(toc) toc = EVO_TOC_INIT;
+    EVO_AUTO_STR key = evo_asprintf("%s/" EVO_BACKUP_TOC, backup->prefix);
+    struct evo_error why = EVO_ERROR_INIT;
+    enum evo_errc rc = evo_store_get(store, key, TOC_SIZE_MAX, &text, err);
+    if (rc == EVO_ERR_NOT_FOUND)
+        return EVO_OK; /* missing, and found so already */
+    if (rc)
+        return rc;
+    if (evo_toc_parse(text.buf, text.len, &toc, &why)) {
+        add_damage(v, EVO_BACKUP_TOC, why.message);
+        return EVO_OK;
+    }
+    const char *suffix = toc.gzip ? ".gz" : "";
+    size_t tables = 0;
+    for (size_t i = 0; i < toc.count; i++) {
+        if (!evo_toc_is_table_data(&toc.items[i]))
+            continue;
+        EVO_AUTO_STR name = evo_asprintf("%s%s", toc.items[i].file ? toc.items[i].file : "", suffix);
+        tables++;
+        if (!evo_manifest_find(&backup->manifest, name))
+            add_damage(v, name, "is named by toc.dat but not by the manifest");
+    }
+    if ((int64_t)tables != evo_manifest_totals(&backup->manifest).tables)
+        add_damage(v, EVO_BACKUP_TOC, "names another number of tables than the manifest");
+    return EVO_OK;
+}
+
+static int by_object(const void *a, const void *b)
+{
+    const struct evo_damage *x = a;
+    const struct evo_damage *y = b;
+    return strcmp(x->object, y->object);
+}
+
+enum evo_errc evo_backup_verify(struct evo_store *store, const struct evo_backup *backup, bool quick,
+                                struct evo_task *task, struct evo_verification *ret, struct evo_error *err)
+{
+    EVO_AUTO(verification) v = { 0 };
+    enum evo_errc rc = EVO_OK;
+    if (!quick)
+        rc = read_objects(store, backup, task, &v, err);
+    if (!rc)
+        rc = compare_listing(store, backup, &v, err);
+    if (!rc && !quick)
+        rc = compare_toc(store, backup, &v, err);
+    if (rc)
+        return rc;
+    if (v.count)
+        qsort(v.damaged, v.count, sizeof(*v.damaged), by_object);
+    *ret = v;
+    v = (struct evo_verification){ 0 };
+    return EVO_OK;
+}
+
+enum evo_errc evo_verification_error(const struct evo_verification *v, const char *id, struct evo_error *err)
+{
+    if (!v->count)
+        return EVO_OK;
+    EVO_AUTO(strbuf) list = EVO_STRBUF_INIT;
+    for (size_t i = 0; i < v->count && i < 20; i++)
+        evo_strbuf_addf(&list, "%s\"%s\" %s", i ? "; " : "", v->damaged[i].object, v->damaged[i].reason);
+    evo_error_set(err, EVO_ERR_INTEGRITY, "backup \"%s\" is damaged: %zu object%s", id, v->count,
+                  v->count == 1 ? "" : "s");
+    evo_error_detail(err, "%s%s.", list.buf, v->count > 20 ? "; …" : "");
+    return evo_error_hint(err, "Take another backup: evo-backup list shows them.");
+}
