@@ -240,6 +240,7 @@ static enum evo_errc take_comment(struct reader *r, const struct evo_sql_comment
         rc = evo_error_set(err, EVO_ERR_CONFIG, "the expectation stands above no statement");
         evo_error_hint(err, "Write it on a line of its own before the statement that it is about.");
     } else {
+        EVO_ASSERT(comment->above < r->file->count);
         EVO_AUTO(expect) e = { 0 };
         rc = evo_expect_parse(skip_blanks(directive + word), &e, err);
         if (!rc) {

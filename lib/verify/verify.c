@@ -24,27 +24,36 @@ static enum evo_errc load_file(const char *path, struct evo_probe_file *ret, str
     return evo_probe_parse(text.buf, text.len, path, ret, err);
 }
 
-enum evo_errc evo_verify_load(const struct evo_project *project, enum evo_verify_direction direction,
-                              const struct evo_strvec *names, struct evo_verify *ret, struct evo_error *err)
+static enum evo_errc load_all(const struct evo_project *project, enum evo_verify_direction direction,
+                              const struct evo_strvec *names, struct evo_verify *v, struct evo_error *err)
 {
-    EVO_AUTO(verify) v = { 0 };
+    enum evo_companion which = direction == EVO_VERIFY_UP ? EVO_FILE_VERIFY_UP : EVO_FILE_VERIFY_DOWN;
     for (size_t i = 0; i < names->count; i++) {
         const struct evo_migration *m = evo_project_find(project, names->items[i]);
-        const char *path =
-            m ? m->companion[direction == EVO_VERIFY_UP ? EVO_FILE_VERIFY_UP : EVO_FILE_VERIFY_DOWN] : NULL;
-        EVO_GROW(v.items, v.count, v.alloc);
-        struct evo_verify_item *item = &v.items[v.count++];
+        const char *path = m ? m->companion[which] : NULL;
+        EVO_GROW(v->items, v->count, v->alloc);
+        struct evo_verify_item *item = &v->items[v->count++];
         *item = (struct evo_verify_item){ .name = evo_strdup(names->items[i]), .gone = !m };
-        v.without += !path;
+        v->without += !path;
         enum evo_errc rc = path ? load_file(path, &item->file, err) : EVO_OK;
         if (rc) {
             evo_error_migration(err, item->name);
             return rc;
         }
     }
-    *ret = v;
-    v = (struct evo_verify){ 0 };
     return EVO_OK;
+}
+
+enum evo_errc evo_verify_load(const struct evo_project *project, enum evo_verify_direction direction,
+                              const struct evo_strvec *names, struct evo_verify *ret, struct evo_error *err)
+{
+    struct evo_verify v = { 0 };
+    enum evo_errc rc = load_all(project, direction, names, &v, err);
+    if (rc)
+        evo_verify_release(&v);
+    else
+        *ret = v;
+    return rc;
 }
 
 enum evo_errc evo_verify_run(struct evo_verify *v, struct evo_pg *pg, const char *role,

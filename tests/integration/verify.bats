@@ -6,7 +6,7 @@ setup() {
     pg_fresh_db
     PROJECT=$BATS_TEST_TMPDIR/project
     mkdir -p "$PROJECT/migrations"
-    cd "$PROJECT"
+    cd "$PROJECT" || return
     pg_sql - <"$EVO_ROOT/lib/schema/ledger.sql"
     pg_sql 'CREATE TABLE products (id bigint PRIMARY KEY, sku VARCHAR(50) UNIQUE)'
 }

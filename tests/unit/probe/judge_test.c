@@ -17,7 +17,7 @@ struct answer {
     uint32_t types[3];
     const char *values[6];
 };
-#define NO_QUERY -1 /* rows of a statement that is none */
+enum { NO_QUERY = -1 }; /* rows of a statement that is none */
 
 static const struct answer ok = { 1, 1, { "ok" }, { BOOL }, { "t" } };
 static const struct answer ok_twice = { 2, 1, { "ok" }, { BOOL }, { "t", "t" } };
