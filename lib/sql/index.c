@@ -1,11 +1,10 @@
-/* evo_sql_index_of: what a CREATE INDEX CONCURRENTLY makes. */
+/* evo_sql_index_of: what a CREATE INDEX CONCURRENTLY makes. From its tokens, so that it is known also of a statement
+ * with syntax newer than the parser: an INVALID index that it leaves behind must be found. */
+#include "base/utf8.h"
+#include "sql/classify.h"
 #include "sql/split.h"
-#include "sql/tree.h"
 
-static char *given(const char *s)
-{
-    return s && *s ? evo_strdup(s) : NULL;
-}
+enum { HEAD_TOKENS = 32, NAME_MAX_BYTES = 63 /* NAMEDATALEN - 1: the server cuts there */ };
 
 void evo_sql_index_release(struct evo_sql_index *i)
 {
@@ -15,18 +14,74 @@ void evo_sql_index_release(struct evo_sql_index *i)
     *i = (struct evo_sql_index){ 0 };
 }
 
+static char *cut_name(struct evo_strbuf *name)
+{
+    if (name->len > NAME_MAX_BYTES)
+        evo_strbuf_truncate(name, evo_utf8_cut(name->buf, name->len, NAME_MAX_BYTES));
+    return evo_strbuf_detach(name);
+}
+
+/* The identifier as the catalog has it: folded, or without its quotes. NULL for U&"": not worth its rules. */
+static char *identifier(const struct evo_sql_tokens *t, size_t i)
+{
+    const struct evo_lex_token *token = &t->items[i];
+    const char *s = t->lexer.text + token->start;
+    EVO_AUTO(strbuf) out = EVO_STRBUF_INIT;
+    if (token->kind == EVO_LEX_WORD) {
+        for (size_t k = 0; k < token->len; k++)
+            evo_strbuf_addch(&out, s[k] >= 'A' && s[k] <= 'Z' ? (char)(s[k] - 'A' + 'a') : s[k]);
+        return cut_name(&out);
+    }
+    if (s[0] != '"')
+        return NULL;
+    for (size_t k = 1; k + 1 < token->len; k++) {
+        evo_strbuf_addch(&out, s[k]);
+        k += s[k] == '"';
+    }
+    return cut_name(&out);
+}
+
+/* ON [ONLY] [[catalog.]schema.]table at token i. */
+static bool read_table(const struct evo_sql_tokens *t, size_t i, struct evo_sql_index *index)
+{
+    int only = evo_sql_match(t, i, "ON [ONLY]");
+    int name = only > 0 ? evo_sql_match(t, i + (size_t)only, "?") : -1;
+    if (name <= 0)
+        return false;
+    size_t last = i + (size_t)only + (size_t)name - 1;
+    index->table = identifier(t, last);
+    if (name >= 3)
+        index->table_schema = identifier(t, last - 2);
+    return index->table && (name < 3 || index->table_schema);
+}
+
+static bool read_index(const struct evo_sql_tokens *t, struct evo_sql_index *index)
+{
+    int taken = evo_sql_match(t, 0, "CREATE [UNIQUE] INDEX CONCURRENTLY");
+    if (taken < 0)
+        return false;
+    size_t i = (size_t)taken;
+    int clause = evo_sql_match(t, i, "IF NOT EXISTS");
+    index->if_not_exists = clause > 0;
+    i += clause > 0 ? (size_t)clause : 0;
+    if (evo_sql_match(t, i, "ON") < 0) {
+        if (evo_sql_match(t, i, "?") != 1)
+            return false;
+        index->name = identifier(t, i++);
+        if (!index->name)
+            return false;
+    }
+    return read_table(t, i, index);
+}
+
 enum evo_errc evo_sql_index_of(const char *sql, size_t n, struct evo_sql_index *ret, struct evo_error *err)
 {
-    EVO_AUTO_PTR(sql_tree) tree = evo_sql_tree_new(sql, n);
-    const PgQuery__Node *node = tree ? evo_sql_tree_statement(tree) : NULL;
-    if (!node || node->node_case != PG_QUERY__NODE__NODE_INDEX_STMT || !node->index_stmt->concurrent)
+    EVO_AUTO(sql_tokens) tokens = { 0 };
+    struct evo_sql_index index = { 0 };
+    if (!evo_sql_tokens_read(&tokens, sql, n, HEAD_TOKENS) || !read_index(&tokens, &index)) {
+        evo_sql_index_release(&index);
         return evo_error_set(err, EVO_ERR_NOT_FOUND, "the statement creates no index concurrently");
-    const PgQuery__IndexStmt *index = node->index_stmt;
-    *ret = (struct evo_sql_index){
-        .name = given(index->idxname),
-        .table_schema = given(index->relation->schemaname),
-        .table = given(index->relation->relname),
-        .if_not_exists = index->if_not_exists,
-    };
+    }
+    *ret = index;
     return EVO_OK;
 }

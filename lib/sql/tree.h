@@ -1,5 +1,5 @@
 /*
- * tree.h - statements as libpg_query's parse tree. Private to lib/sql; with lib/sql/tree*.c, locks.c and index.c the
+ * tree.h - statements as libpg_query's parse tree. Private to lib/sql; with tree.c and locks.c the
  * only code that includes libpg_query.
  *
  * While it parses, libpg_query points the process's stderr into a pipe of its own: what another thread writes there

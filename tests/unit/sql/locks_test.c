@@ -78,44 +78,12 @@ static void test_locks_of_a_long_insert(void **state)
     assert_locks(&locks, "s.\"T\" ROW EXCLUSIVE");
 }
 
-static void test_index_of(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *sql, *name, *schema, *table;
-        bool if_not_exists;
-    } indexes[] = {
-        { "CREATE INDEX CONCURRENTLY i ON t (a)", "i", NULL, "t", false },
-        { "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS \"I x\" ON ONLY \"S\".t USING btree (lower(a))",
-          "I x", "S", "t", true },
-        { "CREATE INDEX CONCURRENTLY ON s.t (a)", NULL, "s", "t", false },
-    };
-    for (size_t i = 0; i < EVO_COUNT(indexes); i++) {
-        EVO_AUTO(sql_index) index = { 0 };
-        struct evo_error err = EVO_ERROR_INIT;
-        assert_int_equal(evo_sql_index_of(indexes[i].sql, strlen(indexes[i].sql), &index, &err), EVO_OK);
-        assert_true(evo_streq(index.name, indexes[i].name));
-        assert_true(evo_streq(index.table_schema, indexes[i].schema));
-        assert_true(evo_streq(index.table, indexes[i].table));
-        assert_int_equal(index.if_not_exists, indexes[i].if_not_exists);
-    }
-    static const char *const others[] = { "CREATE INDEX i ON t (a)", "REINDEX INDEX CONCURRENTLY i",
-                                          "nonsense", "" };
-    for (size_t i = 0; i < EVO_COUNT(others); i++) {
-        EVO_AUTO(sql_index) index = { 0 };
-        struct evo_error err = EVO_ERROR_INIT;
-        assert_int_equal(evo_sql_index_of(others[i], strlen(others[i]), &index, &err), EVO_ERR_NOT_FOUND);
-        assert_null(index.table);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_locks_of_names_relations_and_modes),
         cmocka_unit_test(test_locks_of_keeps_the_strongest_of_several_statements),
         cmocka_unit_test(test_locks_of_a_long_insert),
-        cmocka_unit_test(test_index_of),
     };
     return cmocka_run_group_tests_name("sql/locks", tests, NULL, NULL);
 }
