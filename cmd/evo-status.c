@@ -1,0 +1,180 @@
+/*
+ * evo-status: before anything: what is applied, pending, edited, failed or missing, and is it safe to start now.
+ *
+ * Exit status: 0 nothing that --fail-on names; 1 something of it (failed, edited, pending, drift, unhealthy); 2 usage or
+ * configuration; 3 the database cannot be reached, a transaction pooler, another tool's ledger; 4 the store cannot be read.
+ */
+#include "base/clock.h"
+#include "cli/command.h"
+#include "cli/connect.h"
+#include "status/status.h"
+
+#define LISTED 20
+
+struct status_options {
+    struct evo_strvec fail_on;
+    int64_t backup_max_age_ms;
+};
+
+static const struct evo_option options[] = {
+    { "fail-on", EVO_OPT_LIST, offsetof(struct status_options, fail_on), .value = "LIST",
+      .fallback = "failed,edited", .choices = evo_status_fail_on,
+      .help = "what ends with a status other than 0; the rest is warned of" },
+    { "backup-max-age", EVO_OPT_DURATION, offsetof(struct status_options, backup_max_age_ms),
+      .value = "DURATION", .fallback = "7d", .help = "how old the newest backup may be" },
+};
+
+/* ---- text for people ----------------------------------------------------------- */
+
+static const struct {
+    enum evo_migration_state state;
+    enum evo_style style;
+} listed[] = { { EVO_STATE_FAILED, EVO_STYLE_RED },
+               { EVO_STATE_EDITED, EVO_STYLE_RED },
+               { EVO_STATE_MISSING, EVO_STYLE_YELLOW },
+               { EVO_STATE_PENDING, EVO_STYLE_BOLD } };
+
+static void print_list(struct evo_cmd *cmd, const struct evo_state *s, enum evo_migration_state state,
+                       enum evo_style style)
+{
+    size_t shown = 0, count = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        const struct evo_state_item *item = &s->items[i];
+        if (item->state != state)
+            continue;
+        if (++count > LISTED)
+            continue;
+        shown++;
+        evo_print(cmd, "  %s%-8s%s  %s%s%s\n", evo_style(cmd, style), evo_state_name(state),
+                  evo_style(cmd, EVO_STYLE_RESET), item->name,
+                  item->was_rolled_back ? "  (rolled back before)" : "", item->behind ? "  (behind)" : "");
+    }
+    if (count > shown)
+        evo_print(cmd, "  %8s  … and %zu more\n", "", count - shown);
+}
+
+static void print_state(struct evo_cmd *cmd, const struct evo_status_view *v)
+{
+    const struct evo_state *s = &v->state;
+    evo_print(cmd, "%s%s%s  PostgreSQL %s, %s in %s\n", evo_style(cmd, EVO_STYLE_BOLD), v->ledger.database,
+              evo_style(cmd, EVO_STYLE_RESET), v->server_version_text, evo_layout_name(v->project->kind),
+              v->project->migrations);
+    evo_print(cmd, "%zu applied", s->applied);
+    const struct {
+        size_t count;
+        const char *word;
+    } counts[] = {
+        { s->pending, "pending" }, { s->failed, "failed" }, { s->edited, "edited" }, { s->missing, "missing" }
+    };
+    for (size_t i = 0; i < EVO_COUNT(counts); i++)
+        if (counts[i].count || i == 0)
+            evo_print(cmd, ", %zu %s", counts[i].count, counts[i].word);
+    if (s->last_applied)
+        evo_print(cmd, "; last %s", s->last_applied);
+    evo_print(cmd, "\n\n");
+    for (size_t i = 0; i < EVO_COUNT(listed); i++)
+        print_list(cmd, s, listed[i].state, listed[i].style);
+    if (s->pending || s->failed || s->edited || s->missing)
+        evo_print(cmd, "\n");
+}
+
+static void print_checks(struct evo_cmd *cmd, const struct evo_status_report *r)
+{
+    static const enum evo_style styles[] = { EVO_STYLE_GREEN, EVO_STYLE_YELLOW, EVO_STYLE_RED };
+    for (size_t i = 0; i < r->count; i++) {
+        const struct evo_status_check *c = &r->items[i];
+        evo_print(cmd, "  %s%-4s%s  %-15s  %s\n", evo_style(cmd, styles[c->verdict]),
+                  evo_status_verdict_name(c->verdict), evo_style(cmd, EVO_STYLE_RESET), c->name, c->message);
+        if (c->hint)
+            evo_print(cmd, "        %-15s  %s%s%s\n", "", evo_style(cmd, EVO_STYLE_DIM), c->hint,
+                      evo_style(cmd, EVO_STYLE_RESET));
+        if (c->next)
+            evo_print(cmd, "        %-15s  next: %s\n", "", c->next);
+    }
+}
+
+/* ---- the run ------------------------------------------------------------------- */
+
+static enum evo_errc look(struct evo_cmd *cmd, struct evo_status_view *view, struct evo_status_report *report,
+                          struct evo_error *err)
+{
+    EVO_AUTO(conninfo) info = { 0 };
+    EVO_AUTO_PTR(pg) pg = NULL;
+    enum evo_errc rc = evo_cmd_conninfo(cmd, &info, err);
+    if (rc)
+        return rc;
+    struct evo_error failed = EVO_ERROR_INIT;
+    rc = evo_cmd_connect(cmd, &info, &pg, &failed);
+    if (rc) {
+        evo_status_not_connected(&failed, report);
+        *err = failed;
+        return rc;
+    }
+    return evo_status_look(view, pg, &info, err);
+}
+
+static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
+{
+    const struct status_options *o = opts;
+    EVO_AUTO(project) project = { 0 };
+    EVO_AUTO_PTR(store) store = NULL;
+    EVO_AUTO(status_report) report = { 0 };
+    EVO_AUTO_STR next = cmd->shared->environment ? evo_asprintf(" --environment %s", cmd->shared->environment)
+                                                 : evo_strdup("");
+    EVO_AUTO(status_view)
+    view = { .project = &project,
+             .environment = evo_cmd_environment(cmd),
+             .fail_on = &o->fail_on,
+             .next_options = next,
+             .backup_max_age_ms = o->backup_max_age_ms,
+             .now_ms = evo_wall_ms() };
+    evo_status_json(NULL, NULL, NULL, cmd->data);
+    enum evo_errc rc =
+        evo_project_open(cmd->root, cmd->shared->layout, cmd->shared->migrations, &project, err);
+    if (!rc && cmd->shared->store)
+        rc = evo_cmd_store(cmd, &store, err);
+    if (rc)
+        return rc;
+    view.store = store;
+    rc = look(cmd, &view, &report, err);
+    if (!rc)
+        evo_status_judge(&view, &report);
+    evo_status_json(&project, rc ? NULL : &view, &report, cmd->data);
+    if (rc)
+        return rc;
+    print_state(cmd, &view);
+    print_checks(cmd, &report);
+    return evo_status_error(&report, err);
+}
+
+static const struct evo_command only = {
+    .summary = "what is applied and what is not, and whether it is safe to start now",
+    .description =
+        "Reads only. Besides the migrations it looks at whatever would stand in the way of applying them: a\n"
+        "transaction pooler, the migration lock, sessions that block others, long transactions, invalid "
+        "indexes,\n"
+        "constraints never validated, a missing pg_dump, an unreachable store, an old backup. Each check has "
+        "a\n"
+        "message and, where there is something to do, the next command.\n\n"
+        "A transaction pooler and a store that cannot be read always fail.",
+    .examples = "evo status\n"
+                "evo status --fail-on pending,failed,edited     # in CI: is everything applied?\n"
+                "evo status --json | jq -r '.data.pending[].name'",
+    .options = options,
+    .noptions = EVO_COUNT(options),
+    .options_size = sizeof(struct status_options),
+    .run = run,
+};
+static const struct evo_command *const commands[] = { &only };
+static const struct evo_program program = {
+    .name = "evo-status",
+    .section = "status",
+    .summary = "what is applied and what is not, and whether it is safe to start now",
+    .commands = commands,
+    .ncommands = EVO_COUNT(commands),
+};
+
+int main(int argc, char **argv)
+{
+    return evo_main(&program, argc, argv);
+}

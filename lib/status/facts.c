@@ -1,0 +1,188 @@
+#include "status/facts.h"
+
+#include <inttypes.h>
+
+#include "base/banned.h"
+
+/* $1, $2: the halves of the migration lock's key as pg_locks shows them. One row a fact:
+ * kind, pid, who, age in ms, sessions waiting, object, relation. */
+#define WHO                                                                               \
+    "pg_catalog.concat('role ', a.usename, nullif(pg_catalog.concat(', application \"', " \
+    "nullif(a.application_name, ''), '\"'), ', application \"\"'), ', ' || a.state)"
+#define AGE_OF(time)                                                                             \
+    "pg_catalog.floor(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - " time ") * " \
+    "1000)::bigint"
+#define NAME_OF(schema, name) "pg_catalog.format('%I.%I', " schema ", " name ")"
+#define NOT_OURS(schema)      schema " NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'evo')"
+
+static const char facts_sql[] =
+    "WITH waiting AS (SELECT DISTINCT pid FROM pg_catalog.pg_locks WHERE NOT granted), "
+    "blocking AS (SELECT b.pid, pg_catalog.count(DISTINCT w.pid) AS n FROM waiting w "
+    "CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.pg_blocking_pids(w.pid)) AS b(pid) GROUP BY b.pid) "
+    /* the migration lock */
+    "SELECT 0, a.pid, " WHO ", " AGE_OF(
+        "coalesce(a.xact_start, a.state_change)") ", 0::bigint, '', '' "
+                                                  "FROM pg_catalog.pg_locks l JOIN "
+                                                  "pg_catalog.pg_stat_activity a ON a.pid = l.pid "
+                                                  "WHERE l.locktype = 'advisory' AND l.granted AND "
+                                                  "l.objsubid = 1 AND l.classid = $1::oid AND l.objid = "
+                                                  "$2::oid "
+                                                  "AND l.database = (SELECT d.oid FROM "
+                                                  "pg_catalog.pg_database d WHERE d.datname = "
+                                                  "pg_catalog.current_database()) "
+                                                  /* who is in the way of others now */
+                                                  "UNION ALL SELECT 1, b.pid, " WHO ", " AGE_OF(
+                                                      "a.xact_start") ", b.n, '', '' "
+                                                                      "FROM blocking b LEFT JOIN "
+                                                                      "pg_catalog.pg_stat_activity a ON "
+                                                                      "a.pid = b.pid "
+                                                                      "WHERE a.datname = "
+                                                                      "pg_catalog.current_database() OR "
+                                                                      "a.pid IS NULL "
+                                                                      /* who would be in the way */
+                                                                      "UNION ALL SELECT 2, a.pid, " WHO
+                                                                      ", " AGE_OF(
+                                                                          "a.xact_start") ", 0, '', '' "
+                                                                                          "FROM "
+                                                                                          "pg_catalog.pg_"
+                                                                                          "stat_activity a "
+                                                                                          "WHERE a.datname = "
+                                                                                          "pg_catalog."
+                                                                                          "current_database()"
+                                                                                          " "
+                                                                                          "AND "
+                                                                                          "a.backend_type = "
+                                                                                          "'client backend' "
+                                                                                          "AND a.pid <> "
+                                                                                          "pg_catalog.pg_"
+                                                                                          "backend_pid() "
+                                                                                          "AND a.xact_start "
+                                                                                          "< "
+                                                                                          "pg_catalog.clock_"
+                                                                                          "timestamp() - "
+                                                                                          "interval '60 s' "
+                                                                                          "AND a.pid NOT IN "
+                                                                                          "(SELECT pid FROM "
+                                                                                          "blocking) "
+                                                                                          "UNION ALL SELECT "
+                                                                                          "2, 0, "
+                                                                                          "pg_catalog.concat("
+                                                                                          "'role ', p.owner, "
+                                                                                          "', prepared "
+                                                                                          "transaction \"', "
+                                                                                          "p.gid, "
+                                                                                          "'\"'), " AGE_OF(
+                                                                                              "p.prepared") ", 0, '', '' FROM pg_catalog.pg_prepared_xacts p "
+                                                                                                            "WHERE p.database = pg_catalog.current_database() "
+                                                                                                            "AND p.prepared < pg_catalog.clock_timestamp() - interval '60 s' "
+                                                                                                            /* what a failed CREATE INDEX CONCURRENTLY left; not what is being built */
+                                                                                                            "UNION ALL SELECT 3, 0, '', -1, 0, " NAME_OF("n.nspname", "c.relname") ", " NAME_OF(
+                                                                                                                "tn.nspname",
+                                                                                                                "t.relname") " "
+                                                                                                                             "FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid "
+                                                                                                                             "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_class t ON t.oid = i.indrelid "
+                                                                                                                             "JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace "
+                                                                                                                             "WHERE NOT i.indisvalid AND c.relkind = 'i' AND " NOT_OURS(
+                                                                                                                                 "n.nspname") " "
+                                                                                                                                              "AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p "
+                                                                                                                                              "JOIN pg_catalog.pg_locks l ON l.pid = p.pid WHERE l.relation = i.indrelid AND l.granted) "
+                                                                                                                                              /* constraints added NOT VALID and never validated */
+                                                                                                                                              "UNION ALL SELECT 4, 0, '', -1, 0, pg_catalog.format('%I', k.conname), " NAME_OF(
+                                                                                                                                                  "n.nspname",
+                                                                                                                                                  "t.relname") " "
+                                                                                                                                                               "FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class t ON t.oid = k.conrelid "
+                                                                                                                                                               "JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace "
+                                                                                                                                                               "WHERE NOT k.convalidated AND k.contype IN ('c', 'f', 'n') AND k.conparentid = 0 "
+                                                                                                                                                               "AND " NOT_OURS(
+                                                                                                                                                                   "n.nspname") " "
+                                                                                                                                                                                "UNION ALL SELECT 6, 0, '', -1, 0, '', '' WHERE NOT pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') "
+                                                                                                                                                                                "ORDER BY 1, 4 DESC, 6, 2";
+
+static const char journal_sql[] = "SELECT DISTINCT ledger, name FROM evo.journal ORDER BY 1, 2";
+
+void evo_facts_release(struct evo_facts *f)
+{
+    if (!f)
+        return;
+    for (size_t i = 0; i < f->count; i++) {
+        free(f->items[i].who);
+        free(f->items[i].object);
+        free(f->items[i].relation);
+    }
+    free(f->items);
+    *f = (struct evo_facts){ 0 };
+}
+
+size_t evo_facts_count(const struct evo_facts *f, enum evo_fact_kind kind)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < f->count; i++)
+        n += f->items[i].kind == kind;
+    return n;
+}
+
+const struct evo_fact *evo_facts_first(const struct evo_facts *f, enum evo_fact_kind kind)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (f->items[i].kind == kind)
+            return &f->items[i];
+    return NULL;
+}
+
+static char *text(const struct evo_pg_result *r, int row, int column)
+{
+    const char *value = evo_pg_value(r, row, column);
+    return evo_strdup(value ? value : "");
+}
+
+static struct evo_fact *add(struct evo_facts *f)
+{
+    EVO_GROW(f->items, f->count, f->alloc);
+    return &f->items[f->count++];
+}
+
+/* Whoever may read the ledger may not yet have been given the journal: then nothing is known of it. */
+static enum evo_errc load_journal(struct evo_pg *pg, struct evo_facts *f, struct evo_error *err)
+{
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    struct evo_error failed = EVO_ERROR_INIT;
+    enum evo_errc rc = evo_pg_query(pg, journal_sql, 0, NULL, &r, &failed);
+    if (rc && rc != EVO_ERR_PERMISSION && strcmp(failed.sqlstate, "42P01") != 0) {
+        if (err)
+            *err = failed;
+        return rc;
+    }
+    for (int i = 0; !rc && i < evo_pg_rows(r); i++)
+        *add(f) = (struct evo_fact){ .kind = EVO_FACT_JOURNAL,
+                                     .who = text(r, i, 0),
+                                     .age_ms = -1,
+                                     .object = text(r, i, 1),
+                                     .relation = evo_strdup("") };
+    return EVO_OK;
+}
+
+enum evo_errc evo_facts_load(struct evo_pg *pg, const struct evo_ledger *l, struct evo_facts *ret,
+                             struct evo_error *err)
+{
+    uint64_t key = (uint64_t)evo_ledger_lock_key(l->kind);
+    EVO_AUTO_STR high = evo_asprintf("%" PRIu64, key >> 32);
+    EVO_AUTO_STR low = evo_asprintf("%" PRIu64, key & UINT32_MAX);
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    EVO_AUTO(facts) f = { 0 };
+    enum evo_errc rc = evo_pg_query(pg, facts_sql, 2, (const char *const[]){ high, low }, &r, err);
+    for (int i = 0; !rc && i < evo_pg_rows(r); i++)
+        *add(&f) = (struct evo_fact){ .kind = (enum evo_fact_kind)evo_pg_value_int(r, i, 0, 0),
+                                      .pid = evo_pg_value_int(r, i, 1, 0),
+                                      .who = text(r, i, 2),
+                                      .age_ms = evo_pg_value_int(r, i, 3, -1),
+                                      .waiting = evo_pg_value_int(r, i, 4, 0),
+                                      .object = text(r, i, 5),
+                                      .relation = text(r, i, 6) };
+    if (!rc && l->evo_schema_exists)
+        rc = load_journal(pg, &f, err);
+    if (rc)
+        return evo_error_prefix(err, "could not look at the server");
+    *ret = f;
+    f = (struct evo_facts){ 0 };
+    return EVO_OK;
+}

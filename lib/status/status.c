@@ -1,0 +1,168 @@
+#include "status/status.h"
+
+#include <inttypes.h>
+
+#include "base/banned.h"
+#include "base/clock.h"
+#include "status/checks.h"
+#include "status/outside.h"
+
+void evo_status_view_release(struct evo_status_view *v)
+{
+    if (!v)
+        return;
+    free(v->server_version_text);
+    evo_state_release(&v->state);
+    evo_ledger_release(&v->ledger);
+    evo_facts_release(&v->facts);
+    free(v->backup_id);
+    *v = (struct evo_status_view){ 0 };
+}
+
+static void check_release(struct evo_status_check *c)
+{
+    free(c->message);
+    free(c->hint);
+    free(c->next);
+    free(c->migration);
+}
+
+void evo_status_report_release(struct evo_status_report *r)
+{
+    if (!r)
+        return;
+    for (size_t i = 0; i < r->count; i++)
+        check_release(&r->items[i]);
+    free(r->items);
+    *r = (struct evo_status_report){ 0 };
+}
+
+const char *evo_status_verdict_name(enum evo_status_verdict verdict)
+{
+    static const char *const names[] = { "ok", "warn", "fail" };
+    return names[verdict];
+}
+
+enum evo_errc evo_status_look(struct evo_status_view *v, struct evo_pg *pg, const struct evo_conninfo *info,
+                              struct evo_error *err)
+{
+    v->server_version = evo_pg_version(pg);
+    v->server_version_text = evo_strdup(evo_pg_version_text(pg));
+    enum evo_errc rc = evo_ledger_load(pg, v->project->kind, info->schema, &v->ledger, err);
+    if (!rc)
+        rc = evo_state_of(v->project, &v->ledger, &v->state, err);
+    if (!rc)
+        rc = evo_facts_load(pg, &v->ledger, &v->facts, err);
+    if (rc)
+        return rc;
+    rc = evo_pg_refuse_pooler(pg, info, &v->pooler);
+    if (rc && rc != EVO_ERR_UNSUPPORTED) {
+        if (err)
+            *err = v->pooler;
+        return rc;
+    }
+    return evo_status_look_outside(v, err);
+}
+
+void evo_status_judge(const struct evo_status_view *v, struct evo_status_report *ret)
+{
+    for (size_t i = 0; i < evo_status_rows_count; i++) {
+        const struct evo_status_row *row = &evo_status_rows[i];
+        struct evo_status_check c = { .name = row->name, .code = row->code };
+        row->check(v, &c);
+        if (c.verdict != EVO_STATUS_OK)
+            c.verdict = row->fail_on && evo_strvec_contains(v->fail_on, row->fail_on) ? EVO_STATUS_FAIL
+                                                                                      : row->otherwise;
+        EVO_GROW(ret->items, ret->count, ret->alloc);
+        ret->items[ret->count++] = c;
+    }
+}
+
+void evo_status_not_connected(const struct evo_error *why, struct evo_status_report *ret)
+{
+    EVO_GROW(ret->items, ret->count, ret->alloc);
+    ret->items[ret->count++] = (struct evo_status_check){
+        .name = "connection",
+        .verdict = EVO_STATUS_FAIL,
+        .code = why->code,
+        .message = evo_strdup(why->message),
+        .hint = why->hint[0] ? evo_strdup(why->hint) : NULL,
+        .next = why->next[0] ? evo_strdup(why->next) : NULL,
+    };
+}
+
+enum evo_errc evo_status_error(const struct evo_status_report *r, struct evo_error *err)
+{
+    const struct evo_status_check *first = NULL;
+    size_t failed = 0;
+    for (size_t i = 0; i < r->count; i++)
+        if (r->items[i].verdict == EVO_STATUS_FAIL && ++failed == 1)
+            first = &r->items[i];
+    if (!first)
+        return EVO_OK;
+    evo_error_set(err, first->code, "%s: %s", first->name, first->message);
+    if (failed > 1)
+        evo_error_detail(err, "%zu checks failed; this is the first.", failed);
+    if (first->hint)
+        evo_error_hint(err, "%s", first->hint);
+    if (first->next)
+        evo_error_next(err, "%s", first->next);
+    if (first->migration)
+        evo_error_migration(err, first->migration);
+    return first->code;
+}
+
+/* ---- the next command ------------------------------------------------------------- */
+
+char *evo_status_word(const char *text)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./:=,";
+    if (*text && !text[strspn(text, plain)])
+        return evo_strdup(text);
+    EVO_AUTO(strbuf) out = EVO_STRBUF_INIT;
+    evo_strbuf_addch(&out, '\'');
+    for (const char *p = text; *p; p++) {
+        if (*p == '\'')
+            evo_strbuf_adds(&out, "'\\''");
+        else
+            evo_strbuf_addch(&out, *p);
+    }
+    evo_strbuf_addch(&out, '\'');
+    return evo_strbuf_detach(&out);
+}
+
+bool evo_status_has_checkpoints(const struct evo_status_view *v, const char *name, const char *suffix)
+{
+    EVO_AUTO_STR ledger = evo_asprintf("%s%s", evo_layout_name(v->project->kind), suffix);
+    for (size_t i = 0; i < v->facts.count; i++) {
+        const struct evo_fact *f = &v->facts.items[i];
+        if (f->kind == EVO_FACT_JOURNAL && strcmp(f->object, name) == 0 && strcmp(f->who, ledger) == 0)
+            return true;
+    }
+    return false;
+}
+
+char *evo_status_next(const struct evo_status_view *v, const struct evo_state_item *item)
+{
+    EVO_AUTO_STR word = evo_status_word(item->name);
+    switch (item->state) {
+    case EVO_STATE_FAILED:
+        if (item->file && evo_status_has_checkpoints(v, item->name, ""))
+            return evo_asprintf("evo-migrate up%s", v->next_options);
+        return evo_asprintf("evo-migrate resolve --rolled-back %s%s", word, v->next_options);
+    case EVO_STATE_EDITED:
+        return evo_asprintf("evo-migrate up --allow-edited%s", v->next_options);
+    case EVO_STATE_MISSING: {
+        EVO_AUTO_STR path = evo_asprintf("%s/%s*", v->project->migrations, item->name);
+        EVO_AUTO_STR quoted = evo_status_word(path);
+        return evo_asprintf("git log --diff-filter=D --summary -- %s", quoted);
+    }
+    case EVO_STATE_PENDING:
+        return evo_asprintf("evo-migrate up%s%s",
+                            item->behind && v->project->kind == EVO_LAYOUT_SQL ? " --out-of-order" : "",
+                            v->next_options);
+    case EVO_STATE_APPLIED:
+        break;
+    }
+    return NULL;
+}

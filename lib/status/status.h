@@ -1,0 +1,94 @@
+/*
+ * status.h - before anything: what is applied, and is it safe to start now.
+ *
+ * Three steps. evo_status_look() gathers everything that can be known into a view (facts.c the server, outside.c client
+ * tools and store); evo_status_judge() holds a table of checks against the view, pure; evo_status_error() says what of it
+ * ends the run. A check's finding is a warning, or a plain fact, unless --fail-on names it; what would stop every
+ * further step (a transaction pooler, a store that cannot be used) always fails.
+ *
+ *	EVO_AUTO(status_view) view = { .project = &project, .fail_on = fail_on, … };
+ *	EVO_AUTO(status_report) report = { 0 };
+ *	rc = evo_status_look(&view, pg, &info, task, err);
+ *	if (!rc) {
+ *	    evo_status_judge(&view, &report);
+ *	    rc = evo_status_error(&report, err);
+ *	}
+ */
+#ifndef EVO_STATUS_STATUS_H
+#define EVO_STATUS_STATUS_H
+
+#include "layout/state.h"
+#include "status/facts.h"
+#include "store/store.h"
+#include "json/json.h"
+
+struct evo_status_view {
+    /* Given; all borrowed. */
+    const struct evo_project *project;
+    struct evo_store *store; /* NULL: none is configured */
+    const char *environment; /* its folder in the store */
+    const struct evo_strvec *fail_on;
+    const char *next_options; /* behind each command that is proposed: " --environment staging", or "" */
+    int64_t backup_max_age_ms;
+    int64_t now_ms; /* wall */
+
+    /* Gathered. */
+    int server_version;
+    char *server_version_text;
+    struct evo_ledger ledger;
+    struct evo_state state;
+    struct evo_facts facts;
+    struct evo_error pooler; /* EVO_OK: none stands between */
+    struct evo_error dump; /* EVO_OK: a pg_dump for this server is here */
+    int dump_major;
+    struct evo_error store_error; /* EVO_OK: the store can be read, or none is configured */
+    char *backup_id; /* the newest complete one; NULL: none */
+    int64_t backup_ms;
+};
+void evo_status_view_release(struct evo_status_view *v);
+EVO_DEFINE_AUTO(status_view);
+
+/* Asks the server and the store. What keeps the rest from being known is an error (the ledger of another tool, a
+ * permission); what is a finding stands in the view. schema: of the connection, NULL: public. */
+enum evo_errc evo_status_look(struct evo_status_view *v, struct evo_pg *pg, const struct evo_conninfo *info,
+                              struct evo_error *err) EVO_CHECK;
+
+enum evo_status_verdict { EVO_STATUS_OK, EVO_STATUS_WARN, EVO_STATUS_FAIL };
+/* "ok", "warn", "fail" */
+const char *evo_status_verdict_name(enum evo_status_verdict verdict);
+
+struct evo_status_check {
+    const char *name;
+    enum evo_status_verdict verdict;
+    enum evo_errc code; /* what it is as an error, where it fails */
+    char *message; /* what was found */
+    char *hint; /* a sentence; NULL */
+    char *next; /* the command to run; NULL */
+    char *migration; /* it is about; NULL */
+};
+struct evo_status_report {
+    struct evo_status_check *items; /* in the order of the table */
+    size_t count, alloc;
+};
+void evo_status_report_release(struct evo_status_report *r);
+EVO_DEFINE_AUTO(status_report);
+
+void evo_status_judge(const struct evo_status_view *v, struct evo_status_report *ret);
+/* One check that failed before there was a view: "connection". */
+void evo_status_not_connected(const struct evo_error *why, struct evo_status_report *ret);
+/* The first failed check as an error; EVO_OK where none failed. */
+enum evo_errc evo_status_error(const struct evo_status_report *r, struct evo_error *err) EVO_CHECK;
+
+/* The values of --fail-on, separated by blanks (what the option table wants). */
+extern const char evo_status_fail_on[];
+
+/* Fills `data`: project, view and report may be NULL where that was not reached. */
+void evo_status_json(const struct evo_project *project, const struct evo_status_view *view,
+                     const struct evo_status_report *report, struct evo_json *data);
+
+/* The command to run next for one migration; NULL where there is nothing to do. The caller frees. */
+char *evo_status_next(const struct evo_status_view *v, const struct evo_state_item *item) EVO_CHECK;
+/* A word for the shell: quoted where it must be. The caller frees. */
+char *evo_status_word(const char *text) EVO_CHECK;
+
+#endif
