@@ -365,9 +365,14 @@ static enum evo_errc walk_folder(const struct walk *w, const char *folder, struc
 {
     EVO_AUTO_STR path = evo_asprintf("%s/%s", w->store->root, folder);
     EVO_AUTO(strvec) names = EVO_STRVEC_INIT;
-    enum evo_errc rc = evo_dir_list(path, &names, err);
+    struct evo_error failed = EVO_ERROR_INIT; /* err is written on failure only, and nothing there is none */
+    enum evo_errc rc = evo_dir_list(path, &names, &failed);
+    if (rc == EVO_ERR_NOT_FOUND)
+        return EVO_OK;
+    if (rc && err)
+        *err = failed;
     if (rc)
-        return rc == EVO_ERR_NOT_FOUND ? EVO_OK : rc;
+        return rc;
     for (size_t i = 0; i < names.count && !rc; i++) {
         EVO_AUTO_STR key = evo_asprintf("%s%s", folder, names.items[i]);
         EVO_AUTO_STR file = path_of(w->store, key);

@@ -289,6 +289,19 @@ static void assert_folders(const struct evo_store_list *list, const char *expect
     assert_string_equal(names.buf, expected);
 }
 
+static void test_list_of_nothing_is_empty_and_leaves_the_error_alone(void **state)
+{
+    (void)state;
+    EVO_AUTO_PTR(store) store = contract_begin();
+    for (int flat = 0; flat < 2; flat++) {
+        EVO_AUTO(store_list) list = { 0 };
+        struct evo_error err = EVO_ERROR_INIT;
+        assert_int_equal(evo_store_list_prefix(store, "t/nowhere/at/all/", flat, &list, &err), EVO_OK);
+        assert_int_equal(list.count + list.folders.count, 0);
+        assert_int_equal(err.code, EVO_OK);
+    }
+}
+
 static void test_list_is_in_byte_order_and_by_prefix(void **state)
 {
     (void)state;
@@ -550,6 +563,7 @@ static void test_put_once_by_many_has_one_winner(void **state)
     cmocka_unit_test(test_read_ends_with_the_error_of_the_sink),                    \
     cmocka_unit_test(test_names_with_special_characters_come_back_as_they_were),    \
     cmocka_unit_test(test_names_that_no_object_can_have_are_refused),               \
+    cmocka_unit_test(test_list_of_nothing_is_empty_and_leaves_the_error_alone),     \
     cmocka_unit_test(test_list_is_in_byte_order_and_by_prefix),                     \
     cmocka_unit_test(test_stream_of_any_length_is_read_back_whole),                 \
     cmocka_unit_test(test_stream_without_commit_leaves_nothing),                    \
