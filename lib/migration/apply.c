@@ -1,0 +1,377 @@
+#include "migration/apply.h"
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/parse.h"
+#include "crypto/random.h"
+#include "migration/failure.h"
+#include "migration/retry.h"
+#include "migration/script.h"
+#include "migration/statements.h"
+
+#define XID_MAX 24
+/* pg_current_xact_id() came with 13; before, txid_current(). */
+#define XACT_ID_SINCE 130000
+/* How long to look for a server that says what became of a COMMIT. */
+#define VERDICT_MS       (20 * 1000)
+#define VERDICT_PAUSE_MS 250
+
+enum stage { STAGE_BEFORE_COMMIT, STAGE_COMMIT };
+
+struct attempt {
+    enum stage stage;
+    char xid[XID_MAX]; /* "" : not known */
+    struct evo_strbuf blockers;
+};
+
+enum evo_errc evo_apply_probes(struct evo_pg *pg, const struct evo_step *step, struct evo_error *err)
+{
+    if (!step->probed)
+        return EVO_OK;
+    EVO_AUTO(probe_report) report = { 0 };
+    enum evo_errc rc = evo_probe_run(pg, &step->probes, NULL, 0, &report, err);
+    if (!rc && report.failed)
+        rc = evo_probe_error(&step->probes, &report, err);
+    return rc;
+}
+
+enum evo_errc evo_apply_probes_anew(const struct evo_session *s, const struct evo_step *step,
+                                    struct evo_error *err)
+{
+    if (!step->probed)
+        return EVO_OK;
+    EVO_AUTO_PTR(pg) pg = NULL;
+    enum evo_errc rc = evo_session_second(s, &pg, err);
+    if (!rc)
+        rc = evo_apply_probes(pg, step, err);
+    return rc;
+}
+
+int64_t evo_apply_watch_after(int64_t lock_timeout_ms)
+{
+    return lock_timeout_ms > 0 && lock_timeout_ms < 1000 ? lock_timeout_ms / 2 : 500;
+}
+
+bool evo_apply_again(struct evo_session *s, const struct evo_step *step, int64_t *failed,
+                     struct evo_error *err)
+{
+    const struct evo_retry_policy policy = EVO_RETRY_POLICY(s->o->lock_retries);
+    int64_t wait_ms = 0;
+    ++*failed;
+    if (!evo_retry_wants(err->sqlstate) || !evo_pg_alive(s->pg) ||
+        !evo_retry_after(&policy, *failed, evo_random_below(UINT64_MAX), &wait_ms))
+        return false;
+    char human[EVO_HUMAN_MAX];
+    evo_notice(s->o->task, "migration \"%s\": %s; rolled back, next try in %s", step->migration->name,
+               err->message, evo_format_duration(wait_ms, human));
+    return evo_cancel_sleep(wait_ms, err) == EVO_OK;
+}
+
+static enum evo_errc note_xid(void *ctx, const struct evo_pg_result *rows, struct evo_error *err)
+{
+    (void)err;
+    struct attempt *a = ctx;
+    if (evo_pg_rows(rows) == 1 && evo_pg_columns(rows) == 1 && evo_pg_value(rows, 0, 0))
+        (void)snprintf(a->xid, sizeof(a->xid), "%s", evo_pg_value(rows, 0, 0));
+    return EVO_OK;
+}
+
+/* Settings as evo wants them again, and the id by which the transaction can be asked about. */
+static enum evo_errc reset_and_note_xid(struct evo_session *s, struct attempt *a, struct evo_error *err)
+{
+    EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
+    evo_settings_reset(&s->settings, &sql);
+    evo_strbuf_adds(&sql, evo_pg_version(s->pg) >= XACT_ID_SINCE
+                              ? "SELECT pg_catalog.pg_current_xact_id()::pg_catalog.text"
+                              : "SELECT pg_catalog.txid_current()::pg_catalog.text");
+    return evo_pg_script(s->pg, sql.buf, note_xid, a, NULL, err);
+}
+
+static enum evo_errc run_script(struct evo_session *s, const struct evo_step *step, struct attempt *a,
+                                struct evo_script_outcome *outcome, struct evo_error *err)
+{
+    int64_t lock_timeout = evo_session_lock_timeout(s, step->migration);
+    evo_watch_arm(s->watch, evo_pg_backend_pid(s->pg), evo_apply_watch_after(lock_timeout));
+    enum evo_errc rc = evo_script_run(s->pg, step, 0, step->script.count, outcome, err);
+    evo_strbuf_clear(&a->blockers);
+    evo_watch_disarm(s->watch, &a->blockers);
+    return rc;
+}
+
+static enum evo_errc record(struct evo_session *s, const struct evo_step *step, int64_t started_ms,
+                            struct evo_error *err)
+{
+    if (step->down)
+        return evo_ledger_roll_back(s->pg, &s->ledger, step->migration->name, err);
+    return evo_ledger_record(s->pg, &s->ledger, step->migration, started_ms, err);
+}
+
+static enum evo_errc try_transaction(struct evo_session *s, const struct evo_step *step, struct attempt *a,
+                                     struct evo_error *err)
+{
+    int64_t started_ms = evo_wall_ms();
+    a->stage = STAGE_BEFORE_COMMIT;
+    struct evo_script_outcome outcome = { 0 };
+    enum evo_errc rc = evo_session_begin(s, step->migration, err);
+    if (!rc)
+        rc = run_script(s, step, a, &outcome, err);
+    if (!rc && !evo_pg_in_transaction(s->pg))
+        rc = evo_error_set(err, EVO_ERR_DATABASE, "the file ended the transaction it was run in");
+    if (!rc)
+        rc = reset_and_note_xid(s, a, err);
+    if (!rc)
+        rc = evo_apply_probes(s->pg, step, err);
+    if (!rc)
+        rc = record(s, step, started_ms, err);
+    if (rc)
+        return rc;
+    a->stage = STAGE_COMMIT;
+    return evo_session_commit(s, err);
+}
+
+/* The connection was lost in COMMIT: what became of the transaction? */
+static enum evo_pg_verdict ask_verdict(struct evo_session *s, const char *xid)
+{
+    struct evo_deadline deadline = evo_deadline_in(VERDICT_MS);
+    enum evo_pg_verdict verdict = EVO_PG_VERDICT_UNKNOWN;
+    int signo = evo_session_grace_begin();
+    while (xid[0]) {
+        struct evo_error ignored = EVO_ERROR_INIT;
+        EVO_AUTO_PTR(pg) pg = NULL;
+        bool answered = !evo_session_second(s, &pg, &ignored) &&
+                        !evo_pg_xact_verdict(pg, xid, &verdict, &ignored) && verdict != EVO_PG_IN_PROGRESS;
+        if (answered || evo_deadline_passed(deadline) || evo_cancel_sleep(VERDICT_PAUSE_MS, &ignored))
+            break;
+    }
+    evo_session_grace_end(signo);
+    return verdict;
+}
+
+static enum evo_errc judge_lost_commit(struct evo_session *s, const struct evo_step *step,
+                                       const struct attempt *a, struct evo_applied *ret,
+                                       struct evo_error *err)
+{
+    evo_notice(s->o->task, "the connection was lost in COMMIT of migration \"%s\"; asking what became of it",
+               step->migration->name);
+    switch (ask_verdict(s, a->xid)) {
+    case EVO_PG_COMMITTED:
+        ret->lost = true;
+        return EVO_OK;
+    case EVO_PG_ABORTED:
+        (void)evo_error_detail(err,
+                               "The connection was lost in COMMIT; the server says that transaction %s was "
+                               "rolled back.",
+                               a->xid);
+        return evo_failure_shape(s, step, EVO_YES, err);
+    case EVO_PG_IN_PROGRESS:
+    case EVO_PG_VERDICT_UNKNOWN:
+        break;
+    }
+    (void)evo_error_detail(err,
+                           "The connection was lost in COMMIT, and the server could not be asked what became "
+                           "of transaction %s. The ledger's row is part of it: evo-status says whether the "
+                           "migration is applied.",
+                           a->xid);
+    (void)evo_error_hint(err, "Ask when the server is back: evo-status%s", s->o->plan.next_options);
+    (void)evo_failure_shape(s, step, EVO_UNKNOWN, err);
+    return evo_error_next(err, "evo-status%s", s->o->plan.next_options);
+}
+
+/* The migration is in, and its probe says no: what the next run would build upon is wrong. */
+static enum evo_errc fail_after_commit(const struct evo_session *s, const struct evo_step *step,
+                                       struct evo_error *err)
+{
+    const char *more = s->o->plan.next_options;
+    (void)evo_failure_shape(s, step, EVO_NO, err);
+    if (err->code == EVO_ERR_CANCELLED)
+        return err->code;
+    if (!step->down && evo_migration_has_down(step->migration)) {
+        (void)evo_error_hint(err,
+                             "It is committed; its probes passed inside the transaction and fail on a new "
+                             "connection. Take it back: evo-migrate down --steps 1%s",
+                             more);
+        return evo_error_next(err, "evo-migrate down --steps 1%s", more);
+    }
+    EVO_AUTO_STR name = evo_plan_quote(step->migration->name);
+    (void)evo_error_hint(err,
+                         "It is committed; its probes passed inside the transaction and fail on a new "
+                         "connection. Look again: evo-verify %s %s%s",
+                         step->down ? "down" : "up", name, more);
+    return evo_error_next(err, "evo-verify %s %s%s", step->down ? "down" : "up", name, more);
+}
+
+/* What cannot run in a transaction block although the parser could not see it: CALL and DO with COMMIT inside,
+ * statements newer than the parser. */
+static bool wants_no_transaction(const struct evo_error *e)
+{
+    return evo_streq(e->sqlstate, "25001") || evo_streq(e->sqlstate, "2D000");
+}
+
+static enum evo_errc apply_in_transaction(struct evo_session *s, struct evo_step *step,
+                                          struct evo_applied *ret, struct evo_error *err)
+{
+    struct attempt a = { .blockers = EVO_STRBUF_INIT };
+    EVO_AUTO_STR owner = NULL;
+    int64_t failed = 0;
+    enum evo_errc rc;
+    ret->transaction = true;
+    while ((rc = try_transaction(s, step, &a, err)) != EVO_OK) {
+        if (a.stage == STAGE_COMMIT && !evo_pg_alive(s->pg)) {
+            rc = judge_lost_commit(s, step, &a, ret, err);
+            break;
+        }
+        evo_session_rollback(s);
+        if (wants_no_transaction(err)) {
+            evo_notice(s->o->task,
+                       "migration \"%s\" holds a statement that cannot run in a transaction (%s): "
+                       "rolled back, now statement by statement",
+                       step->migration->name, err->message);
+            evo_strbuf_release(&a.blockers);
+            evo_step_without_transaction(step);
+            return evo_statements_run(s, step, ret, err);
+        }
+        if (evo_apply_again(s, step, &failed, err)) {
+            ret->retries++;
+            continue;
+        }
+        rc = err->code != EVO_ERR_CANCELLED && evo_retry_wants(err->sqlstate) && evo_pg_alive(s->pg)
+                 ? evo_failure_locks(s, step, failed, a.blockers.buf, err)
+                 : evo_failure_shape(s, step, EVO_YES, err);
+        break;
+    }
+    owner = evo_strbuf_detach(&a.blockers);
+    if (rc)
+        return rc;
+    rc = evo_apply_probes_anew(s, step, err);
+    return rc ? fail_after_commit(s, step, err) : EVO_OK;
+}
+
+/* What the ledger says of a file that handles transactions itself and stopped. False: it could not be written. */
+static bool record_failure(struct evo_session *s, const struct evo_step *step, const char *id, bool clean,
+                           const struct evo_error *err)
+{
+    struct evo_error ignored = EVO_ERROR_INIT;
+    int signo = evo_session_grace_begin();
+    bool recorded = evo_pg_alive(s->pg) && !evo_session_reset(s, &ignored);
+    if (recorded && id) {
+        EVO_AUTO(strbuf) logs = EVO_STRBUF_INIT;
+        evo_failure_logs(err, &logs);
+        recorded = !evo_ledger_fail(s->pg, &s->ledger, id, logs.buf, &ignored);
+        /* Nothing happened: the row is history, not a riddle. */
+        if (recorded && clean)
+            recorded = !evo_ledger_resolve_rolled_back(s->pg, &s->ledger, step->migration->name, &ignored);
+    }
+    evo_session_grace_end(signo);
+    return recorded;
+}
+
+static enum evo_errc fail_as_is(struct evo_session *s, const struct evo_step *step, const char *id,
+                                bool clean, struct evo_error *err)
+{
+    bool recorded = record_failure(s, step, id, clean, err);
+    if (clean && recorded)
+        return evo_failure_shape(s, step, EVO_YES, err);
+    (void)evo_failure_shape(s, step, evo_pg_alive(s->pg) && !clean ? EVO_NO : EVO_UNKNOWN, err);
+    evo_failure_unresolved(s, step, err);
+    return err->code;
+}
+
+static enum evo_errc run_as_is(struct evo_session *s, const struct evo_step *step, struct attempt *a,
+                               struct evo_script_outcome *outcome, struct evo_error *err)
+{
+    EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
+    evo_settings_discard(&sql);
+    evo_settings_timeouts(step->migration->directives.lock_timeout_ms,
+                          step->migration->directives.statement_timeout_ms, false, &sql);
+    enum evo_errc rc = evo_pg_exec(s->pg, sql.buf, err);
+    if (!rc)
+        rc = run_script(s, step, a, outcome, err);
+    if (!rc && evo_pg_in_transaction(s->pg)) {
+        rc = evo_error_set(err, EVO_ERR_DATABASE, "the file begins a transaction and does not end it");
+        (void)evo_error_hint(err, "Write COMMIT at its end, or leave BEGIN out: evo runs a file in one "
+                                  "transaction.");
+        (void)evo_error_at(err, step->path, 0);
+    }
+    return rc;
+}
+
+/* Whether nothing of a file that handles transactions itself is left, once what is open is rolled back. The result of
+ * a COMMIT may have been missed behind a cancel: then only an open transaction proves that its one COMMIT was not
+ * reached. */
+static bool is_undone(const struct evo_session *s, const struct evo_step *step,
+                      const struct evo_script_outcome *outcome, enum evo_errc rc)
+{
+    if (outcome->ended || !evo_pg_alive(s->pg))
+        return false;
+    if (rc != EVO_ERR_CANCELLED)
+        return true;
+    size_t controls = 0;
+    for (size_t i = 0; i < step->script.count; i++)
+        controls += step->script.items[i].kind == EVO_SQL_TRANSACTION;
+    return evo_pg_in_transaction(s->pg) && controls <= 2;
+}
+
+static enum evo_errc apply_as_is(struct evo_session *s, const struct evo_step *step, struct evo_applied *ret,
+                                 struct evo_error *err)
+{
+    EVO_AUTO_STR id = NULL;
+    enum evo_errc rc = step->down ? EVO_OK : evo_ledger_start(s->pg, &s->ledger, step->migration, &id, err);
+    if (rc)
+        return evo_failure_shape(s, step, EVO_YES, err);
+    struct attempt a = { .blockers = EVO_STRBUF_INIT };
+    struct evo_script_outcome outcome = { 0 };
+    int64_t failed = 0;
+    bool undone = false;
+    while ((rc = run_as_is(s, step, &a, &outcome, err)) != EVO_OK) {
+        undone = is_undone(s, step, &outcome, rc);
+        evo_session_rollback(s);
+        if (!undone || !evo_apply_again(s, step, &failed, err))
+            break;
+        ret->retries++;
+    }
+    EVO_AUTO_STR blockers = evo_strbuf_detach(&a.blockers);
+    if (rc) {
+        bool clean = undone && evo_pg_alive(s->pg);
+        bool locks = err->code != EVO_ERR_CANCELLED && evo_retry_wants(err->sqlstate);
+        if (!clean || !locks || !record_failure(s, step, id, true, err))
+            return fail_as_is(s, step, id, clean, err);
+        return evo_failure_locks(s, step, failed, blockers, err);
+    }
+    rc = evo_session_reset(s, err);
+    if (!rc)
+        rc = evo_apply_probes(s->pg, step, err);
+    if (rc)
+        return fail_as_is(s, step, id, false, err);
+    rc = step->down ? evo_ledger_roll_back(s->pg, &s->ledger, step->migration->name, err)
+                    : evo_ledger_finish(s->pg, &s->ledger, id, err);
+    if (!rc)
+        rc = evo_apply_probes_anew(s, step, err);
+    return rc ? fail_after_commit(s, step, err) : EVO_OK;
+}
+
+enum evo_errc evo_apply(struct evo_session *s, struct evo_step *step, struct evo_applied *ret,
+                        struct evo_error *err)
+{
+    struct evo_error e = EVO_ERROR_INIT;
+    struct evo_applied applied = { .started_ms = evo_wall_ms() };
+    int64_t began = evo_clock_ms();
+    enum evo_errc rc = evo_cancel_check(&e);
+    /* Checkpoints of an attempt that was settled by hand since (resolve, here or by the layout's own tool). */
+    if (!rc && !step->resume &&
+        evo_journal_holds(&s->journal, s->o->project->kind, step->down, step->migration->name))
+        rc = evo_journal_forget(s->pg, s->o->project->kind, step->down, step->migration->name, &e);
+    if (rc)
+        rc = evo_failure_shape(s, step, EVO_YES, &e);
+    else if (step->mode == EVO_STEP_TRANSACTION)
+        rc = apply_in_transaction(s, step, &applied, &e);
+    else if (step->mode == EVO_STEP_AS_IS)
+        rc = apply_as_is(s, step, &applied, &e);
+    else
+        rc = evo_statements_run(s, step, &applied, &e);
+    applied.elapsed_ms = evo_clock_ms() - began;
+    applied.verified = !rc && step->probed;
+    *ret = applied;
+    if (rc && err)
+        *err = e;
+    return rc;
+}

@@ -1,0 +1,51 @@
+/*
+ * apply.h - one file, run: in one transaction, as it is, or (statements.h) statement by statement.
+ *
+ * In one transaction:
+ *
+ *	BEGIN, time-outs of the file
+ *	the script, as few messages as may be
+ *	settings back; the transaction's id noted
+ *	the verify file, each probe under a read-only savepoint
+ *	the ledger's row
+ *	COMMIT
+ *	the verify file again, on a new connection
+ *
+ * Any failure before COMMIT leaves nothing. Where the connection dies in COMMIT, pg_xact_status gives the verdict: evo
+ * never guesses. A lock that was not to be had (55P03, 40P01) rolls the whole transaction back and tries it again
+ * (retry.h).
+ */
+#ifndef EVO_MIGRATION_APPLY_H
+#define EVO_MIGRATION_APPLY_H
+
+#include "base/error.h"
+#include "migration/session.h"
+#include "migration/step.h"
+
+struct evo_applied {
+    int64_t started_ms; /* wall */
+    int64_t elapsed_ms;
+    bool transaction; /* it was one */
+    int64_t retries;
+    bool verified; /* there were probes, and they passed */
+    bool lost; /* it is committed, but the connection was lost: reopen the session */
+};
+
+/* Runs the step and records it. On failure the error is complete: EVO_ERR_MIGRATION_FAILED, EVO_ERR_LOCK_UNAVAILABLE or
+ * EVO_ERR_CANCELLED, with migration, schema_clean, and the next command; no transaction is left open. */
+enum evo_errc evo_apply(struct evo_session *s, struct evo_step *step, struct evo_applied *ret,
+                        struct evo_error *err) EVO_CHECK;
+
+/* Probes of the step on pg (in its transaction where it is in one). A false one is EVO_ERR_PROBE_FALSE. */
+enum evo_errc evo_apply_probes(struct evo_pg *pg, const struct evo_step *step,
+                               struct evo_error *err) EVO_CHECK;
+/* The same, on a new connection. */
+enum evo_errc evo_apply_probes_anew(const struct evo_session *s, const struct evo_step *step,
+                                    struct evo_error *err) EVO_CHECK;
+/* When the watch should look first. */
+int64_t evo_apply_watch_after(int64_t lock_timeout_ms);
+/* Sleeps before the next try. False: no try is left, or a cancel came (err is set to it then). */
+bool evo_apply_again(struct evo_session *s, const struct evo_step *step, int64_t *failed,
+                     struct evo_error *err);
+
+#endif

@@ -1,0 +1,94 @@
+#include "migration/concurrent.h"
+
+#include <inttypes.h>
+
+#include "sql/split.h"
+
+void evo_index_remains_release(struct evo_index_remains *r)
+{
+    if (!r)
+        return;
+    free(r->name);
+    *r = (struct evo_index_remains){ 0 };
+}
+
+/* An index lies in its table's schema. Partitioned indexes (relkind I) are INVALID by design until all parts are
+ * attached, so only plain ones count. */
+static const char find_sql[] =
+    "SELECT i.indisvalid, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),"
+    " (SELECT p.pid FROM pg_catalog.pg_stat_progress_create_index p"
+    "   WHERE p.datid = (SELECT d.oid FROM pg_catalog.pg_database d"
+    "                     WHERE d.datname = pg_catalog.current_database())"
+    "     AND p.index_relid = i.indexrelid LIMIT 1)"
+    " FROM pg_catalog.pg_class t"
+    " JOIN pg_catalog.pg_class c ON c.relnamespace = t.relnamespace AND c.relkind = 'i'"
+    " JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE t.oid = pg_catalog.to_regclass($1) AND c.relname = $2";
+
+static char *table_name(struct evo_pg *pg, const struct evo_sql_index *index)
+{
+    EVO_AUTO_STR table = evo_pg_identifier(pg, index->table);
+    if (!index->table_schema)
+        return evo_strdup(table);
+    EVO_AUTO_STR schema = evo_pg_identifier(pg, index->table_schema);
+    return evo_asprintf("%s.%s", schema, table);
+}
+
+enum evo_errc evo_index_find(struct evo_pg *pg, const char *sql, size_t n, struct evo_index_remains *ret,
+                             struct evo_error *err)
+{
+    EVO_AUTO(sql_index) index = { 0 };
+    struct evo_error ignored = EVO_ERROR_INIT;
+    struct evo_index_remains found = { 0 };
+    if (evo_sql_index_of(sql, n, &index, &ignored) || !index.name || !index.table) {
+        *ret = found;
+        return EVO_OK;
+    }
+    found.named = true;
+    EVO_AUTO_STR table = table_name(pg, &index);
+    const char *params[] = { table, index.name };
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    enum evo_errc rc = evo_pg_query(pg, find_sql, 2, params, &r, err);
+    if (rc)
+        return rc;
+    if (evo_pg_rows(r) > 0) {
+        int64_t builder = evo_pg_value_int(r, 0, 2, 0);
+        if (builder && builder != evo_pg_backend_pid(pg)) {
+            (void)evo_error_set(err, EVO_ERR_LOCK_UNAVAILABLE,
+                                "index %s is being built by another session, pid %" PRId64,
+                                evo_pg_value(r, 0, 1), builder);
+            return evo_error_hint(
+                err, "Wait for it to end, or end it: SELECT pg_terminate_backend(%" PRId64 ");", builder);
+        }
+        found.state = evo_pg_value_bool(r, 0, 0) ? EVO_INDEX_VALID : EVO_INDEX_INVALID;
+        found.name = evo_strdup(evo_pg_value(r, 0, 1));
+    }
+    *ret = found;
+    return EVO_OK;
+}
+
+enum evo_errc evo_index_drop(struct evo_pg *pg, const char *name, int64_t statement_timeout_ms,
+                             struct evo_error *err)
+{
+    enum evo_errc rc =
+        evo_pg_execf(pg, err, "SET lock_timeout = 0; SET statement_timeout = %" PRId64, statement_timeout_ms);
+    if (!rc)
+        rc = evo_pg_execf(pg, err, "DROP INDEX CONCURRENTLY IF EXISTS %s", name);
+    return rc;
+}
+
+enum evo_errc evo_index_reindex_remains(struct evo_pg *pg, struct evo_strbuf *names, struct evo_error *err)
+{
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    enum evo_errc rc = evo_pg_query(
+        pg,
+        "SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)"
+        " FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE NOT i.indisvalid AND c.relkind = 'i' AND c.relname ~ '_cc(new|old)[0-9]*$' ORDER BY 1",
+        0, NULL, &r, err);
+    for (int row = 0; !rc && row < evo_pg_rows(r); row++)
+        evo_strbuf_addf(names, "%s%s", names->len ? ", " : "", evo_pg_value(r, row, 0));
+    return rc;
+}

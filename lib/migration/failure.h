@@ -1,0 +1,27 @@
+/*
+ * failure.h - what a failed migration is told as: what happened, what state the schema is in, the exact next command.
+ */
+#ifndef EVO_MIGRATION_FAILURE_H
+#define EVO_MIGRATION_FAILURE_H
+
+#include "base/error.h"
+#include "base/strbuf.h"
+#include "migration/session.h"
+#include "migration/step.h"
+
+/* The error of one statement, probe or COMMIT becomes the migration's. EVO_ERR_CANCELLED and EVO_ERR_LOCK_UNAVAILABLE
+ * stay what they are, anything else becomes EVO_ERR_MIGRATION_FAILED. `clean` says whether the schema is as it was
+ * before this file. Returns err->code. */
+enum evo_errc evo_failure_shape(const struct evo_session *s, const struct evo_step *step,
+                                enum evo_tristate clean, struct evo_error *err);
+/* The locks were not to be had in `tries` tries. blockers may be "". */
+enum evo_errc evo_failure_locks(const struct evo_session *s, const struct evo_step *step, int64_t tries,
+                                const char *blockers, struct evo_error *err);
+/* Says what stays where a file that is not one transaction stopped: resumable by the same verb. */
+void evo_failure_resumable(const struct evo_session *s, const struct evo_step *step, struct evo_error *err);
+/* Says which verbs settle a ledger row that nobody else can judge. */
+void evo_failure_unresolved(const struct evo_session *s, const struct evo_step *step, struct evo_error *err);
+/* The text for the ledger's column logs. */
+void evo_failure_logs(const struct evo_error *err, struct evo_strbuf *out);
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * journal.h - checkpoints of what runs outside a transaction: evo.journal (lib/schema/ledger.sql).
+ *
+ * A row is written before a unit of a file is run, and marked done after it: in the same transaction where the unit has
+ * one of ours, else right behind it. So after a crash each unit is known to be done, known to be undone, or (only for
+ * a statement that cannot run in a transaction) begun with its outcome to be found out. The rows of a file are removed
+ * when it is finished. Rows of `down` stand under "<layout> down".
+ *
+ * Needs the tables only where there is something to write; reading where they are missing gives nothing.
+ */
+#ifndef EVO_MIGRATION_JOURNAL_H
+#define EVO_MIGRATION_JOURNAL_H
+
+#include "base/error.h"
+#include "layout/ledger.h"
+#include "migration/step.h"
+#include "pg/conn.h"
+
+struct evo_journal_row {
+    char *ledger, *name, *checksum, *sha256;
+    int64_t statement; /* 1-based, of the unit's first statement */
+    bool done;
+};
+struct evo_journal {
+    bool exists; /* the table */
+    struct evo_journal_row *items; /* by ledger, name, statement */
+    size_t count, alloc;
+};
+void evo_journal_release(struct evo_journal *j);
+EVO_DEFINE_AUTO(journal);
+
+enum evo_errc evo_journal_load(struct evo_pg *pg, struct evo_journal *ret, struct evo_error *err) EVO_CHECK;
+/* Makes the schema evo where it is missing. EVO_ERR_PERMISSION carries the GRANT to ask for. */
+enum evo_errc evo_journal_create(struct evo_pg *pg, struct evo_journal *j, const struct evo_ledger *l,
+                                 struct evo_error *err) EVO_CHECK;
+
+/* Rows of one file, pure. */
+bool evo_journal_holds(const struct evo_journal *j, enum evo_layout_kind kind, bool down, const char *name);
+
+enum evo_unit_state { EVO_UNIT_NEW, EVO_UNIT_BEGUN, EVO_UNIT_DONE };
+/* What the journal says of a unit of this step. */
+enum evo_unit_state evo_journal_state(const struct evo_journal *j, enum evo_layout_kind kind,
+                                      const struct evo_step *step, size_t unit);
+/* EVO_ERR_FAILED where a statement that is done, or begun, no longer stands in the file as it was run: then nothing
+ * proves what the rest would be run upon. Pure. */
+enum evo_errc evo_journal_prove(const struct evo_journal *j, enum evo_layout_kind kind,
+                                const struct evo_step *step, struct evo_error *err) EVO_CHECK;
+
+/* Writes. Each is one statement; the caller's transaction, if any, decides. */
+enum evo_errc evo_journal_begin(struct evo_pg *pg, enum evo_layout_kind kind, const struct evo_step *step,
+                                size_t unit, struct evo_error *err) EVO_CHECK;
+enum evo_errc evo_journal_done(struct evo_pg *pg, enum evo_layout_kind kind, const struct evo_step *step,
+                               size_t unit, struct evo_error *err) EVO_CHECK;
+enum evo_errc evo_journal_forget(struct evo_pg *pg, enum evo_layout_kind kind, bool down, const char *name,
+                                 struct evo_error *err) EVO_CHECK;
+
+#endif

@@ -1,0 +1,290 @@
+#include "migration/plan.h"
+
+#include "base/clock.h"
+
+void evo_plan_release(struct evo_plan *p)
+{
+    if (!p)
+        return;
+    free(p->items);
+    evo_strvec_release(&p->warnings);
+    *p = (struct evo_plan){ 0 };
+}
+
+char *evo_plan_quote(const char *name)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./";
+    if (name[0] && name[strspn(name, plain)] == '\0')
+        return evo_strdup(name);
+    EVO_AUTO(strbuf) sb = EVO_STRBUF_INIT;
+    evo_strbuf_addch(&sb, '\'');
+    for (const char *c = name; *c; c++) {
+        if (*c == '\'')
+            evo_strbuf_adds(&sb, "'\\''");
+        else
+            evo_strbuf_addch(&sb, *c);
+    }
+    evo_strbuf_addch(&sb, '\'');
+    return evo_strbuf_detach(&sb);
+}
+
+static void add_item(struct evo_plan *p, const struct evo_migration *m, bool resume)
+{
+    EVO_GROW(p->items, p->count, p->alloc);
+    p->items[p->count++] = (struct evo_plan_item){ .migration = m, .resume = resume };
+}
+
+static enum evo_errc refuse_failed(const struct evo_state_item *item, const struct evo_plan_options *o,
+                                   struct evo_error *err)
+{
+    EVO_AUTO_STR name = evo_plan_quote(item->name);
+    (void)evo_error_set(err, EVO_ERR_FAILED, "migration \"%s\" failed earlier and has not been resolved",
+                        item->name);
+    char when[EVO_TIME_MAX] = "an unknown time";
+    if (item->row && item->row->started_ms >= 0)
+        (void)evo_format_time(item->row->started_ms, when);
+    const char *logs = item->row && item->row->logs && item->row->logs[0] ? item->row->logs : NULL;
+    (void)evo_error_detail(err, "It was started at %s and never finished.%s%s", when,
+                           logs ? " Its log says: " : "", logs ? logs : "");
+    (void)evo_error_hint(err,
+                         "Look at what it left in the schema. If all of it is there: "
+                         "evo-migrate resolve --applied %s%s. If none of it is there (any more): "
+                         "evo-migrate resolve --rolled-back %s%s, and then evo-migrate up%s.",
+                         name, o->next_options, name, o->next_options, o->next_options);
+    (void)evo_error_next(err, "evo-migrate resolve --rolled-back %s%s", name, o->next_options);
+    return evo_error_migration(err, item->name);
+}
+
+static enum evo_errc refuse_half_rolled_back(const struct evo_state_item *item,
+                                             const struct evo_plan_options *o, struct evo_error *err)
+{
+    (void)evo_error_set(err, EVO_ERR_FAILED, "the rollback of migration \"%s\" was begun and not finished",
+                        item->name);
+    (void)evo_error_detail(err,
+                           "Its down file cannot run in one transaction; the statements that are done are "
+                           "on record in evo.journal.");
+    (void)evo_error_hint(err, "Finish it: evo-migrate down --steps 1%s", o->next_options);
+    (void)evo_error_next(err, "evo-migrate down --steps 1%s", o->next_options);
+    return evo_error_migration(err, item->name);
+}
+
+static enum evo_errc refuse_edited(const struct evo_state_item *item, const struct evo_plan_options *o,
+                                   struct evo_error *err)
+{
+    (void)evo_error_set(err, EVO_ERR_EDITED, "migration \"%s\" was edited since it was applied", item->name);
+    (void)evo_error_detail(err,
+                           "The database has what the file said when it was applied, not what it says now.");
+    (void)evo_error_hint(err,
+                         "Put the file back (git log -p -- %s) and write a new migration for the change; or, "
+                         "where the difference does not matter: evo-migrate up --allow-edited%s",
+                         item->file->path, o->next_options);
+    (void)evo_error_next(err, "evo-migrate up --allow-edited%s", o->next_options);
+    (void)evo_error_at(err, item->file->path, 0);
+    return evo_error_migration(err, item->name);
+}
+
+static enum evo_errc refuse_behind(const struct evo_state_item *item, const struct evo_state *state,
+                                   const struct evo_plan_options *o, struct evo_error *err)
+{
+    (void)evo_error_set(err, EVO_ERR_PENDING, "migration \"%s\" arrived behind one that is applied already",
+                        item->name);
+    (void)evo_error_detail(err, "The last one applied is \"%s\"; a new migration belongs after it.",
+                           state->last_applied ? state->last_applied : "");
+    (void)evo_error_hint(err,
+                         "Give it a later version; or, where the order does not matter: "
+                         "evo-migrate up --out-of-order%s",
+                         o->next_options);
+    (void)evo_error_next(err, "evo-migrate up --out-of-order%s", o->next_options);
+    (void)evo_error_at(err, item->file->path, 0);
+    return evo_error_migration(err, item->name);
+}
+
+/* An own failed attempt that can go on where it stopped. */
+static bool is_resumable(enum evo_layout_kind kind, const struct evo_state_item *item,
+                         const struct evo_journal *journal)
+{
+    return item->state == EVO_STATE_FAILED && item->file &&
+           evo_journal_holds(journal, kind, false, item->name);
+}
+
+static enum evo_errc find_to(const struct evo_state *state, const char *to, size_t *ret,
+                             struct evo_error *err)
+{
+    for (size_t i = 0; i < state->count; i++) {
+        if (state->items[i].file && evo_streq(state->items[i].name, to)) {
+            *ret = i;
+            return EVO_OK;
+        }
+    }
+    (void)evo_error_set(err, EVO_ERR_NOT_FOUND, "there is no migration \"%s\"", to);
+    (void)evo_error_hint(err, "evo-status lists them.");
+    return evo_error_next(err, "evo-status");
+}
+
+static enum evo_errc judge_up(enum evo_layout_kind kind, const struct evo_state_item *item,
+                              const struct evo_state *state, const struct evo_journal *journal,
+                              const struct evo_plan_options *o, struct evo_plan *plan, struct evo_error *err)
+{
+    switch (item->state) {
+    case EVO_STATE_FAILED:
+        return is_resumable(kind, item, journal) ? EVO_OK : refuse_failed(item, o, err);
+    case EVO_STATE_EDITED:
+        if (!o->allow_edited)
+            return refuse_edited(item, o, err);
+        evo_strvec_pushf(&plan->warnings, "migration \"%s\" was edited since it was applied", item->name);
+        break;
+    case EVO_STATE_MISSING:
+        evo_strvec_pushf(&plan->warnings, "migration \"%s\" is applied, but its file is gone", item->name);
+        break;
+    case EVO_STATE_APPLIED:
+    case EVO_STATE_PENDING:
+        break;
+    }
+    bool live = item->state == EVO_STATE_APPLIED || item->state == EVO_STATE_EDITED;
+    if (live && evo_journal_holds(journal, kind, true, item->name))
+        return refuse_half_rolled_back(item, o, err);
+    if (item->state == EVO_STATE_PENDING && item->behind) {
+        if (kind == EVO_LAYOUT_SQL && !o->out_of_order)
+            return refuse_behind(item, state, o, err);
+        evo_strvec_pushf(&plan->warnings,
+                         "migration \"%s\" arrived behind one that is applied already; it is applied now",
+                         item->name);
+    }
+    return EVO_OK;
+}
+
+enum evo_errc evo_plan_up(enum evo_layout_kind kind, const struct evo_state *state,
+                          const struct evo_journal *journal, const struct evo_plan_options *options,
+                          struct evo_plan *ret, struct evo_error *err)
+{
+    EVO_AUTO(plan) plan = { 0 };
+    size_t last = state->count;
+    if (options->to) {
+        enum evo_errc rc = find_to(state, options->to, &last, err);
+        if (rc)
+            return rc;
+    }
+    for (size_t i = 0; i < state->count; i++) {
+        const struct evo_state_item *item = &state->items[i];
+        bool beyond = options->to && i > last;
+        if (beyond && item->state == EVO_STATE_PENDING)
+            continue;
+        enum evo_errc rc = judge_up(kind, item, state, journal, options, &plan, err);
+        if (rc)
+            return rc;
+        bool wanted = item->state == EVO_STATE_PENDING || item->state == EVO_STATE_FAILED;
+        if (wanted && item->file && !beyond && (options->steps <= 0 || (int64_t)plan.count < options->steps))
+            add_item(&plan, item->file, item->state == EVO_STATE_FAILED);
+    }
+    *ret = plan;
+    plan = (struct evo_plan){ 0 };
+    return EVO_OK;
+}
+
+static void mark_clean(struct evo_error *err)
+{
+    if (err)
+        err->schema_clean = EVO_YES;
+}
+
+/* Names, one behind the other, for a message. */
+static void add_name(struct evo_strbuf *list, const char *name)
+{
+    evo_strbuf_addf(list, "%s\"%s\"", list->len ? ", " : "", name);
+}
+
+static enum evo_errc refuse_without_way_back(const struct evo_plan *plan, struct evo_error *err)
+{
+    EVO_AUTO(strbuf) marked = EVO_STRBUF_INIT;
+    EVO_AUTO(strbuf) lacking = EVO_STRBUF_INIT;
+    EVO_AUTO(strbuf) reasons = EVO_STRBUF_INIT;
+    const struct evo_migration *first = NULL;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct evo_migration *m = plan->items[i].migration;
+        if (m->directives.irreversible) {
+            add_name(&marked, m->name);
+            evo_strbuf_addf(&reasons, "%s\"%s\" is irreversible: %s.", reasons.len ? " " : "", m->name,
+                            m->directives.irreversible);
+        } else if (!evo_migration_has_down(m)) {
+            add_name(&lacking, m->name);
+            evo_strbuf_addf(&reasons, "%s\"%s\" has no down file.", reasons.len ? " " : "", m->name);
+        } else {
+            continue;
+        }
+        if (!first)
+            first = m;
+    }
+    if (!first)
+        return EVO_OK;
+    (void)evo_error_set(err, EVO_ERR_IRREVERSIBLE, "cannot roll back %s%s%s: nothing was started", marked.buf,
+                        marked.len && lacking.len ? ", " : "", lacking.buf);
+    (void)evo_error_detail(err, "%s", reasons.buf);
+    mark_clean(err);
+    if (lacking.len)
+        (void)evo_error_hint(err,
+                             "Write down.sql beside %s; or bring the data back from a backup: "
+                             "evo-backup list, then evo-restore ID --to URL.",
+                             first->path);
+    else
+        (void)evo_error_hint(err, "Bring the data back from a backup: evo-backup list, then "
+                                  "evo-restore ID --to URL.");
+    (void)evo_error_next(err, "evo-backup list");
+    return evo_error_migration(err, first->name);
+}
+
+static enum evo_errc refuse_unapplied(const struct evo_state *state, const char *to, struct evo_error *err)
+{
+    size_t ignored;
+    enum evo_errc rc = find_to(state, to, &ignored, err);
+    if (rc)
+        return rc;
+    (void)evo_error_set(err, EVO_ERR_NOT_FOUND, "migration \"%s\" is not applied", to);
+    (void)evo_error_hint(err, "\"--to\" names the last migration that stays applied; evo-status lists them.");
+    return evo_error_next(err, "evo-status");
+}
+
+enum evo_errc evo_plan_down(enum evo_layout_kind kind, const struct evo_state *state,
+                            const struct evo_journal *journal, const struct evo_plan_options *options,
+                            struct evo_plan *ret, struct evo_error *err)
+{
+    EVO_AUTO(plan) plan = { 0 };
+    for (size_t i = 0; i < state->count; i++)
+        if (state->items[i].state == EVO_STATE_FAILED)
+            return refuse_failed(&state->items[i], options, err);
+
+    const struct evo_state_item **applied = NULL;
+    size_t count = 0;
+    evo_state_applied_reverse(state, &applied, &count);
+    EVO_AUTO_STR owner = (char *)applied; /* freed at the end of the scope */
+
+    int64_t limit = options->steps > 0 ? options->steps : options->to ? (int64_t)count : 1;
+    bool reached = false;
+    for (size_t i = 0; i < count; i++) {
+        const struct evo_state_item *item = applied[i];
+        if (options->to && evo_streq(item->name, options->to)) {
+            reached = true;
+            break;
+        }
+        if ((int64_t)plan.count >= limit)
+            continue; /* only to see whether `to` is applied at all */
+        if (!item->file) {
+            (void)evo_error_set(err, EVO_ERR_NOT_FOUND,
+                                "cannot roll back migration \"%s\": its file is gone; nothing was started",
+                                item->name);
+            (void)evo_error_hint(err, "Bring its folder back from version control.");
+            mark_clean(err);
+            return evo_error_migration(err, item->name);
+        }
+        if (item->state == EVO_STATE_EDITED)
+            evo_strvec_pushf(&plan.warnings, "migration \"%s\" was edited since it was applied", item->name);
+        add_item(&plan, item->file, evo_journal_holds(journal, kind, true, item->name));
+    }
+    if (options->to && !reached)
+        return refuse_unapplied(state, options->to, err);
+    enum evo_errc rc = refuse_without_way_back(&plan, err);
+    if (rc)
+        return rc;
+    *ret = plan;
+    plan = (struct evo_plan){ 0 };
+    return EVO_OK;
+}

@@ -1,0 +1,53 @@
+/*
+ * plan.h - which migrations would be run, in which order; or why none may be. Pure.
+ *
+ * A plan is a function of the state (folder and ledger side by side), the journal and the options. Everything that
+ * can be refused is refused here, before a statement is sent, and each refusal carries the exact next command.
+ *
+ *   up      EVO_ERR_FAILED      a migration failed earlier (unless it is evo's own, on record, and can be resumed), or
+ *                               a rollback was begun and not finished
+ *           EVO_ERR_EDITED      a file changed since it was applied, without `allow_edited`
+ *           EVO_ERR_PENDING     sql: one arrived behind an applied one, without `out_of_order` (prisma: a warning)
+ *           EVO_ERR_NOT_FOUND   `to` names no migration
+ *   down    EVO_ERR_FAILED, EVO_ERR_NOT_FOUND (`to` is not applied, or a file is gone),
+ *           EVO_ERR_IRREVERSIBLE (all of those that have no way back are named)
+ */
+#ifndef EVO_MIGRATION_PLAN_H
+#define EVO_MIGRATION_PLAN_H
+
+#include "base/error.h"
+#include "base/strvec.h"
+#include "layout/state.h"
+#include "migration/journal.h"
+
+struct evo_plan_options {
+    const char *to; /* up: the last one; down: the last one to stay. NULL: no limit */
+    int64_t steps; /* at most so many; 0: all (up), one (down, without `to`) */
+    bool allow_edited;
+    bool out_of_order;
+    const char *next_options; /* behind each command that is proposed: " --environment staging", or "" */
+};
+
+struct evo_plan_item {
+    const struct evo_migration *migration; /* borrowed */
+    bool resume; /* begun by an earlier run of evo's own */
+};
+struct evo_plan {
+    struct evo_plan_item *items; /* in the order in which they run */
+    size_t count, alloc;
+    struct evo_strvec warnings;
+};
+void evo_plan_release(struct evo_plan *p);
+EVO_DEFINE_AUTO(plan);
+
+enum evo_errc evo_plan_up(enum evo_layout_kind kind, const struct evo_state *state,
+                          const struct evo_journal *journal, const struct evo_plan_options *options,
+                          struct evo_plan *ret, struct evo_error *err) EVO_CHECK;
+enum evo_errc evo_plan_down(enum evo_layout_kind kind, const struct evo_state *state,
+                            const struct evo_journal *journal, const struct evo_plan_options *options,
+                            struct evo_plan *ret, struct evo_error *err) EVO_CHECK;
+
+/* A name as a shell takes it: quoted where it has to be. The caller frees. */
+char *evo_plan_quote(const char *name) EVO_CHECK;
+
+#endif

@@ -1,0 +1,47 @@
+#include "migration/resolve.h"
+
+static enum evo_errc resolve_applied(struct evo_session *s, const char *name, struct evo_error *err)
+{
+    const struct evo_migration *m = evo_project_find(s->o->project, name);
+    if (!m) {
+        (void)evo_error_set(err, EVO_ERR_NOT_FOUND, "there is no migration \"%s\" in \"%s\"", name,
+                            s->o->project->migrations);
+        (void)evo_error_hint(err, "The name is that of its folder; evo-status lists them.");
+        return evo_error_next(err, "evo-status%s", s->o->plan.next_options);
+    }
+    enum evo_errc rc = EVO_OK;
+    if (!s->ledger.exists) {
+        rc = evo_ledger_create(s->pg, &s->ledger, err);
+        s->ledger.exists = !rc;
+    }
+    if (!rc)
+        rc = evo_ledger_resolve_applied(s->pg, &s->ledger, m, err);
+    return rc;
+}
+
+static enum evo_errc forget_checkpoints(struct evo_session *s, const char *name, struct evo_error *err)
+{
+    if (!evo_journal_holds(&s->journal, s->o->project->kind, false, name))
+        return EVO_OK;
+    return evo_journal_forget(s->pg, s->o->project->kind, false, name, err);
+}
+
+enum evo_errc evo_resolve_run(const struct evo_migrate_options *o, const char *name, bool applied,
+                              struct evo_json *data, struct evo_error *err)
+{
+    EVO_AUTO(session) s = { 0 };
+    evo_json_set_null(data, "resolved");
+    enum evo_errc rc = evo_session_open(o, true, &s, err);
+    if (!rc)
+        rc = applied ? resolve_applied(&s, name, err)
+                     : evo_ledger_resolve_rolled_back(s.pg, &s.ledger, name, err);
+    if (!rc)
+        rc = forget_checkpoints(&s, name, err);
+    if (rc)
+        return evo_error_migration(err, name);
+    struct evo_json *resolved = evo_json_object();
+    evo_json_set_string(resolved, "name", name);
+    evo_json_set_string(resolved, "as", applied ? "applied" : "rolled-back");
+    evo_json_set(data, "resolved", resolved);
+    return EVO_OK;
+}

@@ -1,0 +1,18 @@
+/*
+ * resolve.h - `evo-migrate resolve`: what a person knows about a migration is written into the ledger.
+ *
+ * Nothing in the schema is changed. The rules are Prisma's: only what is not recorded as applied can be resolved as
+ * applied, only what failed as rolled back.
+ */
+#ifndef EVO_MIGRATION_RESOLVE_H
+#define EVO_MIGRATION_RESOLVE_H
+
+#include "base/error.h"
+#include "migration/session.h"
+#include "json/json.h"
+
+/* Fills data: resolved {name, as}. applied: --applied, else --rolled-back. Checkpoints of the migration are forgotten. */
+enum evo_errc evo_resolve_run(const struct evo_migrate_options *o, const char *name, bool applied,
+                              struct evo_json *data, struct evo_error *err) EVO_CHECK;
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * run.h - a plan carried out: its files loaded and judged before the first is run, then run in order.
+ *
+ * Reading, cutting and deciding all files first means that a file which cannot be run (an open quote, a wrong probe) is
+ * refused before anything was started. The texts are kept until they are run, so what was judged is what is sent.
+ */
+#ifndef EVO_MIGRATION_RUN_H
+#define EVO_MIGRATION_RUN_H
+
+#include "base/error.h"
+#include "migration/session.h"
+#include "migration/step.h"
+#include "json/json.h"
+
+struct evo_run {
+    struct evo_session *session; /* borrowed */
+    bool down;
+    struct evo_plan plan;
+    struct evo_step *steps; /* one for each item of the plan */
+    size_t count; /* loaded */
+};
+void evo_run_release(struct evo_run *r);
+EVO_DEFINE_AUTO(run);
+
+/* Plans on the session's state and loads every file. EVO_ERR_TARGET_NOT_EMPTY: prisma, tables but no ledger (P3005). */
+enum evo_errc evo_run_prepare(struct evo_session *s, bool down, struct evo_run *ret,
+                              struct evo_error *err) EVO_CHECK;
+/* Array of step objects (step.h). */
+struct evo_json *evo_run_steps_json(const struct evo_run *r) EVO_CHECK;
+/* Array of what to know beforehand, about the whole run and each file. */
+struct evo_json *evo_run_warnings_json(const struct evo_run *r) EVO_CHECK;
+/* Runs them; each one that is done is appended to `done` {name, elapsed_ms, transaction, retries, verify}, also when a
+ * later one fails. */
+enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct evo_error *err) EVO_CHECK;
+
+#endif

@@ -1,0 +1,220 @@
+#include "migration/step.h"
+
+#include <strings.h>
+
+#include "base/file.h"
+
+/* A probe file is read whole; nobody writes a megabyte of checks. */
+#define PROBE_FILE_MAX ((size_t)1 << 20)
+
+const char *evo_step_mode_name(enum evo_step_mode mode)
+{
+    static const char *const names[] = { "transaction", "statements", "as-is" };
+    return names[mode];
+}
+
+void evo_step_release(struct evo_step *step)
+{
+    if (!step)
+        return;
+    free(step->path);
+    evo_strbuf_release(&step->text);
+    evo_sql_script_release(&step->script);
+    free(step->units);
+    evo_probe_file_release(&step->probes);
+    evo_strvec_release(&step->warnings);
+    *step = (struct evo_step){ .text = EVO_STRBUF_INIT };
+}
+
+static const char *statement_text(const struct evo_step *step, size_t i)
+{
+    return step->text.buf + step->script.items[i].start;
+}
+
+static bool has_word(const struct evo_step *step, size_t i, const char *word)
+{
+    size_t n = strlen(word);
+    const struct evo_sql_statement *s = &step->script.items[i];
+    if (s->len < n || strncasecmp(statement_text(step, i), word, n) != 0)
+        return false;
+    char next = s->len > n ? statement_text(step, i)[n] : ' ';
+    return !((next >= 'a' && next <= 'z') || (next >= 'A' && next <= 'Z') || next == '_');
+}
+
+/* SET and RESET of the session; SET CONSTRAINTS and SET LOCAL need a transaction anyway. */
+static bool is_setting(const struct evo_step *step, size_t i)
+{
+    return has_word(step, i, "SET") || has_word(step, i, "RESET");
+}
+
+static void add_unit(struct evo_step *step, struct evo_step_unit unit)
+{
+    EVO_GROW(step->units, step->nunits, step->units_alloc);
+    step->units[step->nunits++] = unit;
+}
+
+static void cut_into_units(struct evo_step *step, bool all_bare)
+{
+    step->nunits = 0;
+    const struct evo_sql_script *script = &step->script;
+    for (size_t i = 0; i < script->count; i++) {
+        const struct evo_sql_statement *s = &script->items[i];
+        struct evo_step_unit unit = { .first = i, .count = 1 };
+        if (s->kind == EVO_SQL_TRANSACTION) {
+            while (i + 1 < script->count && script->items[i + 1].kind != EVO_SQL_TRANSACTION)
+                i++;
+            i++; /* the one that ends it: evo_step_decide() saw that they come in pairs */
+            unit.count = i - unit.first + 1;
+            unit.bare = true;
+        } else {
+            unit.setting = is_setting(step, i);
+            unit.bare = all_bare || s->kind == EVO_SQL_NO_TRANSACTION || unit.setting;
+            unit.concurrent_index = s->concurrent_index;
+        }
+        add_unit(step, unit);
+    }
+}
+
+/* BEGIN and COMMIT alternate, and no statement that cannot run in a transaction stands between them. */
+static bool blocks_are_balanced(const struct evo_step *step)
+{
+    bool inside = false;
+    for (size_t i = 0; i < step->script.count; i++) {
+        enum evo_sql_kind kind = step->script.items[i].kind;
+        if (kind == EVO_SQL_NO_TRANSACTION && inside)
+            return false;
+        if (kind != EVO_SQL_TRANSACTION)
+            continue;
+        bool opens = has_word(step, i, "BEGIN") || has_word(step, i, "START");
+        if (opens == inside)
+            return false;
+        inside = opens;
+    }
+    return !inside;
+}
+
+static void warn_of_statements(struct evo_step *step)
+{
+    for (size_t i = 0; i < step->script.count; i++) {
+        const struct evo_sql_statement *s = &step->script.items[i];
+        if (s->understood)
+            continue;
+        EVO_AUTO_STR summary = evo_sql_summary(statement_text(step, i), s->len);
+        evo_strvec_pushf(
+            &step->warnings,
+            "line %d: \"%s\" is not understood by evo's parser; it is sent to the server as it is", s->line,
+            summary);
+    }
+}
+
+void evo_step_decide(struct evo_step *step)
+{
+    const struct evo_sql_script *script = &step->script;
+    bool asked = !step->down && step->migration->directives.no_transaction;
+    if (script->has_transaction_control && !(script->has_no_transaction && blocks_are_balanced(step)))
+        step->mode = EVO_STEP_AS_IS;
+    else if (script->has_no_transaction || asked)
+        step->mode = EVO_STEP_STATEMENTS;
+    else
+        step->mode = EVO_STEP_TRANSACTION;
+
+    evo_strvec_clear(&step->warnings);
+    if (step->mode == EVO_STEP_AS_IS)
+        evo_strvec_push(&step->warnings,
+                        "begins or ends transactions itself: it is sent as it is, and evo cannot undo it");
+    if (step->mode == EVO_STEP_STATEMENTS) {
+        evo_strvec_push(&step->warnings,
+                        "runs statement by statement, not as a whole: each is on record, and a run that "
+                        "stops is resumed where it stopped");
+        cut_into_units(step, asked);
+    }
+    warn_of_statements(step);
+}
+
+void evo_step_without_transaction(struct evo_step *step)
+{
+    step->mode = EVO_STEP_STATEMENTS;
+    cut_into_units(step, true);
+}
+
+static enum evo_errc load_probes(struct evo_step *step, struct evo_error *err)
+{
+    const char *path = step->migration->companion[step->down ? EVO_FILE_VERIFY_DOWN : EVO_FILE_VERIFY_UP];
+    if (!path)
+        return EVO_OK;
+    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    enum evo_errc rc = evo_file_read(path, PROBE_FILE_MAX, &text, err);
+    if (!rc)
+        rc = evo_probe_parse(text.buf, text.len, path, &step->probes, err);
+    if (rc)
+        return rc;
+    step->probed = true;
+    return EVO_OK;
+}
+
+static enum evo_errc load_text(struct evo_step *step, struct evo_error *err)
+{
+    const struct evo_migration *m = step->migration;
+    const char *path = m->path;
+    enum evo_errc rc = step->down ? evo_migration_load_down(m, &step->text, &path, err)
+                                  : evo_migration_load_up(m, &step->text, err);
+    if (rc)
+        return rc;
+    step->path = evo_strdup(path);
+    return EVO_OK;
+}
+
+enum evo_errc evo_step_load(const struct evo_migration *m, bool down, struct evo_step *ret,
+                            struct evo_error *err)
+{
+    EVO_AUTO(step) step = { .migration = m, .down = down, .text = EVO_STRBUF_INIT };
+    enum evo_errc rc = load_text(&step, err);
+    if (!rc)
+        rc = evo_sql_split(step.text.buf, step.text.len, step.path, &step.script, err);
+    if (!rc)
+        rc = load_probes(&step, err);
+    if (rc) {
+        if (err)
+            err->schema_clean = EVO_YES;
+        (void)evo_error_migration(err, m->name);
+        return rc;
+    }
+    evo_step_decide(&step);
+    *ret = step;
+    step = (struct evo_step){ .text = EVO_STRBUF_INIT };
+    return EVO_OK;
+}
+
+static struct evo_json *locks_json(const struct evo_step *step)
+{
+    EVO_AUTO(sql_locks) locks = { 0 };
+    for (size_t i = 0; i < step->script.count; i++)
+        evo_sql_locks_of(statement_text(step, i), step->script.items[i].len, &locks);
+    struct evo_json *array = evo_json_array();
+    for (size_t i = 0; i < locks.count; i++) {
+        struct evo_json *lock = evo_json_object();
+        evo_json_set_string(lock, "relation", locks.items[i].relation);
+        evo_json_set_string(lock, "mode", locks.items[i].mode);
+        evo_json_append(array, lock);
+    }
+    return array;
+}
+
+struct evo_json *evo_step_json(const struct evo_step *step)
+{
+    struct evo_json *o = evo_json_object();
+    evo_json_set_string(o, "name", step->migration->name);
+    evo_json_set_string(o, "file", step->path);
+    evo_json_set_int(o, "statements", (int64_t)step->script.count);
+    evo_json_set_bool(o, "transaction", step->mode == EVO_STEP_TRANSACTION);
+    evo_json_set_string(o, "mode", evo_step_mode_name(step->mode));
+    evo_json_set_int(o, "probes", (int64_t)step->probes.count);
+    evo_json_set_bool(o, "resumed", step->resume);
+    evo_json_set(o, "locks", locks_json(step));
+    evo_json_set_string(o, "irreversible", step->migration->directives.irreversible);
+    struct evo_json *warnings = evo_json_array();
+    for (size_t i = 0; i < step->warnings.count; i++)
+        evo_json_append_string(warnings, step->warnings.items[i]);
+    evo_json_set(o, "warnings", warnings);
+    return o;
+}

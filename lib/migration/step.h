@@ -1,0 +1,68 @@
+/*
+ * step.h - one file about to be run: its text, how it must be run, what it locks, what proves it.
+ *
+ * How a file is run follows from its statements, not from a flag (design: "applying one migration"):
+ *
+ *   transaction   all of it, its probes and the ledger's row in one transaction: all or nothing
+ *   statements    it holds a statement that cannot run in a transaction, or "-- evo:no-transaction": one after the
+ *                 other, each checkpointed in evo.journal, resumable at the one that failed
+ *   as-is         it opens or ends transactions itself: sent as it is, in one message, as its own tool would; evo
+ *                 cannot undo it
+ *
+ * evo_step_load() reads the files (the down file for `down`), evo_step_decide() is the pure part.
+ */
+#ifndef EVO_MIGRATION_STEP_H
+#define EVO_MIGRATION_STEP_H
+
+#include "base/error.h"
+#include "base/strbuf.h"
+#include "base/strvec.h"
+#include "layout/layout.h"
+#include "probe/probe.h"
+#include "sql/split.h"
+#include "json/json.h"
+
+enum evo_step_mode { EVO_STEP_TRANSACTION, EVO_STEP_STATEMENTS, EVO_STEP_AS_IS };
+const char *evo_step_mode_name(enum evo_step_mode mode); /* "transaction", "statements", "as-is" */
+
+/* What is run, and checkpointed, at once in mode `statements`: a statement, or a BEGIN … COMMIT of the file's own. */
+struct evo_step_unit {
+    size_t first, count; /* statements of the script */
+    bool bare; /* runs without a transaction of ours around it */
+    bool concurrent_index;
+    bool setting; /* SET or RESET: no checkpoint, run again when resumed */
+};
+
+struct evo_step {
+    const struct evo_migration *migration; /* borrowed */
+    bool down;
+    bool resume; /* an earlier run of evo's own stopped in the middle */
+    char *path; /* of the file that is run */
+    struct evo_strbuf text;
+    struct evo_sql_script script;
+    enum evo_step_mode mode;
+    struct evo_step_unit *units; /* in mode `statements` */
+    size_t nunits, units_alloc;
+    bool probed; /* there is a verify file */
+    struct evo_probe_file probes;
+    struct evo_strvec warnings;
+};
+void evo_step_release(struct evo_step *step);
+EVO_DEFINE_AUTO(step);
+
+/* Reads and decides. EVO_ERR_CONFIG for a file that cannot be read or a probe file that is wrong,
+ * EVO_ERR_MIGRATION_FAILED (schema clean) for one that cannot be cut into statements, EVO_ERR_IRREVERSIBLE for `down`
+ * without a down file: all with file and migration set. */
+enum evo_errc evo_step_load(const struct evo_migration *m, bool down, struct evo_step *ret,
+                            struct evo_error *err) EVO_CHECK;
+
+/* Fills mode, units and warnings from text, script and directives. */
+void evo_step_decide(struct evo_step *step);
+/* Turns a step of mode `transaction` into `statements`, each without a transaction of ours: what the server asked for
+ * (25001, 2D000) where the parser could not see it. */
+void evo_step_without_transaction(struct evo_step *step);
+
+/* {name, file, statements, transaction, mode, verify, resumed, locks[], irreversible, warnings[]} */
+struct evo_json *evo_step_json(const struct evo_step *step) EVO_CHECK;
+
+#endif

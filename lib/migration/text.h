@@ -1,0 +1,15 @@
+/*
+ * text.h - the data of an envelope as people read it: the plan, and what was done. Pure.
+ */
+#ifndef EVO_MIGRATION_TEXT_H
+#define EVO_MIGRATION_TEXT_H
+
+#include "base/strbuf.h"
+#include "json/json.h"
+
+/* Of data.steps and data.warnings: what would be done, one paragraph a migration. */
+void evo_text_plan(const struct evo_json *data, bool down, struct evo_strbuf *out);
+/* Of one of the lists applied, rolled_back: "applied 20250101000000_init  (12 ms, verified)", a line each. */
+void evo_text_done(const struct evo_json *list, const char *word, struct evo_strbuf *out);
+
+#endif

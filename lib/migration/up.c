@@ -1,0 +1,87 @@
+#include "migration/up.h"
+
+#include "migration/run.h"
+#include "pg/lock.h"
+
+/* Without the lock, a row that is not finished may be one that is being worked on. */
+static enum evo_errc refuse_running(struct evo_session *s, struct evo_error *err)
+{
+    if (s->locked || !s->state.failed)
+        return EVO_OK;
+    int64_t key = evo_ledger_lock_key(s->o->project->kind);
+    enum evo_errc rc = evo_pg_lock(s->pg, key, 0, "migration lock", s->o->task, err);
+    if (rc)
+        return rc;
+    (void)evo_pg_unlock(s->pg, key);
+    return evo_session_reload(s, err);
+}
+
+static void warn_all(struct evo_task *task, const struct evo_json *warnings)
+{
+    for (size_t i = 0; i < evo_json_count(warnings); i++)
+        evo_warn(task, "%s", evo_json_string(evo_json_at(warnings, i), ""));
+}
+
+enum evo_errc evo_plan_show(const struct evo_migrate_options *o, bool down, struct evo_json *data,
+                            struct evo_error *err)
+{
+    EVO_AUTO(session) s = { 0 };
+    EVO_AUTO(run) run = { 0 };
+    enum evo_errc rc = evo_session_open(o, false, &s, err);
+    if (!rc)
+        rc = refuse_running(&s, err);
+    if (!rc)
+        rc = evo_run_prepare(&s, down, &run, err);
+    evo_json_set(data, "steps", evo_run_steps_json(&run));
+    evo_json_set(data, "warnings", rc ? evo_json_array() : evo_run_warnings_json(&run));
+    return rc;
+}
+
+static bool is_in(const struct evo_json *done, const char *name)
+{
+    for (size_t i = 0; i < evo_json_count(done); i++)
+        if (evo_streq(evo_json_get_string(evo_json_at(done, i), "name", ""), name))
+            return true;
+    return false;
+}
+
+/* What is not applied when the run ends. */
+static struct evo_json *pending_json(const struct evo_state *state, const struct evo_json *applied)
+{
+    struct evo_json *array = evo_json_array();
+    for (size_t i = 0; i < state->count; i++) {
+        const struct evo_state_item *item = &state->items[i];
+        bool open = item->state == EVO_STATE_PENDING || item->state == EVO_STATE_FAILED;
+        if (!open || is_in(applied, item->name))
+            continue;
+        struct evo_json *o = evo_json_object();
+        evo_json_set_string(o, "name", item->name);
+        evo_json_append(array, o);
+    }
+    return array;
+}
+
+enum evo_errc evo_up_run(const struct evo_migrate_options *o, struct evo_json *data, struct evo_error *err)
+{
+    EVO_AUTO(session) s = { 0 };
+    EVO_AUTO(run) run = { 0 };
+    EVO_AUTO_PTR(json) applied = evo_json_array();
+    EVO_AUTO_PTR(json) warnings = NULL;
+    evo_json_set(data, "applied", evo_json_ref(applied));
+    enum evo_errc rc = evo_session_open(o, !o->dry_run, &s, err);
+    if (!rc && o->dry_run)
+        rc = refuse_running(&s, err);
+    if (!rc)
+        rc = evo_run_prepare(&s, false, &run, err);
+    warnings = rc ? evo_json_array() : evo_run_warnings_json(&run);
+    if (o->dry_run)
+        evo_json_set(data, "steps", evo_run_steps_json(&run));
+    else if (!rc) {
+        if (run.count)
+            warn_all(o->task, warnings);
+        rc = evo_run_execute(&run, applied, err);
+    }
+    evo_json_set(data, "pending", pending_json(&s.state, applied));
+    evo_json_set(data, "warnings", evo_json_ref(warnings));
+    return rc;
+}
