@@ -299,8 +299,7 @@ static enum evo_errc from_file(const struct evo_config *c, const char *environme
             return evo_error_hint(err, "Set DATABASE_URL (or PGPASSWORD) in the environment.");
         }
         *ret_found = true;
-        EVO_AUTO_STR value = o->path && !strstr(text.buf, "://") ? evo_path_join(c->root, text.buf) : NULL;
-        return evo_option_set(o, base, value ? value : text.buf, origin->text, false, err);
+        return evo_option_set(o, base, text.buf, origin->text, false, err);
     }
     return EVO_OK;
 }

@@ -9,13 +9,13 @@
 #include "base/banned.h"
 
 /* A struct evo_json is a json_t under another name: it is never defined, only cast. */
-static json_t *unwrap(const struct evo_json *v)
+static json_t *in(const struct evo_json *v)
 {
     return (json_t *)v;
 }
 
 /* What jansson returns NULL for is out of memory or a broken invariant of ours. */
-static struct evo_json *wrap(json_t *v)
+static struct evo_json *out(json_t *v)
 {
     EVO_ASSERT(v);
     return (struct evo_json *)v;
@@ -44,12 +44,12 @@ static const char *as_utf8(const char *s, struct evo_strbuf *fixed)
 
 struct evo_json *evo_json_object(void)
 {
-    return wrap(json_object());
+    return out(json_object());
 }
 
 struct evo_json *evo_json_array(void)
 {
-    return wrap(json_array());
+    return out(json_array());
 }
 
 struct evo_json *evo_json_string_new(const char *s)
@@ -57,37 +57,37 @@ struct evo_json *evo_json_string_new(const char *s)
     if (!s)
         return evo_json_null_new();
     EVO_AUTO(strbuf) fixed = EVO_STRBUF_INIT;
-    return wrap(json_string_nocheck(as_utf8(s, &fixed)));
+    return out(json_string_nocheck(as_utf8(s, &fixed)));
 }
 
 struct evo_json *evo_json_int_new(int64_t v)
 {
-    return wrap(json_integer(v));
+    return out(json_integer(v));
 }
 
 struct evo_json *evo_json_bool_new(bool v)
 {
-    return wrap(json_boolean(v));
+    return out(json_boolean(v));
 }
 
 struct evo_json *evo_json_null_new(void)
 {
-    return wrap(json_null());
+    return out(json_null());
 }
 
 struct evo_json *evo_json_ref(struct evo_json *v)
 {
-    return wrap(json_incref(unwrap(v)));
+    return out(json_incref(in(v)));
 }
 
 struct evo_json *evo_json_copy(const struct evo_json *v)
 {
-    return wrap(json_deep_copy(unwrap(v)));
+    return out(json_deep_copy(in(v)));
 }
 
 void evo_json_free(struct evo_json *v)
 {
-    json_decref(unwrap(v));
+    json_decref(in(v));
 }
 
 void evo_json_set(struct evo_json *object, const char *key, struct evo_json *value)
@@ -95,7 +95,7 @@ void evo_json_set(struct evo_json *object, const char *key, struct evo_json *val
     EVO_AUTO(strbuf) fixed = EVO_STRBUF_INIT;
     if (!value)
         value = evo_json_null_new();
-    if (json_object_set_new_nocheck(unwrap(object), as_utf8(key, &fixed), unwrap(value)) != 0)
+    if (json_object_set_new_nocheck(in(object), as_utf8(key, &fixed), in(value)) != 0)
         EVO_BUG("cannot set JSON member \"%s\" of a %s", key, evo_json_type_name(object));
 }
 
@@ -127,14 +127,14 @@ void evo_json_set_time(struct evo_json *object, const char *key, int64_t wall_ms
 
 void evo_json_remove(struct evo_json *object, const char *key)
 {
-    (void)json_object_del(unwrap(object), key); /* -1: there was none */
+    (void)json_object_del(in(object), key); /* -1: there was none */
 }
 
 void evo_json_append(struct evo_json *array, struct evo_json *value)
 {
     if (!value)
         value = evo_json_null_new();
-    if (json_array_append_new(unwrap(array), unwrap(value)) != 0)
+    if (json_array_append_new(in(array), in(value)) != 0)
         EVO_BUG("cannot append to a JSON %s", evo_json_type_name(array));
 }
 
@@ -147,7 +147,7 @@ enum evo_json_type evo_json_type_of(const struct evo_json *v)
 {
     if (!v)
         return EVO_JSON_NULL;
-    switch (json_typeof(unwrap(v))) {
+    switch (json_typeof(in(v))) {
     case JSON_OBJECT:
         return EVO_JSON_OBJECT;
     case JSON_ARRAY:
@@ -179,22 +179,22 @@ const char *evo_json_type_name(const struct evo_json *v)
 
 struct evo_json *evo_json_get(const struct evo_json *object, const char *key)
 {
-    return (struct evo_json *)json_object_get(unwrap(object), key);
+    return (struct evo_json *)json_object_get(in(object), key);
 }
 
 const char *evo_json_string(const struct evo_json *v, const char *fallback)
 {
-    return json_is_string(unwrap(v)) ? json_string_value(unwrap(v)) : fallback;
+    return json_is_string(in(v)) ? json_string_value(in(v)) : fallback;
 }
 
 int64_t evo_json_int(const struct evo_json *v, int64_t fallback)
 {
-    return json_is_integer(unwrap(v)) ? json_integer_value(unwrap(v)) : fallback;
+    return json_is_integer(in(v)) ? json_integer_value(in(v)) : fallback;
 }
 
 bool evo_json_bool(const struct evo_json *v, bool fallback)
 {
-    return json_is_boolean(unwrap(v)) ? json_is_true(unwrap(v)) : fallback;
+    return json_is_boolean(in(v)) ? json_is_true(in(v)) : fallback;
 }
 
 const char *evo_json_get_string(const struct evo_json *object, const char *key, const char *fallback)
@@ -214,12 +214,12 @@ bool evo_json_get_bool(const struct evo_json *object, const char *key, bool fall
 
 size_t evo_json_count(const struct evo_json *array)
 {
-    return json_array_size(unwrap(array));
+    return json_array_size(in(array));
 }
 
 struct evo_json *evo_json_at(const struct evo_json *array, size_t i)
 {
-    return (struct evo_json *)json_array_get(unwrap(array), i);
+    return (struct evo_json *)json_array_get(in(array), i);
 }
 
 void evo_json_each(const struct evo_json *object,
@@ -227,7 +227,7 @@ void evo_json_each(const struct evo_json *object,
 {
     const char *key;
     json_t *value;
-    json_object_foreach(unwrap(object), key, value)
+    json_object_foreach(in(object), key, value)
     {
         if (!fn(ctx, key, (struct evo_json *)value))
             return;
@@ -236,7 +236,7 @@ void evo_json_each(const struct evo_json *object,
 
 bool evo_json_equal(const struct evo_json *a, const struct evo_json *b)
 {
-    return json_equal(unwrap(a), unwrap(b)) != 0;
+    return json_equal(in(a), in(b)) != 0;
 }
 
 /* One reference token, decoded; false for an escape that is none (RFC 6901 section 3). */
@@ -287,7 +287,7 @@ enum evo_errc evo_json_parse(const char *text, size_t n, const char *what, enum 
     json_error_t e;
     json_t *v = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
     if (v) {
-        *ret = wrap(v);
+        *ret = out(v);
         return EVO_OK;
     }
     /* jansson quotes the text it stumbled over, which may be anything, a secret too; only a doubled key is worth
@@ -312,10 +312,10 @@ static int add_to_strbuf(const char *text, size_t n, void *ctx)
     return 0;
 }
 
-void evo_json_format(const struct evo_json *v, enum evo_json_style style, struct evo_strbuf *out)
+void evo_json_format(const struct evo_json *v, enum evo_json_style style, struct evo_strbuf *sb)
 {
     size_t flags = JSON_ENCODE_ANY | (style == EVO_JSON_INDENT ? JSON_INDENT(2) : JSON_COMPACT);
     EVO_AUTO_PTR(json) none = v ? NULL : evo_json_null_new();
-    if (json_dump_callback(unwrap(v ? v : none), add_to_strbuf, out, flags) != 0)
+    if (json_dump_callback(in(v ? v : none), add_to_strbuf, sb, flags) != 0)
         EVO_BUG("cannot format a JSON %s", evo_json_type_name(v));
 }

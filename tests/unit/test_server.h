@@ -15,12 +15,10 @@ struct test_server {
     char port[8];
 };
 
-/* A file of the source tree: where the test was started, else upwards from the test's own folder under build/. */
+/* A file of the source tree: looked for upwards from the test's own folder, which is under build/. */
 static inline char *test_source_file(const char *path)
 {
     char *dir = NULL;
-    if (evo_is_file(path))
-        return evo_strdup(path);
     assert_int_equal(evo_process_self_dir(&dir, NULL), EVO_OK);
     for (int up = 0; up < 8; up++) {
         char *file = evo_path_join(dir, path);
