@@ -18,8 +18,7 @@ struct health_options {
 #define FIELD(name) offsetof(struct health_options, name)
 
 static const struct evo_option options[] = {
-    { "http", EVO_OPT_LINES, FIELD(http), .value = "URL",
-      .help = "ask this URL; may be given several times" },
+    { "http", EVO_OPT_LINES, FIELD(http), .value = "URL", .help = "ask this URL" },
     { "expect-status", EVO_OPT_LIST, FIELD(expect_status), .value = "LIST",
       .help = "statuses and ranges that are healthy (200-299); a redirect is not followed" },
     { "expect-body", EVO_OPT_STRING, FIELD(expect_body), .value = "TEXT",
@@ -27,8 +26,7 @@ static const struct evo_option options[] = {
     { "expect-json", EVO_OPT_LINES, FIELD(expect_json), .value = "POINTER=VALUE",
       .help = "value that a JSON pointer must find in the body, such as /version=1.4.2; may be given several "
               "times" },
-    { "tcp", EVO_OPT_LIST, FIELD(tcp), .value = "HOST:PORT",
-      .help = "connect to this address; may be given several times" },
+    { "tcp", EVO_OPT_LIST, FIELD(tcp), .value = "HOST:PORT", .help = "connect to this address" },
     { "db", EVO_OPT_FLAG, FIELD(db), .help = "connect to the database and run SELECT 1" },
     { "deadline", EVO_OPT_DURATION, FIELD(deadline_ms), .value = "DURATION", .fallback = "60s",
       .help = "time for everything, after which what is not healthy is not" },
@@ -126,12 +124,11 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
 static const struct evo_command only = {
     .summary = "ask until everything is healthy, or the time is over",
     .description =
-        "Each target is asked again and again, whatever went wrong, until it was healthy as many times in a "
-        "row as\n"
-        "--successes asks for, or until the deadline. What was healthy at the end but not often enough in a "
-        "row is\n"
-        "inconclusive, and no success.\n\n"
-        "A proxy is taken from HTTPS_PROXY and NO_PROXY, certificates from CURL_CA_BUNDLE or SSL_CERT_FILE.",
+        "Each target is asked again and again, whatever went wrong, until it was healthy as many times\n"
+        "in a row as --successes asks for, or until the deadline. What was healthy at the end, but not\n"
+        "often enough in a row, is inconclusive, and no success.\n\n"
+        "A proxy is taken from HTTPS_PROXY and NO_PROXY, certificates from CURL_CA_BUNDLE or\n"
+        "SSL_CERT_FILE.",
     .examples = "evo health --http https://example.org/health --expect-json /version=1.4.2 --successes 3\n"
                 "evo health --tcp db.example.org:5432 --db --deadline 30s",
     .options = options,

@@ -181,10 +181,10 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
 
 static const struct evo_command only = {
     .summary = "say in Slack what ran, where, with what result, and what next",
-    .description = "Reads the envelopes of the run directory and nothing else. A bot's token with --channel "
-                   "is taken before a\n"
-                   "webhook. What Slack asks to be repeated is repeated until the deadline; what it refuses "
-                   "for good is not.",
+    .description =
+        "Reads the envelopes of the run directory and nothing else. A bot's token with --channel is\n"
+        "taken before a webhook. What Slack asks to be repeated is repeated until the deadline; what it\n"
+        "refuses for good is not.",
     .examples = "evo notify --run-dir \"$EVO_RUN_DIR\" --dry-run\n"
                 "evo notify --run-dir \"$EVO_RUN_DIR\" --channel '#deployments'",
     .options = options,

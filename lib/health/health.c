@@ -87,6 +87,15 @@ static void *watch_thread(void *arg)
     return NULL;
 }
 
+/* Where to look next. */
+static void hint(const struct evo_health_target *t, struct evo_error *err)
+{
+    if (t->kind == EVO_HEALTH_HTTP)
+        (void)evo_error_hint(err, "curl -i '%s'", t->name);
+    else if (t->kind == EVO_HEALTH_DB)
+        (void)evo_error_hint(err, "evo status");
+}
+
 static enum evo_errc verdict(const struct evo_health *h, struct evo_error *err)
 {
     for (size_t i = 0; i < h->count; i++) {
@@ -104,6 +113,7 @@ static enum evo_errc verdict(const struct evo_health *h, struct evo_error *err)
         else
             (void)evo_error_detail(err, "It was tried %lld times within %s.", (long long)w->state.attempts,
                                    evo_format_duration(h->policy.deadline_ms, human));
+        hint(&w->target, err);
         return EVO_ERR_UNHEALTHY;
     }
     return EVO_OK;

@@ -55,6 +55,7 @@ assert_envelope() {
     assert_json '.data.probes[1].verdict == "unhealthy" and .data.probes[1].attempts > 1'
     assert_json '.error.message | endswith("/status/503 is not healthy: status 503, expected 200-299")'
     assert_stderr_has 'status 503, expected 200-299'
+    assert_stderr_has "hint: curl -i '$SERVER/status/503'"
 }
 
 @test "too few successes before the deadline are inconclusive, and no success" {
