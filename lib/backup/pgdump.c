@@ -92,6 +92,8 @@ enum evo_errc evo_pgdump_failed(struct evo_pgdump *d, struct evo_error *err)
         enum evo_errc code;
     } table[] = {
         { "due to lock timeout", EVO_ERR_LOCK_UNAVAILABLE },
+        /* --lock-wait-timeout is set as this; pg_dump has no other. */
+        { "due to statement timeout", EVO_ERR_LOCK_UNAVAILABLE },
         { "permission denied", EVO_ERR_PERMISSION },
         { "row-level security", EVO_ERR_PERMISSION },
         { "server version mismatch", EVO_ERR_UNSUPPORTED },
