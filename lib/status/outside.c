@@ -53,9 +53,13 @@ enum evo_errc evo_status_look_outside(struct evo_status_view *v, struct evo_erro
     EVO_AUTO_STR path = NULL;
     enum evo_errc dump =
         evo_pg_tool_find("pg_dump", v->server_version / 10000, &path, &v->dump_major, &v->dump);
-    enum evo_errc store = v->store ? evo_store_check(v->store, &v->store_error) : EVO_OK;
+    /* An error is written also where it is none in the end (a folder without a manifest): the code decides. */
+    struct evo_error failed = EVO_ERROR_INIT;
+    enum evo_errc store = v->store ? evo_store_check(v->store, &failed) : EVO_OK;
     if (!store && v->store)
-        store = find_backup(v, &v->store_error);
+        store = find_backup(v, &failed);
+    if (store)
+        v->store_error = failed;
     if (dump != EVO_ERR_CANCELLED && store != EVO_ERR_CANCELLED)
         return EVO_OK;
     if (err)

@@ -207,6 +207,7 @@ status_json() {
 # session SQL...: a session that runs SQL and stays; wait for it by a condition. Ended by the teardown.
 session() {
     mkfifo "$BATS_TEST_TMPDIR/fifo"
+    # shellcheck disable=SC2153 # the harness's
     "$PG_BINDIR/psql" -XAtq -h "$PG_SOCKET" -p "$PG_PORT" -U postgres -d "$PG_DB" \
         <"$BATS_TEST_TMPDIR/fifo" >/dev/null 2>&1 3>&- &
     SESSION=$!
@@ -290,6 +291,8 @@ is_true() {
     local dir=$BATS_TEST_TMPDIR/store/backups/default/$PG_DB
     mkdir -p "$dir/20200101T000000Z-aaaaaa" "$dir/$(date -u +%Y%m%dT%H%M%SZ)-bbbbbb" "$dir/junk"
     echo '{}' >"$dir/20200101T000000Z-aaaaaa/manifest.json"
+    # Begun, and never finished.
+    echo data >"$(echo "$dir"/*-bbbbbb)/toc.dat"
     status_json --store "$BATS_TEST_TMPDIR/store"
     assert_exit 0
     assert_equal warn "$(verdict backup)"
@@ -303,6 +306,15 @@ is_true() {
     assert_equal ok "$(verdict backup)"
     status_json --fail-on backup
     assert_exit 1
+}
+
+@test "a store that is not there yet" {
+    two_applied
+    status_json --store "$BATS_TEST_TMPDIR/new/store"
+    assert_exit 0
+    assert_equal ok "$(verdict store)"
+    assert_equal warn "$(verdict backup)"
+    [ ! -e "$BATS_TEST_TMPDIR/new" ]
 }
 
 @test "a store that cannot be read" {
