@@ -192,9 +192,11 @@ static enum evo_errc open_latest(struct evo_store *store, const char *environmen
         if (rc != EVO_ERR_NOT_FOUND && rc != EVO_ERR_INTEGRITY)
             return rc;
     }
-    return evo_error_set(err, EVO_ERR_NOT_FOUND,
-                         "there is no complete backup of database \"%s\" in environment \"%s\"", database,
-                         environment);
+    evo_error_set(err, EVO_ERR_NOT_FOUND,
+                  "there is no complete backup of database \"%s\" in environment \"%s\"", database,
+                  environment);
+    return evo_error_hint(
+        err, "\"evo-backup list --all\" shows what there is; --environment and --backup-of say whose.");
 }
 
 /* Looks for the id under every environment and database. *found: its folder is there. */

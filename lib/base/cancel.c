@@ -8,7 +8,7 @@
 #include "base/clock.h"
 
 /* Process-wide, as signals are (see the header). */
-static volatile sig_atomic_t requested;
+static volatile sig_atomic_t requested, first;
 static int pipe_fd[2] = { -1, -1 };
 
 static void handler(int signo)
@@ -19,6 +19,8 @@ static void handler(int signo)
 void evo_cancel_request(int signo)
 {
     int saved = errno;
+    if (!first)
+        first = signo;
     if (!requested) {
         requested = signo;
         if (pipe_fd[1] >= 0) {
@@ -46,6 +48,11 @@ enum evo_errc evo_cancel_install(struct evo_error *err)
 int evo_cancel_signal(void)
 {
     return requested;
+}
+
+int evo_cancel_first_signal(void)
+{
+    return first;
 }
 
 int evo_cancel_fd(void)

@@ -27,6 +27,8 @@ static inline bool evo_cancelled(void)
 int evo_cancel_fd(void);
 /* As if the signal had come. */
 void evo_cancel_request(int signo);
+/* The signal that asked first, also after it was acknowledged; 0 where none did. For the exit status. */
+int evo_cancel_first_signal(void);
 /* Forgets a request: clean-up work that itself talks to servers runs behind it, under its own deadline. */
 void evo_cancel_acknowledge(void);
 /* Sleeps, less when cancelled. Returns EVO_ERR_CANCELLED then. */

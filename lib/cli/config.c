@@ -299,7 +299,8 @@ static enum evo_errc from_file(const struct evo_config *c, const char *environme
             return evo_error_hint(err, "Set DATABASE_URL (or PGPASSWORD) in the environment.");
         }
         *ret_found = true;
-        return evo_option_set(o, base, text.buf, origin->text, false, err);
+        EVO_AUTO_STR value = o->path && !strstr(text.buf, "://") ? evo_path_join(c->root, text.buf) : NULL;
+        return evo_option_set(o, base, value ? value : text.buf, origin->text, false, err);
     }
     return EVO_OK;
 }

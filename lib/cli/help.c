@@ -37,6 +37,20 @@ static void add_wrapped(struct evo_strbuf *out, const char *text, size_t at, siz
     evo_strbuf_addch(out, '\n');
 }
 
+/* Lines as they stand; one that is too long is wrapped. */
+static void add_text(struct evo_strbuf *out, const char *text)
+{
+    while (*text) {
+        size_t n = strcspn(text, "\n");
+        EVO_AUTO_STR line = evo_strndup(text, n);
+        if (evo_utf8_length(line, n) > HELP_WIDTH)
+            add_wrapped(out, line, 0, 0);
+        else
+            evo_strbuf_addf(out, "%s\n", line);
+        text += n + (text[n] == '\n');
+    }
+}
+
 static void add_left(struct evo_strbuf *out, const char *left, const char *help)
 {
     size_t start = evo_utf8_length(left, strlen(left));
@@ -151,16 +165,20 @@ void evo_help(const struct evo_program *program, const struct evo_command *comma
         }
         evo_strbuf_addf(out, "\n%s COMMAND --help says more of each.\n", program->name);
     } else {
-        if (command->description)
-            evo_strbuf_addf(out, "\n%s\n", command->description);
+        if (command->description) {
+            evo_strbuf_addch(out, '\n');
+            add_text(out, command->description);
+        }
         add_options(out, "Options", command->options, command->noptions, program->section, false);
         add_options(out, "Secrets, from the environment only", command->options, command->noptions,
                     program->section, true);
     }
     add_options(out, "Options of every executable", evo_shared_options, evo_shared_options_count, NULL,
                 false);
-    if (command && command->examples)
-        evo_strbuf_addf(out, "\nExamples:\n%s\n", command->examples);
+    if (command && command->examples) {
+        evo_strbuf_adds(out, "\nExamples:\n");
+        add_text(out, command->examples);
+    }
     evo_strbuf_adds(out, exits);
 }
 

@@ -374,7 +374,7 @@ static enum evo_errc run_command(struct invocation *in, struct evo_error *err)
 
 static int exit_status(enum evo_errc rc)
 {
-    int signo = evo_cancel_signal();
+    int signo = evo_cancel_first_signal();
     return rc == EVO_ERR_CANCELLED ? 128 + (signo ? signo : SIGTERM) : evo_errc_exit(rc);
 }
 

@@ -47,6 +47,7 @@ struct evo_option {
     int64_t min, max; /* INT; both 0: no limit but 0..2^53 */
     char letter; /* short form, 0: none */
     bool flag_only; /* neither environment nor evo.json (--help, --json …) */
+    bool path; /* STRING: a path; in evo.json it is relative to the project root */
     bool hidden; /* not in --help */
     const char *help; /* one sentence, lower case, no full stop */
 };

@@ -63,6 +63,7 @@ enum evo_errc evo_layout_file_read(const char *path, struct evo_strbuf *out, str
     if (err)
         err->code = EVO_ERR_CONFIG;
     (void)evo_error_at(err, path, 0);
+    (void)evo_error_hint(err, "Look at it: ls -ld \"%s\"", path);
     return EVO_ERR_CONFIG;
 }
 

@@ -7,6 +7,9 @@ Each COMMAND goes to bash; one round is run before and not counted. Prints a Mar
 table: median, least and most wall seconds, the ratio to the first command (pair by
 pair, median), CPU seconds and peak memory of the largest process. A command that
 fails ends the measurement with its output.
+
+The figures are GNU time's (Debian's package time): a child of this interpreter would
+begin with the interpreter's own peak memory.
 """
 import os
 import statistics
@@ -17,20 +20,21 @@ import time
 
 
 def run(command):
-    with tempfile.TemporaryFile() as out:
+    with tempfile.TemporaryFile() as out, tempfile.NamedTemporaryFile("r") as figures:
         began = time.monotonic()
-        child = subprocess.Popen(["bash", "-o", "pipefail", "-c", command], stdin=subprocess.DEVNULL, stdout=out,
-                                 stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(child.pid, 0)
+        child = subprocess.run(["/usr/bin/time", "-o", figures.name, "-f", "%U %S %M", "bash", "-o", "pipefail", "-c", command],
+                               stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
         wall = time.monotonic() - began
-        child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode != 0:
             out.seek(0)
             sys.exit("measure.py: status %d of: %s\n%s" % (child.returncode, command, out.read().decode(errors="replace")))
-    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+        user, system, peak = figures.read().split()
+    return wall, float(user) + float(system), int(peak) / 1024
 
 
 def main():
+    if not os.path.exists("/usr/bin/time"):
+        sys.exit("measure.py: GNU time is missing: apt-get install time")
     rounds, title, commands = int(sys.argv[1]), sys.argv[2], [a.split("=", 1) for a in sys.argv[3:]]
     for _, command in commands:
         run(command)

@@ -17,12 +17,12 @@ setup() {
     cd "$BATS_TEST_TMPDIR" || return
 }
 
-# each_command FUNCTION: calls it with "program command" as words; fails with the first that fails.
+# each_command FUNCTION…: calls it with "program command" as words; fails with the first that fails.
 each_command() {
     local program command
     while read -r program command; do
         # shellcheck disable=SC2086 # no command is no word
-        "$1" "$program" $command || fail "of: $program $command" || return
+        "$@" "$program" $command || fail "of: $program $command" || return
     done <"$EVO_TEST_COMMANDS"
 }
 
@@ -107,6 +107,16 @@ password_on_the_command_line_is_refused() {
     each_command password_on_the_command_line_is_refused
 }
 
+# with_argument FUNCTION COMMAND…: gives a command that needs an argument one.
+with_argument() {
+    local function=$1
+    shift
+    case "$*" in
+    evo-restore | 'evo-backup show' | 'evo-backup verify' | 'evo-migrate new') "$function" "$@" some_name ;;
+    *) "$function" "$@" ;;
+    esac
+}
+
 malformed_configuration_is_located() {
     run_evo "$@" --config "$BATS_TEST_TMPDIR/broken.json"
     assert_exit 2 || return
@@ -115,7 +125,7 @@ malformed_configuration_is_located() {
 
 @test "a malformed evo.json is refused with line and column" {
     printf '{\n  "store": "x",\n  oops\n}\n' >broken.json
-    each_command malformed_configuration_is_located
+    each_command with_argument malformed_configuration_is_located
 }
 
 unknown_environment_is_refused() {
@@ -127,17 +137,7 @@ unknown_environment_is_refused() {
 
 @test "an environment that evo.json does not list is refused" {
     echo '{"environments": {"staging": {}, "production": {}}}' >evo.json
-    # Arguments that a command needs are checked before: give those that need one theirs.
-    each_command unknown_environment_or_argument
-}
-
-unknown_environment_or_argument() {
-    case "$*" in
-    'evo-restore' | 'evo-backup show' | 'evo-backup verify' | 'evo-migrate new')
-        unknown_environment_is_refused "$@" some_name
-        ;;
-    *) unknown_environment_is_refused "$@" ;;
-    esac
+    each_command with_argument unknown_environment_is_refused
 }
 
 @test "--show-config says where each value came from" {
