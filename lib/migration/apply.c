@@ -20,6 +20,7 @@ enum stage { STAGE_BEFORE_COMMIT, STAGE_COMMIT };
 
 struct attempt {
     enum stage stage;
+    size_t done; /* statements */
     char xid[XID_MAX]; /* "" : not known */
     struct evo_strbuf blockers;
 };
@@ -45,6 +46,17 @@ enum evo_errc evo_apply_probes_anew(const struct evo_session *s, const struct ev
     if (!rc)
         rc = evo_apply_probes(pg, step, err);
     return rc;
+}
+
+/* The same behind COMMIT, where a cancel changes nothing any more: the migration is in, and its probes have passed. The
+ * next one says that it was cancelled. */
+static enum evo_errc probe_committed(const struct evo_session *s, const struct evo_step *step,
+                                     struct evo_error *err)
+{
+    if (evo_cancelled())
+        return EVO_OK;
+    enum evo_errc rc = evo_apply_probes_anew(s, step, err);
+    return rc == EVO_ERR_CANCELLED ? EVO_OK : rc;
 }
 
 int64_t evo_apply_watch_after(int64_t lock_timeout_ms)
@@ -90,7 +102,7 @@ static enum evo_errc reset_and_note_xid(struct evo_session *s, struct attempt *a
 static enum evo_errc run_script(struct evo_session *s, const struct evo_step *step, struct attempt *a,
                                 struct evo_script_outcome *outcome, struct evo_error *err)
 {
-    int64_t lock_timeout = evo_session_lock_timeout(s, step->migration);
+    int64_t lock_timeout = evo_session_lock_timeout(s, step);
     evo_watch_arm(s->watch, evo_pg_backend_pid(s->pg), evo_apply_watch_after(lock_timeout));
     enum evo_errc rc = evo_script_run(s->pg, step, 0, step->script.count, outcome, err);
     evo_strbuf_clear(&a->blockers);
@@ -112,9 +124,10 @@ static enum evo_errc try_transaction(struct evo_session *s, const struct evo_ste
     int64_t started_ms = evo_wall_ms();
     a->stage = STAGE_BEFORE_COMMIT;
     struct evo_script_outcome outcome = { 0 };
-    enum evo_errc rc = evo_session_begin(s, step->migration, err);
+    enum evo_errc rc = evo_session_begin(s, step, err);
     if (!rc)
         rc = run_script(s, step, a, &outcome, err);
+    a->done = outcome.done;
     if (!rc && !evo_pg_in_transaction(s->pg))
         rc = evo_error_set(err, EVO_ERR_DATABASE, "the file ended the transaction it was run in");
     if (!rc)
@@ -147,15 +160,15 @@ static enum evo_pg_verdict ask_verdict(struct evo_session *s, const char *xid)
     return verdict;
 }
 
-static enum evo_errc judge_lost_commit(struct evo_session *s, const struct evo_step *step,
-                                       const struct attempt *a, struct evo_applied *ret,
-                                       struct evo_error *err)
+/* COMMIT was sent and its answer is not known: the connection was lost, or a cancel came in between. */
+static enum evo_errc judge_commit(struct evo_session *s, const struct evo_step *step, const struct attempt *a,
+                                  struct evo_applied *ret, struct evo_error *err)
 {
-    evo_notice(s->o->task, "the connection was lost in COMMIT of migration \"%s\"; asking what became of it",
-               step->migration->name);
+    evo_notice(s->o->task, "%s in COMMIT of migration \"%s\"; asking what became of it",
+               evo_pg_alive(s->pg) ? "cancelled" : "the connection was lost", step->migration->name);
     switch (ask_verdict(s, a->xid)) {
     case EVO_PG_COMMITTED:
-        ret->lost = true;
+        ret->lost = !evo_pg_alive(s->pg);
         return EVO_OK;
     case EVO_PG_ABORTED:
         (void)evo_error_detail(err,
@@ -182,9 +195,9 @@ static enum evo_errc fail_after_commit(const struct evo_session *s, const struct
                                        struct evo_error *err)
 {
     const char *more = s->o->plan.next_options;
+    const char *found = err->code == EVO_ERR_CANCELLED ? "its probes have not been run"
+                                                       : "its probes do not pass on a new connection";
     (void)evo_failure_shape(s, step, EVO_NO, err);
-    if (err->code == EVO_ERR_CANCELLED)
-        return err->code;
     if (!step->down && evo_migration_has_down(step->migration)) {
         (void)evo_error_hint(err,
                              "It is committed; its probes passed inside the transaction and fail on a new "
@@ -193,17 +206,21 @@ static enum evo_errc fail_after_commit(const struct evo_session *s, const struct
         return evo_error_next(err, "evo-migrate down --steps 1%s", more);
     }
     EVO_AUTO_STR name = evo_plan_quote(step->migration->name);
-    (void)evo_error_hint(err,
-                         "It is committed; its probes passed inside the transaction and fail on a new "
-                         "connection. Look again: evo-verify %s %s%s",
+    (void)evo_error_hint(err, "It is committed, and %s. Look again: evo-verify %s %s%s", found,
                          step->down ? "down" : "up", name, more);
     return evo_error_next(err, "evo-verify %s %s%s", step->down ? "down" : "up", name, more);
 }
 
 /* What cannot run in a transaction block although the parser could not see it: CALL and DO with COMMIT inside,
  * statements newer than the parser. */
-static bool wants_no_transaction(const struct evo_error *e)
+static bool wants_no_transaction(const struct evo_step *step, const struct attempt *a,
+                                 const struct evo_error *e)
 {
+    if (a->stage != STAGE_BEFORE_COMMIT || a->done >= step->script.count)
+        return false;
+    /* SET TRANSACTION behind another statement is 25001, too: that is the file's mistake */
+    if (evo_step_is_setting(step, a->done))
+        return false;
     return evo_streq(e->sqlstate, "25001") || evo_streq(e->sqlstate, "2D000");
 }
 
@@ -216,12 +233,12 @@ static enum evo_errc apply_in_transaction(struct evo_session *s, struct evo_step
     enum evo_errc rc;
     ret->transaction = true;
     while ((rc = try_transaction(s, step, &a, err)) != EVO_OK) {
-        if (a.stage == STAGE_COMMIT && !evo_pg_alive(s->pg)) {
-            rc = judge_lost_commit(s, step, &a, ret, err);
+        if (a.stage == STAGE_COMMIT && (!evo_pg_alive(s->pg) || rc == EVO_ERR_CANCELLED)) {
+            rc = judge_commit(s, step, &a, ret, err);
             break;
         }
         evo_session_rollback(s);
-        if (wants_no_transaction(err)) {
+        if (wants_no_transaction(step, &a, err)) {
             evo_notice(s->o->task,
                        "migration \"%s\" holds a statement that cannot run in a transaction (%s): "
                        "rolled back, now statement by statement",
@@ -242,7 +259,7 @@ static enum evo_errc apply_in_transaction(struct evo_session *s, struct evo_step
     owner = evo_strbuf_detach(&a.blockers);
     if (rc)
         return rc;
-    rc = evo_apply_probes_anew(s, step, err);
+    rc = probe_committed(s, step, err);
     return rc ? fail_after_commit(s, step, err) : EVO_OK;
 }
 
@@ -281,8 +298,8 @@ static enum evo_errc run_as_is(struct evo_session *s, const struct evo_step *ste
 {
     EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
     evo_settings_discard(&sql);
-    evo_settings_timeouts(step->migration->directives.lock_timeout_ms,
-                          step->migration->directives.statement_timeout_ms, false, &sql);
+    const struct evo_directives *d = evo_step_directives(step);
+    evo_settings_timeouts(d->lock_timeout_ms, d->statement_timeout_ms, false, &sql);
     enum evo_errc rc = evo_pg_exec(s->pg, sql.buf, err);
     if (!rc)
         rc = run_script(s, step, a, outcome, err);
@@ -311,6 +328,32 @@ static bool is_undone(const struct evo_session *s, const struct evo_step *step,
     return evo_pg_in_transaction(s->pg) && controls <= 2;
 }
 
+/* The file is through and what it did is committed: from here on a cancel ends the waiting for the probes, and no
+ * more. */
+static enum evo_errc finish_as_is(struct evo_session *s, const struct evo_step *step, const char *id,
+                                  struct evo_error *err)
+{
+    int signo = evo_session_grace_begin();
+    enum evo_errc rc = evo_session_reset(s, err);
+    evo_session_grace_end(signo);
+    enum evo_errc probed = rc ? EVO_OK : evo_apply_probes(s->pg, step, err);
+    if (rc || (probed && probed != EVO_ERR_CANCELLED))
+        return fail_as_is(s, step, id, false, err);
+
+    struct evo_error e = EVO_ERROR_INIT;
+    signo = evo_session_grace_begin();
+    rc = step->down ? evo_ledger_roll_back(s->pg, &s->ledger, step->migration->name, &e)
+                    : evo_ledger_finish(s->pg, &s->ledger, id, &e);
+    evo_session_grace_end(signo);
+    if (rc) {
+        *err = e;
+        return fail_as_is(s, step, id, false, err);
+    }
+    if (!probed)
+        probed = probe_committed(s, step, err);
+    return probed ? fail_after_commit(s, step, err) : EVO_OK;
+}
+
 static enum evo_errc apply_as_is(struct evo_session *s, const struct evo_step *step, struct evo_applied *ret,
                                  struct evo_error *err)
 {
@@ -337,16 +380,7 @@ static enum evo_errc apply_as_is(struct evo_session *s, const struct evo_step *s
             return fail_as_is(s, step, id, clean, err);
         return evo_failure_locks(s, step, failed, blockers, err);
     }
-    rc = evo_session_reset(s, err);
-    if (!rc)
-        rc = evo_apply_probes(s->pg, step, err);
-    if (rc)
-        return fail_as_is(s, step, id, false, err);
-    rc = step->down ? evo_ledger_roll_back(s->pg, &s->ledger, step->migration->name, err)
-                    : evo_ledger_finish(s->pg, &s->ledger, id, err);
-    if (!rc)
-        rc = evo_apply_probes_anew(s, step, err);
-    return rc ? fail_after_commit(s, step, err) : EVO_OK;
+    return finish_as_is(s, step, id, err);
 }
 
 enum evo_errc evo_apply(struct evo_session *s, struct evo_step *step, struct evo_applied *ret,

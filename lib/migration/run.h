@@ -27,7 +27,7 @@ enum evo_errc evo_run_prepare(struct evo_session *s, bool down, struct evo_run *
                               struct evo_error *err) EVO_CHECK;
 /* Array of step objects (step.h). */
 struct evo_json *evo_run_steps_json(const struct evo_run *r) EVO_CHECK;
-/* Array of what to know beforehand, about the whole run and each file. */
+/* Array of what to know beforehand about the whole run. */
 struct evo_json *evo_run_warnings_json(const struct evo_run *r) EVO_CHECK;
 /* Runs them; each one that is done is appended to `done` {name, elapsed_ms, transaction, retries, verify}, also when a
  * later one fails. */

@@ -145,23 +145,25 @@ enum evo_errc evo_session_reset(struct evo_session *s, struct evo_error *err)
     return evo_pg_exec(s->pg, sql.buf, err);
 }
 
-int64_t evo_session_lock_timeout(const struct evo_session *s, const struct evo_migration *m)
+int64_t evo_session_lock_timeout(const struct evo_session *s, const struct evo_step *step)
 {
-    return m->directives.lock_timeout_ms >= 0 ? m->directives.lock_timeout_ms : s->settings.lock_timeout_ms;
+    int64_t own = evo_step_directives(step)->lock_timeout_ms;
+    return own >= 0 ? own : s->settings.lock_timeout_ms;
 }
 
-int64_t evo_session_statement_timeout(const struct evo_session *s, const struct evo_migration *m)
+int64_t evo_session_statement_timeout(const struct evo_session *s, const struct evo_step *step)
 {
-    return m->directives.statement_timeout_ms >= 0 ? m->directives.statement_timeout_ms
-                                                   : s->settings.statement_timeout_ms;
+    int64_t own = evo_step_directives(step)->statement_timeout_ms;
+    return own >= 0 ? own : s->settings.statement_timeout_ms;
 }
 
-enum evo_errc evo_session_begin(struct evo_session *s, const struct evo_migration *m, struct evo_error *err)
+enum evo_errc evo_session_begin(struct evo_session *s, const struct evo_step *step, struct evo_error *err)
 {
     EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
     evo_settings_discard(&sql);
     evo_strbuf_adds(&sql, "BEGIN; ");
-    evo_settings_timeouts(m->directives.lock_timeout_ms, m->directives.statement_timeout_ms, true, &sql);
+    const struct evo_directives *d = evo_step_directives(step);
+    evo_settings_timeouts(d->lock_timeout_ms, d->statement_timeout_ms, true, &sql);
     return evo_pg_exec(s->pg, sql.buf, err);
 }
 

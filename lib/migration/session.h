@@ -59,7 +59,7 @@ enum evo_errc evo_session_second(const struct evo_session *s, struct evo_pg **re
 
 /* The texts of settings.h, sent. */
 enum evo_errc evo_session_reset(struct evo_session *s, struct evo_error *err) EVO_CHECK;
-enum evo_errc evo_session_begin(struct evo_session *s, const struct evo_migration *m,
+enum evo_errc evo_session_begin(struct evo_session *s, const struct evo_step *step,
                                 struct evo_error *err) EVO_CHECK;
 /* COMMIT, as the server says it: EVO_ERR_DATABASE where the transaction was rolled back instead. */
 enum evo_errc evo_session_commit(struct evo_session *s, struct evo_error *err) EVO_CHECK;
@@ -67,8 +67,8 @@ enum evo_errc evo_session_commit(struct evo_session *s, struct evo_error *err) E
 void evo_session_rollback(struct evo_session *s);
 
 /* Time-outs of one file: its directives, else the options. */
-int64_t evo_session_lock_timeout(const struct evo_session *s, const struct evo_migration *m);
-int64_t evo_session_statement_timeout(const struct evo_session *s, const struct evo_migration *m);
+int64_t evo_session_lock_timeout(const struct evo_session *s, const struct evo_step *step);
+int64_t evo_session_statement_timeout(const struct evo_session *s, const struct evo_step *step);
 
 /* Around clean-up that talks to the server although a cancel was requested. */
 int evo_session_grace_begin(void);

@@ -39,7 +39,7 @@ static enum evo_errc start(struct run *r, struct evo_error *err)
     struct evo_session *s = r->s;
     enum evo_errc rc = evo_journal_create(s->pg, &s->journal, &s->ledger, err);
     if (!rc)
-        rc = evo_session_begin(s, r->step->migration, err);
+        rc = evo_session_begin(s, r->step, err);
     if (!rc && r->step->resume && !r->step->down)
         rc = evo_ledger_resolve_rolled_back(s->pg, &s->ledger, r->step->migration->name, err);
     if (!rc && !r->step->down)
@@ -61,8 +61,8 @@ static enum evo_errc start(struct run *r, struct evo_error *err)
 static enum evo_errc set_timeouts(const struct run *r, bool concurrent, struct evo_error *err)
 {
     EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
-    int64_t lock = concurrent ? 0 : evo_session_lock_timeout(r->s, r->step->migration);
-    evo_settings_timeouts(lock, evo_session_statement_timeout(r->s, r->step->migration), false, &sql);
+    int64_t lock = concurrent ? 0 : evo_session_lock_timeout(r->s, r->step);
+    evo_settings_timeouts(lock, evo_session_statement_timeout(r->s, r->step), false, &sql);
     return evo_pg_exec(r->s->pg, sql.buf, err);
 }
 
@@ -71,7 +71,7 @@ static enum evo_errc send(const struct run *r, size_t unit, struct evo_strbuf *b
 {
     const struct evo_step_unit *u = &r->step->units[unit];
     struct evo_script_outcome outcome = { 0 };
-    int64_t lock = u->concurrent_index ? 0 : evo_session_lock_timeout(r->s, r->step->migration);
+    int64_t lock = u->concurrent_index ? 0 : evo_session_lock_timeout(r->s, r->step);
     evo_watch_arm(r->s->watch, evo_pg_backend_pid(r->s->pg), evo_apply_watch_after(lock));
     enum evo_errc rc = evo_script_run(r->s->pg, r->step, u->first, u->count, &outcome, err);
     evo_strbuf_clear(blockers);
@@ -235,7 +235,8 @@ static enum evo_errc finish(struct run *r, struct evo_error *err)
 {
     struct evo_session *s = r->s;
     const struct evo_migration *m = r->step->migration;
-    enum evo_errc rc = evo_session_begin(s, m, err);
+    int signo = evo_session_grace_begin(); /* all is done: a cancel must not make it look undone */
+    enum evo_errc rc = evo_session_begin(s, r->step, err);
     if (!rc)
         rc = r->step->down ? evo_ledger_roll_back(s->pg, &s->ledger, m->name, err)
                            : evo_ledger_finish(s->pg, &s->ledger, r->id, err);
@@ -245,6 +246,7 @@ static enum evo_errc finish(struct run *r, struct evo_error *err)
         rc = evo_session_commit(s, err);
     if (rc)
         evo_session_rollback(s);
+    evo_session_grace_end(signo);
     return rc;
 }
 

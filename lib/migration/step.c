@@ -23,6 +23,7 @@ void evo_step_release(struct evo_step *step)
     free(step->units);
     evo_probe_file_release(&step->probes);
     evo_strvec_release(&step->warnings);
+    evo_directives_release(&step->down_directives);
     *step = (struct evo_step){ .text = EVO_STRBUF_INIT };
 }
 
@@ -41,8 +42,12 @@ static bool has_word(const struct evo_step *step, size_t i, const char *word)
     return !((next >= 'a' && next <= 'z') || (next >= 'A' && next <= 'Z') || next == '_');
 }
 
-/* SET and RESET of the session; SET CONSTRAINTS and SET LOCAL need a transaction anyway. */
-static bool is_setting(const struct evo_step *step, size_t i)
+const struct evo_directives *evo_step_directives(const struct evo_step *step)
+{
+    return step->down ? &step->down_directives : &step->migration->directives;
+}
+
+bool evo_step_is_setting(const struct evo_step *step, size_t i)
 {
     return has_word(step, i, "SET") || has_word(step, i, "RESET");
 }
@@ -67,7 +72,7 @@ static void cut_into_units(struct evo_step *step, bool all_bare)
             unit.count = i - unit.first + 1;
             unit.bare = true;
         } else {
-            unit.setting = is_setting(step, i);
+            unit.setting = evo_step_is_setting(step, i);
             unit.bare = all_bare || s->kind == EVO_SQL_NO_TRANSACTION || unit.setting;
             unit.concurrent_index = s->concurrent_index;
         }
@@ -110,7 +115,7 @@ static void warn_of_statements(struct evo_step *step)
 void evo_step_decide(struct evo_step *step)
 {
     const struct evo_sql_script *script = &step->script;
-    bool asked = !step->down && step->migration->directives.no_transaction;
+    bool asked = evo_step_directives(step)->no_transaction;
     if (script->has_transaction_control && !(script->has_no_transaction && blocks_are_balanced(step)))
         step->mode = EVO_STEP_AS_IS;
     else if (script->has_no_transaction || asked)
@@ -161,13 +166,16 @@ static enum evo_errc load_text(struct evo_step *step, struct evo_error *err)
     if (rc)
         return rc;
     step->path = evo_strdup(path);
-    return EVO_OK;
+    if (!step->down)
+        return EVO_OK; /* read by the layout already */
+    return evo_directives_parse(step->text.buf, step->text.len, path, 1, &step->down_directives, err);
 }
 
 enum evo_errc evo_step_load(const struct evo_migration *m, bool down, struct evo_step *ret,
                             struct evo_error *err)
 {
-    EVO_AUTO(step) step = { .migration = m, .down = down, .text = EVO_STRBUF_INIT };
+    EVO_AUTO(step)
+    step = { .migration = m, .down = down, .text = EVO_STRBUF_INIT, .down_directives = EVO_DIRECTIVES_INIT };
     enum evo_errc rc = load_text(&step, err);
     if (!rc)
         rc = evo_sql_split(step.text.buf, step.text.len, step.path, &step.script, err);

@@ -39,6 +39,7 @@ struct evo_step {
     bool resume; /* an earlier run of evo's own stopped in the middle */
     char *path; /* of the file that is run */
     struct evo_strbuf text;
+    struct evo_directives down_directives; /* of the down file */
     struct evo_sql_script script;
     enum evo_step_mode mode;
     struct evo_step_unit *units; /* in mode `statements` */
@@ -55,6 +56,11 @@ EVO_DEFINE_AUTO(step);
  * without a down file: all with file and migration set. */
 enum evo_errc evo_step_load(const struct evo_migration *m, bool down, struct evo_step *ret,
                             struct evo_error *err) EVO_CHECK;
+
+/* Directives of the file that is run. Borrowed. */
+const struct evo_directives *evo_step_directives(const struct evo_step *step);
+/* True where statement i sets or resets something of the session. */
+bool evo_step_is_setting(const struct evo_step *step, size_t i);
 
 /* Fills mode, units and warnings from text, script and directives. */
 void evo_step_decide(struct evo_step *step);

@@ -16,10 +16,11 @@ static enum evo_errc refuse_running(struct evo_session *s, struct evo_error *err
     return evo_session_reload(s, err);
 }
 
-static void warn_all(struct evo_task *task, const struct evo_json *warnings)
+/* The rest of what is worth knowing is in the plan and in the result. */
+static void warn_all(struct evo_task *task, const struct evo_strvec *warnings)
 {
-    for (size_t i = 0; i < evo_json_count(warnings); i++)
-        evo_warn(task, "%s", evo_json_string(evo_json_at(warnings, i), ""));
+    for (size_t i = 0; i < warnings->count; i++)
+        evo_warn(task, "%s", warnings->items[i]);
 }
 
 enum evo_errc evo_plan_show(const struct evo_migrate_options *o, bool down, struct evo_json *data,
@@ -78,7 +79,7 @@ enum evo_errc evo_up_run(const struct evo_migrate_options *o, struct evo_json *d
         evo_json_set(data, "steps", evo_run_steps_json(&run));
     else if (!rc) {
         if (run.count)
-            warn_all(o->task, warnings);
+            warn_all(o->task, &run.plan.warnings);
         rc = evo_run_execute(&run, applied, err);
     }
     evo_json_set(data, "pending", pending_json(&s.state, applied));
