@@ -89,6 +89,18 @@ setup() {
     assert_schema "$EVO_ROOT/lib/schema/data/migrate-down.schema.json" "$BATS_TEST_TMPDIR/data.json"
 }
 
+@test "a down file has directives of its own" {
+    migration 003_m down $'-- evo:no-transaction\nDROP TABLE t3;\nVACUUM t1;'
+    run_evo evo-migrate up
+    run_evo evo-migrate down --json
+    assert_exit 0
+    assert_json '.data.rolled_back[0].transaction == false'
+    migration 002_m down $'-- evo:frobnicate\nDROP TABLE t2;'
+    run_evo evo-migrate down --json
+    assert_exit 2
+    assert_json '.error.line == 1 and (.error.file | endswith("002_m/down.sql"))'
+}
+
 @test "prisma: down sets rolled_back_at, and up applies it again in a row of its own" {
     rm -r migrations
     migrate_project prisma

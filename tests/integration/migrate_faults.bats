@@ -176,6 +176,27 @@ SQL
     pg_private_stop
 }
 
+@test "SIGINT in COMMIT: what is committed is called applied, the rest is not started" {
+    pg_private_start
+    pg_fresh_db
+    run_evo evo-migrate up
+    assert_exit 0
+    pg_sql "ALTER SYSTEM SET synchronous_standby_names = 'nobody'" && pg_sql 'SELECT pg_reload_conf()' >/dev/null
+    wait_until 10 standby_is_missed
+    migration 20250102000000_next up 'CREATE TABLE next_one (id int);'
+    migration 20250103000000_last up 'CREATE TABLE last_one (id int);'
+    start_evo evo-migrate up --json
+    wait_until 20 commit_waits
+    kill -INT "$EVO_PID"
+    finish_evo
+    assert_exit 130
+    assert_json '[.data.applied[].name] == ["20250102000000_next"] and .error.migration == "20250103000000_last" and .error.schema_clean == true'
+    assert_equal t "$(exists next_one)"
+    assert_equal f "$(exists last_one)"
+    assert_equal 2 "$(ledger | grep -c applied)"
+    pg_private_stop
+}
+
 @test "kill -9 at random moments: the same schema and ledger in the end" {
     local i name
     for ((i = 12; i < 24; i++)); do

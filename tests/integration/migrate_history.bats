@@ -127,6 +127,25 @@ SQL
     assert_equal $'1|Ada; not a statement\n2|\n3|it\'s \'quoted\' -- no comment\n4|' "$(pg_sql 'SELECT id, name FROM people ORDER BY id')"
 }
 
+@test "COPY FROM stdin between BEGIN and COMMIT of the file's own" {
+    migration 20250101000000_own up $'BEGIN;\nCREATE TABLE a (id int);\nCOPY a FROM stdin;\n1\n2\n\\.\nINSERT INTO a VALUES (3);\nCOMMIT;\n'
+    applies
+    assert_equal 3 "$(pg_sql 'SELECT count(*) FROM a')"
+    migration 20250102000000_bad up $'BEGIN;\nCREATE TABLE b (id int);\nCOPY b FROM stdin;\nx\n\\.\nCOMMIT;\n'
+    run_evo evo-migrate up --json
+    assert_exit 7
+    assert_json '.error.schema_clean == true and .error.line == 3'
+    assert_equal f "$(exists b)"
+}
+
+@test "SET TRANSACTION where it is too late is the file's mistake, not a reason to run it in parts" {
+    migration 20250101000000_a up $'CREATE TABLE a (id int);\nSET TRANSACTION ISOLATION LEVEL SERIALIZABLE;\n'
+    run_evo evo-migrate up --json
+    assert_exit 7
+    assert_json '.error.schema_clean == true and .error.sqlstate == "25001"'
+    assert_equal f "$(exists a)"
+}
+
 @test "COPY data that is wrong rolls the file back, and the line is that of the COPY" {
     migration 20250101000000_dump up $'CREATE TABLE people (id int);\nCOPY people FROM stdin;\n1\nx\n\\.\n'
     run_evo evo-migrate up --json
