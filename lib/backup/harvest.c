@@ -39,12 +39,41 @@ static enum evo_errc lock_tables(struct evo_pg *pg, const struct evo_toc *toc, s
             continue;
         evo_strbuf_adds(&sql, " IN ACCESS SHARE MODE NOWAIT");
         enum evo_errc rc = evo_pg_exec(pg, sql.buf, err);
+        /* Dropped or renamed since pg_dump looked: as much a reason to look again. */
+        if (rc == EVO_ERR_DATABASE && err && evo_streq(err->sqlstate, "42P01")) {
+            err->code = EVO_ERR_LOCK_UNAVAILABLE;
+            return err->code;
+        }
         if (rc)
             return rc;
         evo_strbuf_clear(&sql);
         named = 0;
     }
     return EVO_OK;
+}
+
+/* Between the snapshot and the first lock on it, a table can have been emptied or rewritten: its rows of the snapshot's
+ * time are then gone for everybody, and a COPY would find none. The catalog as the snapshot shows it still
+ * names the old file, a function that looks it up names the one of now. */
+static enum evo_errc refuse_rewritten(struct evo_pg *pg, const struct evo_toc *toc, struct evo_error *err)
+{
+    static const char sql[] =
+        "SELECT t.oid::pg_catalog.regclass FROM pg_catalog.unnest($1::pg_catalog.oid[]) t(oid) "
+        "LEFT JOIN pg_catalog.pg_class c ON c.oid = t.oid "
+        "WHERE c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(t.oid) LIMIT 1";
+    EVO_AUTO(strbuf) oids = EVO_STRBUF_INIT;
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    evo_strbuf_addch(&oids, '{');
+    for (size_t i = 0; i < toc->count; i++)
+        if (evo_toc_is_table_data(&toc->items[i]))
+            evo_strbuf_addf(&oids, "%s%s", oids.len > 1 ? "," : "", toc->items[i].oid);
+    evo_strbuf_addch(&oids, '}');
+    const char *const params[] = { oids.buf };
+    enum evo_errc rc = evo_pg_query(pg, sql, 1, params, &r, err);
+    if (rc || !evo_pg_rows(r))
+        return rc;
+    return evo_error_set(err, EVO_ERR_LOCK_UNAVAILABLE,
+                         "table \"%s\" was rewritten before it could be locked", evo_pg_value(r, 0, 0));
 }
 
 static enum evo_errc attempt(const struct evo_harvest_options *o, struct evo_toc *toc, char **ret_snapshot,
@@ -60,6 +89,8 @@ static enum evo_errc attempt(const struct evo_harvest_options *o, struct evo_toc
         rc = evo_session_encoding(o->pg, encoding, err);
     if (!rc)
         rc = lock_tables(o->pg, toc, err);
+    if (!rc)
+        rc = refuse_rewritten(o->pg, toc, err);
     if (rc)
         return rc;
     *ret_snapshot = snapshot;
