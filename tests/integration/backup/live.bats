@@ -76,6 +76,40 @@ SQL
     assert_equal "" "$(grep -l added_after "$(backup_folder)/toc.dat" || true)"
 }
 
+# A pg_dump that does what it should, and in its shadow a table is rewritten or dropped, once.
+shadow_pg_dump() {
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    cat >"$BATS_TEST_TMPDIR/bin/pg_dump" <<SH
+#!/bin/sh
+case \$1 in --version) exec "$PG_BINDIR/pg_dump" --version ;; esac
+"$PG_BINDIR/pg_dump" "\$@" >"$BATS_TEST_TMPDIR/archive" || exit
+if mkdir "$BATS_TEST_TMPDIR/once" 2>/dev/null; then
+    "$PG_BINDIR/psql" -Xqc "$1" >/dev/null
+fi
+cat "$BATS_TEST_TMPDIR/archive"
+SH
+    chmod 0755 "$BATS_TEST_TMPDIR/bin/pg_dump"
+    export EVO_PG_BINDIR=$BATS_TEST_TMPDIR/bin
+}
+
+@test "a table rewritten between snapshot and lock: looked at again, no row is missing" {
+    pg_sql 'CREATE TABLE t AS SELECT i FROM generate_series(1, 1000) i'
+    shadow_pg_dump 'BEGIN; CREATE TEMP TABLE keep AS TABLE t; TRUNCATE t; INSERT INTO t TABLE keep; COMMIT'
+    run_evo evo-backup create --json --verbose
+    assert_exit 0
+    assert_stderr_has "was rewritten before it could be locked"
+    assert_json '.data.rows == 1000'
+}
+
+@test "a table dropped between snapshot and lock: looked at again" {
+    pg_sql 'CREATE TABLE t AS SELECT i FROM generate_series(1, 1000) i; CREATE TABLE u AS TABLE t'
+    shadow_pg_dump 'DROP TABLE u'
+    run_evo evo-backup create --json --verbose
+    assert_exit 0
+    assert_stderr_has "trying again with a new snapshot"
+    assert_json '.data.tables == 1 and .data.rows == 1000'
+}
+
 @test "a table that stays locked: exit 5, the time-out is kept, nothing is left" {
     pg_sql "CREATE TABLE t (id int)"
     use_stock_tools

@@ -189,3 +189,33 @@ setup() {
     assert_exit 0
     assert_equal postgres "$(pg_sql -d "${PG_DB}_r" "SELECT tableowner FROM pg_tables WHERE tablename = 't'")"
 }
+
+@test "a transaction pooler is refused, with the variable to set" {
+    pg_sql 'CREATE TABLE t (id int)'
+    local dir pid
+    # Where the user that it drops to can make its socket.
+    dir=$(mktemp -d "$EVO_TEST_DIR/pooler.XXXXXX")
+    chmod 0777 "$dir"
+    cat >"$dir/ini" <<INI
+[databases]
+* = host=$PG_SOCKET port=$PG_PORT user=postgres
+[pgbouncer]
+unix_socket_dir = $dir
+listen_addr =
+listen_port = 6432
+auth_type = any
+pool_mode = transaction
+logfile = $dir/log
+server_idle_timeout = 1
+INI
+    "${_pg_drop[@]:-env}" pgbouncer -q "$dir/ini" >/dev/null 2>&1 3>&- &
+    pid=$!
+    wait_until 10 test -S "$dir/.s.PGSQL.6432"
+    # Other clients take turns on its connections, as they do in real life.
+    "$PG_BINDIR/psql" -XAtqc 'SELECT 1' -h "$dir" -p 6432 -U postgres "$PG_DB" >/dev/null
+    run_evo evo-backup create --database "postgresql:///$PG_DB?host=$dir&port=6432&user=postgres" --json
+    kill "$pid"
+    wait "$pid" || true
+    assert_exit 3
+    assert_json '.error.reason == "unsupported" and (.error.hint | contains("DIRECT_URL"))'
+}
