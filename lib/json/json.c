@@ -312,10 +312,10 @@ static int add_to_strbuf(const char *text, size_t n, void *ctx)
     return 0;
 }
 
-void evo_json_format(const struct evo_json *v, enum evo_json_style style, struct evo_strbuf *sb)
+void evo_json_format(const struct evo_json *v, enum evo_json_style style, struct evo_strbuf *out)
 {
     size_t flags = JSON_ENCODE_ANY | (style == EVO_JSON_INDENT ? JSON_INDENT(2) : JSON_COMPACT);
     EVO_AUTO_PTR(json) none = v ? NULL : evo_json_null_new();
-    if (json_dump_callback(in(v ? v : none), add_to_strbuf, sb, flags) != 0)
+    if (json_dump_callback(in(v ? v : none), add_to_strbuf, out, flags) != 0)
         EVO_BUG("cannot format a JSON %s", evo_json_type_name(v));
 }
