@@ -43,6 +43,7 @@ check_layers() {
 tidy_file() {
     local file=$1 key flags=()
     eval "flags=($TIDY_FLAGS)"
+    [ "$file" = lib/base/error.c ] || flags+=(-include ci/analyzer.h)
     key=$({
         printf '%s\n' "$TIDY_FLAGS"
         cat .clang-tidy
@@ -79,12 +80,18 @@ check_shell() {
     local files
     # By the first line, since programs have no suffix.
     mapfile -t files < <(
-        sources '*.sh' '*.bash' '*.bats'
+        sources '*.sh' '*.bash'
         sources 'scripts/*' 'tests/*' '.ci/*' | grep -vE '\.(sh|bash|bats)$' | while read -r file; do
             ! head -n 1 "$file" | tr -d '\0' | grep -qE '^#!.*[/ ](ba|da)?sh\b' || printf '%s\n' "$file"
         done
     )
-    shellcheck "${files[@]}"
+    local status=0
+    shellcheck "${files[@]}" || status=1
+    # Each @test is a function of its own process, and the helpers set variables
+    # that shellcheck does not see: what it says of those is no finding.
+    mapfile -t files < <(sources '*.bats')
+    shellcheck --exclude=SC2030,SC2031,SC2034,SC2154 "${files[@]}" || status=1
+    return "$status"
 }
 
 check_actions() {
