@@ -59,7 +59,7 @@ UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 SERVER_BIN := $(SERVER_SRC:tests/server/%.c=$(BUILD)/tests/server/%)
 ARCHIVE := $(BUILD)/lib/libevo.a
 
-.PHONY: all lib bin unit-tests check unit lint format sanitize coverage bench docs install clean help print-cflags
+.PHONY: all lib bin unit-tests check unit lint format sanitize sanitize-build coverage bench docs install clean help print-cflags
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -119,12 +119,16 @@ lint: ## clang-format, clang-tidy, cppcheck, shellcheck, actionlint, layer check
 format: ## rewrite the C sources as .clang-format says
 	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
 
-sanitize: ## the whole test suite under AddressSanitizer and UBSan
+sanitize: sanitize-build ## the whole test suite under AddressSanitizer and UBSan
+	$(Q)BUILD=$(BUILD)/sanitize tests/run
+
+sanitize-build:
 	$(Q)$(MAKE) BUILD=$(BUILD)/sanitize HARDEN= OPT='-O1 -g -fno-omit-frame-pointer' \
 		EXTRA_CFLAGS='-fsanitize=address,undefined -fno-sanitize-recover=undefined' \
-		EXTRA_LDFLAGS='-fsanitize=address,undefined' check
+		EXTRA_LDFLAGS='-fsanitize=address,undefined' all unit-tests
 
 coverage: ## line coverage of lib/, printed by folder
+	$(Q)! [ -d $(BUILD)/coverage ] || find $(BUILD)/coverage -name '*.gcda' -delete
 	$(Q)$(MAKE) BUILD=$(BUILD)/coverage HARDEN= OPT='-O0 -g' EXTRA_CFLAGS='--coverage' \
 		EXTRA_LDFLAGS='--coverage' check
 	$(Q)ci/coverage.sh $(BUILD)/coverage
@@ -141,7 +145,8 @@ install: bin ## install into DESTDIR/PREFIX
 	$(Q)install -m 0644 $(wildcard lib/schema/*.json) $(DESTDIR)$(PREFIX)/share/evo/schema/
 
 clean: ## remove what was built (downloaded tools under build/tools stay)
-	$(Q)rm -rf $(BUILD)/obj $(BUILD)/bin $(BUILD)/lib $(BUILD)/gen $(BUILD)/tests $(BUILD)/sanitize $(BUILD)/coverage
+	$(Q)rm -rf $(BUILD)/obj $(BUILD)/bin $(BUILD)/lib $(BUILD)/gen $(BUILD)/tests $(BUILD)/sanitize $(BUILD)/coverage \
+		$(BUILD)/lint
 
 # For ci/lint.sh: the flags a file is compiled with, quoted for a shell.
 print-cflags:

@@ -63,7 +63,8 @@ pg_cluster_init() {
 _pg_is_ready() {
     # A postmaster that ended will not get ready; its log says why.
     process_gone "$1" && return 0
-    [ "$(sed -n '8s/ *$//p' "$2/data/postmaster.pid" 2>/dev/null)" = ready ]
+    # Its first line is the server's pid: after a crash the file of the old one is still there.
+    [ "$(sed -n -e 1p -e '8s/ *$//p' "$2/data/postmaster.pid" 2>/dev/null)" = "$1"$'\n'ready ]
 }
 
 # pg_cluster_start DIR [-c name=value]...: starts the cluster and waits until it
