@@ -62,7 +62,13 @@ static enum evo_errc check_usage(const struct restore_options *o, struct evo_con
     enum evo_errc rc = evo_conninfo_parse(evo_secret_reveal(&o->to), target, err);
     if (rc)
         return rc;
-    if (o->into_existing && !evo_streq(o->confirm, target->database)) {
+    /* What a person typed must be the target, whether or not it had to be typed. */
+    if (o->confirm && !evo_streq(o->confirm, target->database)) {
+        evo_error_set(err, EVO_ERR_USAGE, "--confirm says \"%s\", but the target is \"%s\"", o->confirm,
+                      target->database);
+        return evo_error_hint(err, "Nothing was changed. Check --to, or type --confirm %s", target->database);
+    }
+    if (o->into_existing && !o->confirm) {
         evo_error_set(err, EVO_ERR_USAGE,
                       "--into-existing needs the name of the target database, typed again");
         return evo_error_hint(err, "--into-existing --confirm %s", target->database);

@@ -117,18 +117,22 @@ untouched() {
     assert_equal 0 "$(pg_sql "SELECT count(*) FROM pg_class WHERE relname = 'one'")"
 }
 
-# Runs the rest in a mount name space of its own, with a folder `small` of 256 KiB.
-on_a_small_disk() {
-    mkdir -p small
-    unshare ${_pg_user:+--mount} $([ -n "$_pg_user" ] || echo --user --map-root-user --mount) sh -c \
-        'mount -t tmpfs -o size=256k tmpfs small && "$@"; status=$?; find small -type f >left; exit $status' sh "$@"
-}
-
 @test "a disk that is full" {
     run_evo evo-migrate up
     pg_sql "INSERT INTO users (email) SELECT md5(i::text) || md5((i * 3)::text) FROM generate_series(1, 20000) i"
-    run_program bash -c "$(declare -f on_a_small_disk); _pg_user=$_pg_user on_a_small_disk \"\$@\"" bash \
-        "$BUILD/bin/evo-backup" create --store small --json
+    # A folder of 256 KiB, in a mount name space of its own. left: what stays behind in it.
+    cat >on-a-small-disk <<'SH'
+#!/bin/sh
+mkdir -p small && mount -t tmpfs -o size=256k tmpfs small || exit 99
+status=0
+"$@" || status=$?
+find small -type f >left
+exit "$status"
+SH
+    chmod +x on-a-small-disk
+    local -a apart=(unshare --mount)
+    [ "$(id -u)" -eq 0 ] || apart+=(--user --map-root-user)
+    run_program "${apart[@]}" ./on-a-small-disk "$BUILD/bin/evo-backup" create --store small --json
     refused 4 disk
     assert_equal '' "$(cat left)"
 }
