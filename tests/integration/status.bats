@@ -370,6 +370,27 @@ is_true() {
     assert_json '.error.message | contains("nowhere")'
 }
 
+@test "a folder that may not be read" {
+    # Where no other user comes is no place for this; root reads everything.
+    local dir as=()
+    dir=$(mktemp -d "$EVO_TEST_DIR/closed.XXXXXX")
+    mkdir -p "$dir/prisma/migrations/1_a"
+    echo 'SELECT 1;' >"$dir/prisma/migrations/1_a/migration.sql"
+    cp "$(evo_bin evo-status)" "$dir/"
+    chmod 0755 "$dir" "$dir/prisma"
+    [ "$(id -u)" -ne 0 ] || as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+    cd "$dir" || return
+    chmod 0000 prisma/migrations
+    run_program "${as[@]}" "$dir/evo-status" --json
+    assert_exit 2
+    assert_json '.error.reason == "config" and (.error.message | contains("prisma/migrations") and contains("Permission denied"))'
+    chmod 0755 prisma/migrations
+    chmod 0000 prisma/migrations/1_a/migration.sql
+    run_program "${as[@]}" "$dir/evo-status" --json
+    assert_exit 2
+    assert_json '.error.reason == "config" and .error.migration == "1_a"'
+}
+
 @test "an unknown directive is named with its line" {
     migration 1_a $'SELECT 1;\n'
     migration 2_b $'\n-- evo:no-transactoin\nSELECT 1;'
