@@ -24,7 +24,13 @@ static const char find_sql[] =
     " JOIN pg_catalog.pg_class c ON c.relnamespace = t.relnamespace AND c.relkind = 'i'"
     " JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid"
     " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-    " WHERE t.oid = pg_catalog.to_regclass($1) AND c.relname = $2";
+    " WHERE t.oid = pg_catalog.to_regclass($1) AND i.indrelid = t.oid"
+    /* without a name: INVALID, and called as the server calls them (ChooseIndexName: table, columns, "idx", number) */
+    " AND CASE WHEN $2::pg_catalog.text IS NOT NULL THEN c.relname = $2"
+    " ELSE NOT i.indisvalid AND c.relname ~ '_idx[0-9]*$'"
+    " AND pg_catalog.starts_with(c.relname::pg_catalog.text, pg_catalog.left(t.relname::pg_catalog.text, "
+    "20)) END"
+    " ORDER BY c.oid DESC LIMIT 1";
 
 static char *table_name(struct evo_pg *pg, const struct evo_sql_index *index)
 {
@@ -41,11 +47,11 @@ enum evo_errc evo_index_find(struct evo_pg *pg, const char *sql, size_t n, struc
     EVO_AUTO(sql_index) index = { 0 };
     struct evo_error ignored = EVO_ERROR_INIT;
     struct evo_index_remains found = { 0 };
-    if (evo_sql_index_of(sql, n, &index, &ignored) || !index.name || !index.table) {
+    if (evo_sql_index_of(sql, n, &index, &ignored) || !index.table) {
         *ret = found;
         return EVO_OK;
     }
-    found.named = true;
+    found.of_table = true;
     EVO_AUTO_STR table = table_name(pg, &index);
     const char *params[] = { table, index.name };
     EVO_AUTO_PTR(pg_result) r = NULL;

@@ -17,15 +17,16 @@
 enum evo_index_state { EVO_INDEX_NONE, EVO_INDEX_VALID, EVO_INDEX_INVALID };
 
 struct evo_index_remains {
-    bool named; /* the statement names the index it makes */
+    bool of_table; /* the statement makes an index of a table that it names: not a REINDEX */
     enum evo_index_state state; /* of that index */
     char *name; /* qualified and quoted, for SQL and messages; NULL: none */
 };
 void evo_index_remains_release(struct evo_index_remains *r);
 EVO_DEFINE_AUTO(index_remains);
 
-/* What the server holds of the index that the statement (n bytes) makes. Any other statement: nothing. Names are
- * looked up as the statement would (search_path of the session). EVO_ERR_LOCK_UNAVAILABLE where another session is
+/* What the server holds of the index that the statement (n bytes) makes; one that names none: an INVALID index of the
+ * table called as the server would call it. Any other statement: nothing. Names are looked up as the statement would
+ * (search_path of the session). EVO_ERR_LOCK_UNAVAILABLE where another session is
  * building it. */
 enum evo_errc evo_index_find(struct evo_pg *pg, const char *sql, size_t n, struct evo_index_remains *ret,
                              struct evo_error *err) EVO_CHECK;

@@ -34,8 +34,9 @@ enum evo_errc evo_failure_shape(const struct evo_session *s, const struct evo_st
     if (err->code == EVO_ERR_CONNECT)
         err->retryable = true;
     else if (clean == EVO_YES && !err->hint[0])
-        (void)evo_error_hint(err, "Nothing was changed. Correct %s, then: evo-migrate %s%s", step->path,
-                             verb(step), s->o->plan.next_options);
+        (void)evo_error_hint(err, "Nothing was changed. Correct %s%s, then: evo-migrate %s%s", step->path,
+                             err->code == EVO_ERR_PROBE_FALSE ? " or its probe" : "", verb(step),
+                             s->o->plan.next_options);
     if (err->code != EVO_ERR_LOCK_UNAVAILABLE)
         err->code = EVO_ERR_MIGRATION_FAILED;
     return evo_error_prefix(err, "%s \"%s\" failed", what, name);

@@ -115,7 +115,7 @@ static void clean_up_index(const struct run *r, size_t unit, struct evo_error *e
     if (looked && remains.state == EVO_INDEX_INVALID &&
         evo_index_drop(r->s->pg, remains.name, CLEANUP_MS, &ignored))
         evo_strbuf_adds(&left, remains.name);
-    if (looked && !remains.named)
+    if (looked && !remains.of_table)
         (void)!evo_index_reindex_remains(r->s->pg, &left, &ignored);
     evo_session_grace_end(signo);
     if (!left.len)

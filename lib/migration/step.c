@@ -127,12 +127,12 @@ void evo_step_decide(struct evo_step *step)
     if (step->mode == EVO_STEP_AS_IS)
         evo_strvec_push(&step->warnings,
                         "begins or ends transactions itself: it is sent as it is, and evo cannot undo it");
-    if (step->mode == EVO_STEP_STATEMENTS) {
+    if (step->mode == EVO_STEP_STATEMENTS)
+        cut_into_units(step, asked);
+    if (step->nunits > 1)
         evo_strvec_push(&step->warnings,
                         "runs statement by statement, not as a whole: each is on record, and a run that "
                         "stops is resumed where it stopped");
-        cut_into_units(step, asked);
-    }
     warn_of_statements(step);
 }
 

@@ -9,7 +9,7 @@ static const struct {
     const char *mode, *text;
 } how[] = {
     { "transaction", "in one transaction" },
-    { "statements", "statement by statement" },
+    { "statements", "statement by statement, outside a transaction" },
     { "as-is", "as it is: it handles transactions itself, and evo cannot undo it" },
 };
 

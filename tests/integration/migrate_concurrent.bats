@@ -70,6 +70,18 @@ valid() {
     assert_equal t "$(valid '"By User"')"
 }
 
+@test "an index that the file gives no name is cleaned up, too" {
+    migration 20250102000000_i up 'CREATE UNIQUE INDEX CONCURRENTLY ON orders (user_id);'
+    run_evo evo-migrate up --json
+    assert_exit 7
+    assert_json '.error.sqlstate == "23505" and .error.schema_clean == true'
+    assert_equal 0 "$(pg_sql 'SELECT count(*) FROM pg_index WHERE NOT indisvalid')"
+    pg_sql 'DELETE FROM orders WHERE id > 10'
+    run_evo evo-migrate up
+    assert_exit 0
+    assert_equal t "$(valid orders_user_id_idx)"
+}
+
 @test "a concurrent build is not ended by lock-timeout behind an open transaction" {
     hold 'INSERT INTO orders VALUES (999, 1)'
     migration 20250102000000_i up 'CREATE INDEX CONCURRENTLY i ON orders (user_id);'

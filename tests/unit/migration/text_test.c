@@ -1,0 +1,73 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "migration/text.h"
+
+static struct evo_json *parse(const char *text)
+{
+    struct evo_json *v = NULL;
+    struct evo_error err = EVO_ERROR_INIT;
+    assert_int_equal(evo_json_parse(text, strlen(text), "test", EVO_ERR_INTERNAL, &v, &err), EVO_OK);
+    return v;
+}
+
+static void test_plan_says_how_each_file_runs(void **state)
+{
+    (void)state;
+    EVO_AUTO_PTR(json)
+    data = parse("{\"steps\": [{\"name\": \"a\", \"statements\": 1, \"mode\": \"transaction\", \"probes\": 2,"
+                 " \"locks\": [{\"mode\": \"SHARE\", \"relation\": \"users\"}], \"irreversible\": null, "
+                 "\"warnings\": []},"
+                 " {\"name\": \"b\", \"statements\": 3, \"mode\": \"statements\", \"resumed\": true,"
+                 " \"irreversible\": \"gone\", \"warnings\": [\"w1\"]}], \"warnings\": [\"w2\"]}");
+    EVO_AUTO(strbuf) out = EVO_STRBUF_INIT;
+    evo_text_plan(data, false, &out);
+    assert_string_equal(
+        out.buf, "2 migrations to apply\n\n"
+                 "a\n"
+                 "  1 statement, in one transaction\n"
+                 "  lock: SHARE on users\n"
+                 "  verified by 2 probes\n"
+                 "b\n"
+                 "  3 statements, statement by statement, outside a transaction, resumed where it stopped\n"
+                 "  irreversible: gone\n"
+                 "  warning: w1\n"
+                 "warning: w2\n");
+}
+
+static void test_plan_with_nothing_to_do(void **state)
+{
+    (void)state;
+    EVO_AUTO_PTR(json) data = parse("{\"steps\": [], \"warnings\": []}");
+    EVO_AUTO(strbuf) out = EVO_STRBUF_INIT;
+    evo_text_plan(data, true, &out);
+    assert_string_equal(out.buf, "Nothing to roll back.\n");
+}
+
+static void test_done_is_a_line_each(void **state)
+{
+    (void)state;
+    EVO_AUTO_PTR(json)
+    list = parse("[{\"name\": \"a\", \"elapsed_ms\": 12, \"verify\": \"passed\"},"
+                 " {\"name\": \"b\", \"elapsed_ms\": 5, \"verify\": \"none\"}]");
+    EVO_AUTO(strbuf) out = EVO_STRBUF_INIT;
+    evo_text_done(list, "applied", &out);
+    assert_string_equal(out.buf, "applied a  (12 ms, verified)\napplied b  (5 ms)\n");
+    evo_strbuf_clear(&out);
+    evo_text_done(NULL, "applied", &out);
+    assert_string_equal(out.buf, "Nothing was applied.\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plan_says_how_each_file_runs),
+        cmocka_unit_test(test_plan_with_nothing_to_do),
+        cmocka_unit_test(test_done_is_a_line_each),
+    };
+    return cmocka_run_group_tests_name("migration/text", tests, NULL, NULL);
+}
