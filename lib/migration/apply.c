@@ -259,6 +259,7 @@ static enum evo_errc apply_in_transaction(struct evo_session *s, struct evo_step
     owner = evo_strbuf_detach(&a.blockers);
     if (rc)
         return rc;
+    ret->committed = true;
     rc = probe_committed(s, step, err);
     return rc ? fail_after_commit(s, step, err) : EVO_OK;
 }
@@ -331,7 +332,7 @@ static bool is_undone(const struct evo_session *s, const struct evo_step *step,
 /* The file is through and what it did is committed: from here on a cancel ends the waiting for the probes, and no
  * more. */
 static enum evo_errc finish_as_is(struct evo_session *s, const struct evo_step *step, const char *id,
-                                  struct evo_error *err)
+                                  struct evo_applied *ret, struct evo_error *err)
 {
     int signo = evo_session_grace_begin();
     enum evo_errc rc = evo_session_reset(s, err);
@@ -349,6 +350,7 @@ static enum evo_errc finish_as_is(struct evo_session *s, const struct evo_step *
         *err = e;
         return fail_as_is(s, step, id, false, err);
     }
+    ret->committed = true;
     if (!probed)
         probed = probe_committed(s, step, err);
     return probed ? fail_after_commit(s, step, err) : EVO_OK;
@@ -380,7 +382,7 @@ static enum evo_errc apply_as_is(struct evo_session *s, const struct evo_step *s
             return fail_as_is(s, step, id, clean, err);
         return evo_failure_locks(s, step, failed, blockers, err);
     }
-    return finish_as_is(s, step, id, err);
+    return finish_as_is(s, step, id, ret, err);
 }
 
 enum evo_errc evo_apply(struct evo_session *s, struct evo_step *step, struct evo_applied *ret,

@@ -28,6 +28,8 @@ struct evo_applied {
     bool transaction; /* it was one */
     int64_t retries;
     bool verified; /* there were probes, and they passed */
+    bool
+        committed; /* it is in and on record, whatever is wrong with it: only its probe behind COMMIT can fail then */
     bool lost; /* it is committed, but the connection was lost: reopen the session */
 };
 

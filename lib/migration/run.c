@@ -120,7 +120,10 @@ static void append_done(struct evo_json *done, const struct evo_step *step, cons
     evo_json_set_int(o, "elapsed_ms", a->elapsed_ms);
     evo_json_set_bool(o, "transaction", a->transaction);
     evo_json_set_int(o, "retries", a->retries);
-    evo_json_set_string(o, "verify", a->verified ? "passed" : "none");
+    evo_json_set_string(o, "verify",
+                        a->verified                    ? "passed"
+                        : a->committed && step->probed ? "failed"
+                                                       : "none");
     evo_json_append(done, o);
 }
 
@@ -167,10 +170,9 @@ enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct e
                   evo_step_mode_name(step->mode));
         struct evo_applied applied = { 0 };
         rc = evo_apply(s, step, &applied, err);
-        if (rc)
-            break;
-        append_done(done, step, &applied);
-        if (applied.lost)
+        if (!rc || applied.committed)
+            append_done(done, step, &applied);
+        if (!rc && applied.lost)
             rc = recover(r, i + 1, err);
         evo_strbuf_release(&step->text); /* hundreds of files need not be kept to the end */
     }

@@ -29,7 +29,7 @@ enum evo_errc evo_run_prepare(struct evo_session *s, bool down, struct evo_run *
 struct evo_json *evo_run_steps_json(const struct evo_run *r) EVO_CHECK;
 /* Array of what to know beforehand about the whole run. */
 struct evo_json *evo_run_warnings_json(const struct evo_run *r) EVO_CHECK;
-/* Runs them; each one that is done is appended to `done` {name, elapsed_ms, transaction, retries, verify}, also when a
+/* Runs them; each one that is in the database and on record is appended to `done` {name, elapsed_ms, transaction, retries, verify}, also when a
  * later one fails. */
 enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct evo_error *err) EVO_CHECK;
 

@@ -8,6 +8,8 @@
 
 /* A cancelled run has seconds to clean up in. */
 #define CLEANUP_MS 2500
+/* "2147483647ms" */
+#define TIMEOUT_MAX 32
 
 struct run {
     struct evo_session *s;
@@ -15,6 +17,7 @@ struct run {
     struct evo_applied *applied;
     enum evo_layout_kind kind;
     char *id; /* of the ledger's row; NULL for down */
+    char lock_timeout[TIMEOUT_MAX], statement_timeout[TIMEOUT_MAX]; /* of the session, for this file */
     bool changed; /* something of this file is in the schema already */
 };
 
@@ -58,12 +61,39 @@ static enum evo_errc start(struct run *r, struct evo_error *err)
     return rc;
 }
 
+/* The time-outs as the options, the directives and the file's own SET left them: what evo sets around a statement is put
+ * back to these. */
+static enum evo_errc remember_timeouts(struct run *r, struct evo_error *err)
+{
+    EVO_AUTO_STR lock = NULL;
+    EVO_AUTO_STR statement = NULL;
+    enum evo_errc rc = evo_pg_setting(r->s->pg, "lock_timeout", &lock, err);
+    if (!rc)
+        rc = evo_pg_setting(r->s->pg, "statement_timeout", &statement, err);
+    if (rc)
+        return rc;
+    (void)snprintf(r->lock_timeout, sizeof(r->lock_timeout), "%s", lock ? lock : "0");
+    (void)snprintf(r->statement_timeout, sizeof(r->statement_timeout), "%s", statement ? statement : "0");
+    return EVO_OK;
+}
+
 static enum evo_errc set_timeouts(const struct run *r, bool concurrent, struct evo_error *err)
 {
+    const char *params[] = { concurrent ? "0" : r->lock_timeout, r->statement_timeout };
+    return evo_pg_query(r->s->pg,
+                        "SELECT pg_catalog.set_config('lock_timeout', $1, false),"
+                        " pg_catalog.set_config('statement_timeout', $2, false)",
+                        2, params, NULL, err);
+}
+
+/* Directives of the file, for the whole of it. */
+static enum evo_errc apply_directives(struct run *r, struct evo_error *err)
+{
+    const struct evo_directives *d = evo_step_directives(r->step);
     EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
-    int64_t lock = concurrent ? 0 : evo_session_lock_timeout(r->s, r->step);
-    evo_settings_timeouts(lock, evo_session_statement_timeout(r->s, r->step), false, &sql);
-    return evo_pg_exec(r->s->pg, sql.buf, err);
+    evo_settings_timeouts(d->lock_timeout_ms, d->statement_timeout_ms, false, &sql);
+    enum evo_errc rc = sql.len ? evo_pg_exec(r->s->pg, sql.buf, err) : EVO_OK;
+    return rc ? rc : remember_timeouts(r, err);
 }
 
 static enum evo_errc send(const struct run *r, size_t unit, struct evo_strbuf *blockers,
@@ -225,7 +255,7 @@ static enum evo_errc run_unit(struct run *r, size_t unit, struct evo_error *err)
     }
     if (!rc) {
         r->changed = r->changed || !u->setting;
-        return EVO_OK;
+        return u->setting ? remember_timeouts(r, err) : EVO_OK;
     }
     bool locks = evo_retry_wants(err->sqlstate) && err->code != EVO_ERR_CANCELLED && evo_pg_alive(r->s->pg);
     return locks ? evo_failure_locks(r->s, r->step, failed, blockers.buf, err) : rc;
@@ -287,6 +317,8 @@ enum evo_errc evo_statements_run(struct evo_session *s, struct evo_step *step, s
         err->schema_clean = EVO_YES;
         return evo_error_migration(err, step->migration->name);
     }
+    if (!rc)
+        rc = apply_directives(&r, err);
     for (size_t u = 0; !rc && u < step->nunits; u++)
         rc = run_unit(&r, u, err);
     if (!rc)
