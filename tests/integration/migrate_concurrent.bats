@@ -148,6 +148,18 @@ valid() {
     assert_equal t "$(valid side.j)"
 }
 
+@test "time-outs that the file sets hold for its statements, but no lock time-out for a concurrent build" {
+    migration 20250102000000_s up - <<'SQL'
+-- evo:statement-timeout 7min
+SET lock_timeout = '3s';
+CREATE INDEX CONCURRENTLY i ON orders (user_id);
+CREATE TABLE seen AS SELECT current_setting('lock_timeout') AS lock, current_setting('statement_timeout') AS statement;
+SQL
+    run_evo evo-migrate up
+    assert_exit 0
+    assert_equal '3s|7min' "$(pg_sql 'SELECT * FROM seen')"
+}
+
 @test "DROP INDEX CONCURRENTLY that happened without being recorded is taken as done" {
     pg_sql 'CREATE INDEX old ON orders (id)'
     migration 20250102000000_d up 'DROP INDEX CONCURRENTLY old;'

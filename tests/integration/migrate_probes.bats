@@ -60,6 +60,8 @@ refused() {
     run_evo evo-migrate up --json
     assert_exit 7
     assert_json '.error.schema_clean == false and .error.next == "evo-migrate down --steps 1"'
+    # it is in: no longer pending, and its verdict is there
+    assert_json '.data.pending == [] and .data.applied[0].name == "001_a" and .data.applied[0].verify == "failed"'
     assert_equal t "$(exists a)"
     assert_equal '001_a|applied' "$(ledger)"
     run_evo evo-migrate down --steps 1
