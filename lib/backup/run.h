@@ -68,7 +68,7 @@ void evo_run_written(struct evo_backup_run *run, const struct evo_backup_object 
 
 /* worker.c: thread of a worker (argument: the run), and one piece on a given session. EVO_ERR_LOCK_UNAVAILABLE from
  * evo_worker_copy with nowait: the table's lock was not to be had, nothing was written. */
-void *evo_worker_main(void *run);
+void *evo_worker_main(void *argument);
 enum evo_errc evo_worker_copy(struct evo_backup_run *run, struct evo_pg *pg,
                               const struct evo_backup_piece *piece, bool nowait,
                               struct evo_error *err) EVO_CHECK;

@@ -1,5 +1,7 @@
-# What the tests of backups share: the hard database, and comparing two databases.
 # shellcheck shell=bash
+# What the tests of backups share: the hard database, and comparing two databases.
+# Sourced behind tests/lib/evo.bash, whose variables these set and read.
+# shellcheck disable=SC2034,SC2153
 
 # nasty_db: a fresh database filled by nasty.sql; DATABASE_URL names it. NASTY_ROLE owns parts of it.
 nasty_db() {
@@ -98,4 +100,19 @@ sessions_of() {
 
 no_session_left() {
     [ "$(pg_sql -d postgres "SELECT count(*) FROM pg_stat_activity WHERE datname = '$PG_DB'")" -eq 0 ]
+}
+
+# run_within_64_mib PROGRAM ARGUMENT...: it succeeds, and its memory never was more. A sanitizer's own memory is many
+# times that: with one, what is proven is only that it succeeds.
+run_within_64_mib() {
+    local peak limit=65536
+    ! ldd "$1" | grep -q lib.san || limit=1048576
+    run_program python3 -c 'import resource, subprocess, sys
+status = subprocess.call(sys.argv[1:])
+print("peak", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, "KiB", file=sys.stderr)
+sys.exit(status)' "$@"
+    assert_exit 0 || return
+    peak=$(sed -n 's/^peak \([0-9]*\) KiB$/\1/p' "$ERR")
+    echo "# ${*:2}: peak $peak KiB" >&2
+    [ "$peak" -le "$limit" ] || fail "${*:2}: peak $peak KiB"
 }

@@ -55,7 +55,7 @@ setup() {
     EVO_TARGET_URL=$(pg_tcp_url "${PG_DB}_r") run_evo evo-restore latest --create --json --verbose
     assert_exit 0
     assert_json '.data.rows == 1'
-    ! grep -r canary-pg "$STORE_DIR"
+    run ! grep -r canary-pg "$STORE_DIR"
 }
 
 @test "the guard on another database" {
@@ -137,6 +137,7 @@ setup() {
 @test "restore: what counts as empty" {
     pg_sql 'CREATE TABLE t AS SELECT 1 AS id'
     run_evo evo-backup create
+    # shellcheck disable=SC2016
     for thing in 'CREATE TABLE x ()' 'CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$SELECT 1$$' "CREATE TYPE e AS ENUM ('a')" \
         'CREATE SCHEMA s' 'SELECT lo_create(1)' 'CREATE VIEW v AS SELECT 1' 'CREATE SEQUENCE q'; do
         pg_sql -d postgres "CREATE DATABASE ${PG_DB}_x"

@@ -12,7 +12,7 @@ setup() {
     run_evo evo-backup create
     assert_exit 0
     FOLDER=$(backup_folder)
-    A=$(object_of a) B=$(object_of b) C=$(object_of c)
+    A=$(object_of a) C=$(object_of c)
 }
 
 # object_of TABLE: its file.
@@ -26,8 +26,8 @@ flip() {
         seek $h, $o, 0; print $h chr(ord($b) ^ 255)' "$1" "$2"
 }
 
-# remember NAME and reforge: writes manifest.json anew for what the folder holds now, checksum included: for lies that
-# only reading the rows can find.
+# reforge OBJECT [KEY VALUE]...: the manifest says of the object what the folder holds now, checksum included: for lies
+# that only reading the rows can find.
 reforge() {
     perl -MJSON::PP -MDigest::SHA -e '
         my ($folder, $name, %set) = @ARGV;
@@ -151,8 +151,8 @@ assert_refused() {
     run_evo evo-backup verify "$id" --json
     assert_exit 1
     assert_json '.error.reason == "incomplete"'
-    run_evo evo-backup create
-    cp "$(ls -d "$STORE_DIR/backups/default/$PG_DB"/* | grep -v "$id")/manifest.json" "$FOLDER/manifest.json"
+    run_evo evo-backup create --json
+    cp "$(json .data.location)/manifest.json" "$FOLDER/manifest.json"
     run_evo evo-backup verify "$id"
     assert_exit 6
     assert_stderr_has "is that of backup"
@@ -171,7 +171,7 @@ assert_refused() {
     reforge "$C" raw_bytes 9
     assert_refused "$C" "holds another number of rows than was written"
     seq 1 10 | gzip >"$FOLDER/$C"
-    reforge "$C" raw_bytes 21 
+    reforge "$C" raw_bytes 21
     assert_refused "$C" "lacks its end marker"
     { seq 1 10 | gzip; printf '\\.\n\n\n' | gzip; } >"$FOLDER/$C"
     reforge "$C" raw_bytes 26
