@@ -2,7 +2,6 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <errno.h>
 
 struct evo_tar {
     struct archive *archive;
@@ -24,18 +23,21 @@ static bool path_allowed(const char *path)
     return true;
 }
 
+/* Never fails: libarchive does not free its own buffers after a failed write. The strbuf remembers that it is full. */
 static la_ssize_t write_out(struct archive *a, void *ctx, const void *data, size_t n)
 {
-    struct evo_strbuf *out = ctx;
-    evo_strbuf_add(out, data, n);
-    if (evo_strbuf_ok(out))
-        return (la_ssize_t)n;
-    archive_set_error(a, ENOSPC, "larger than %zu bytes", out->max ? out->max : EVO_STRBUF_MAX);
-    return -1;
+    (void)a;
+    struct evo_tar *tar = ctx;
+    if (tar->out)
+        evo_strbuf_add(tar->out, data, n);
+    return (la_ssize_t)n;
 }
 
 static enum evo_errc failed(const struct evo_tar *tar, struct evo_error *err)
 {
+    if (!evo_strbuf_ok(tar->out))
+        return evo_error_set(err, EVO_ERR_INTERNAL, "could not write tar: larger than %zu bytes",
+                             tar->out->max ? tar->out->max : EVO_STRBUF_MAX);
     const char *why = archive_error_string(tar->archive);
     return evo_error_set(err, EVO_ERR_INTERNAL, "could not write tar: %s", why ? why : "unknown error");
 }
@@ -50,7 +52,7 @@ struct evo_tar *evo_tar_new(struct evo_strbuf *out)
     EVO_ASSERT(archive_write_set_format_gnutar(tar->archive) == ARCHIVE_OK);
     /* No padding to a tape's block behind the end marker. */
     EVO_ASSERT(archive_write_set_bytes_in_last_block(tar->archive, 1) == ARCHIVE_OK);
-    EVO_ASSERT(archive_write_open(tar->archive, out, NULL, write_out, NULL) == ARCHIVE_OK);
+    EVO_ASSERT(archive_write_open(tar->archive, tar, NULL, write_out, NULL) == ARCHIVE_OK);
     return tar;
 }
 
@@ -58,8 +60,9 @@ void evo_tar_free(struct evo_tar *tar)
 {
     if (!tar)
         return;
+    /* Freeing closes, and closing writes: of a tar that was given up, nowhere. */
     if (!tar->finished)
-        (void)archive_write_fail(tar->archive);
+        tar->out = NULL;
     archive_write_free(tar->archive);
     free(tar);
 }
@@ -78,14 +81,14 @@ enum evo_errc evo_tar_add(struct evo_tar *tar, const char *path, const void *dat
     archive_entry_set_size(entry, (la_int64_t)n);
     bool ok = archive_write_header(tar->archive, entry) == ARCHIVE_OK &&
               (n == 0 || archive_write_data(tar->archive, data, n) == (la_ssize_t)n) &&
-              archive_write_finish_entry(tar->archive) == ARCHIVE_OK;
+              archive_write_finish_entry(tar->archive) == ARCHIVE_OK && evo_strbuf_ok(tar->out);
     archive_entry_free(entry);
     return ok ? EVO_OK : failed(tar, err);
 }
 
 enum evo_errc evo_tar_finish(struct evo_tar *tar, struct evo_error *err)
 {
-    if (archive_write_close(tar->archive) != ARCHIVE_OK)
+    if (archive_write_close(tar->archive) != ARCHIVE_OK || !evo_strbuf_ok(tar->out))
         return failed(tar, err);
     tar->finished = true;
     return EVO_OK;
