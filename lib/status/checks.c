@@ -61,7 +61,7 @@ static void check_connection(const struct evo_status_view *v, struct evo_status_
 
 static void check_server(const struct evo_status_view *v, struct evo_status_check *c)
 {
-    if (v->server_version >= 120000) {
+    if (v->server_version >= EVO_STATUS_OLDEST) {
         FINE("PostgreSQL %s", v->server_version_text);
         return;
     }

@@ -4,11 +4,14 @@
 
 #include "base/banned.h"
 
-/* $1, $2: the halves of the migration lock's key as pg_locks shows them. One row a fact:
- * kind, pid, who, age in ms, sessions waiting, object, relation. */
-#define WHO                                                                               \
-    "pg_catalog.concat('role ', a.usename, nullif(pg_catalog.concat(', application \"', " \
-    "nullif(a.application_name, ''), '\"'), ', application \"\"'), ', ' || a.state)"
+/* $1, $2: the halves of the migration lock's key as pg_locks shows them. One row a fact: kind, pid, who, age in ms,
+ * sessions waiting, object, relation.
+ *
+ * The functions under the views (pg_stat_activity, pg_locks …) are asked, each once: a session that has just begun would
+ * spend most of its time on planning their joins. */
+#define WHO                                                                                    \
+    "pg_catalog.concat('role ', coalesce(pg_catalog.pg_get_userbyid(a.usesysid)::text, '?'), " \
+    "', application \"' || nullif(a.application_name, '') || '\"', ', ' || a.state)"
 #define AGE_OF(time)                                                                             \
     "pg_catalog.floor(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - " time ") * " \
     "1000)::bigint"
@@ -16,40 +19,33 @@
 #define NOT_OURS(schema)      schema " NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'evo')"
 
 static const char facts_sql[] =
-    "WITH waiting AS (SELECT DISTINCT pid FROM pg_catalog.pg_locks WHERE NOT granted), "
-    "blocking AS (SELECT b.pid, pg_catalog.count(DISTINCT w.pid) AS n FROM waiting w "
+    "WITH here AS (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()), "
+    "a AS MATERIALIZED (SELECT s.pid, s.datid, s.usesysid, s.application_name, s.state, s.xact_start, "
+    "s.state_change, s.backend_type FROM pg_catalog.pg_stat_get_activity(NULL) s), "
+    "l AS MATERIALIZED (SELECT * FROM pg_catalog.pg_lock_status()), "
+    "blocking AS (SELECT b.pid, pg_catalog.count(DISTINCT w.pid) AS n "
+    "FROM (SELECT DISTINCT pid FROM l WHERE NOT granted) w "
     "CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.pg_blocking_pids(w.pid)) AS b(pid) GROUP BY b.pid) "
     /* the migration lock */
     "SELECT 0, a.pid, " WHO ", " AGE_OF(
         "coalesce(a.xact_start, a.state_change)") ", 0::bigint, '', '' "
-                                                  "FROM pg_catalog.pg_locks l JOIN "
-                                                  "pg_catalog.pg_stat_activity a ON a.pid = l.pid "
-                                                  "WHERE l.locktype = 'advisory' AND l.granted AND "
-                                                  "l.objsubid = 1 AND l.classid = $1::oid AND l.objid = "
-                                                  "$2::oid "
-                                                  "AND l.database = (SELECT d.oid FROM "
-                                                  "pg_catalog.pg_database d WHERE d.datname = "
-                                                  "pg_catalog.current_database()) "
+                                                  "FROM l JOIN a ON a.pid = l.pid WHERE l.locktype = "
+                                                  "'advisory' AND l.granted AND l.objsubid = 1 "
+                                                  "AND l.classid = $1::oid AND l.objid = $2::oid AND "
+                                                  "l.database = (SELECT oid FROM here) "
                                                   /* who is in the way of others now */
                                                   "UNION ALL SELECT 1, b.pid, " WHO ", " AGE_OF(
                                                       "a.xact_start") ", b.n, '', '' "
-                                                                      "FROM blocking b LEFT JOIN "
-                                                                      "pg_catalog.pg_stat_activity a ON "
-                                                                      "a.pid = b.pid "
-                                                                      "WHERE a.datname = "
-                                                                      "pg_catalog.current_database() OR "
-                                                                      "a.pid IS NULL "
+                                                                      "FROM blocking b LEFT JOIN a ON a.pid "
+                                                                      "= b.pid WHERE a.datid = (SELECT oid "
+                                                                      "FROM here) OR a.pid IS NULL "
                                                                       /* who would be in the way */
                                                                       "UNION ALL SELECT 2, a.pid, " WHO
                                                                       ", " AGE_OF(
                                                                           "a.xact_start") ", 0, '', '' "
-                                                                                          "FROM "
-                                                                                          "pg_catalog.pg_"
-                                                                                          "stat_activity a "
-                                                                                          "WHERE a.datname = "
-                                                                                          "pg_catalog."
-                                                                                          "current_database()"
-                                                                                          " "
+                                                                                          "FROM a WHERE "
+                                                                                          "a.datid = (SELECT "
+                                                                                          "oid FROM here) "
                                                                                           "AND "
                                                                                           "a.backend_type = "
                                                                                           "'client backend' "
@@ -67,13 +63,16 @@ static const char facts_sql[] =
                                                                                           "UNION ALL SELECT "
                                                                                           "2, 0, "
                                                                                           "pg_catalog.concat("
-                                                                                          "'role ', p.owner, "
+                                                                                          "'role ', "
+                                                                                          "pg_catalog.pg_get_"
+                                                                                          "userbyid(p."
+                                                                                          "ownerid), "
                                                                                           "', prepared "
                                                                                           "transaction \"', "
                                                                                           "p.gid, "
                                                                                           "'\"'), " AGE_OF(
-                                                                                              "p.prepared") ", 0, '', '' FROM pg_catalog.pg_prepared_xacts p "
-                                                                                                            "WHERE p.database = pg_catalog.current_database() "
+                                                                                              "p.prepared") ", 0, '', '' "
+                                                                                                            "FROM pg_catalog.pg_prepared_xact() p WHERE p.dbid = (SELECT oid FROM here) "
                                                                                                             "AND p.prepared < pg_catalog.clock_timestamp() - interval '60 s' "
                                                                                                             /* what a failed CREATE INDEX CONCURRENTLY left; not what is being built */
                                                                                                             "UNION ALL SELECT 3, 0, '', -1, 0, " NAME_OF("n.nspname", "c.relname") ", " NAME_OF(
@@ -84,8 +83,8 @@ static const char facts_sql[] =
                                                                                                                              "JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace "
                                                                                                                              "WHERE NOT i.indisvalid AND c.relkind = 'i' AND " NOT_OURS(
                                                                                                                                  "n.nspname") " "
-                                                                                                                                              "AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p "
-                                                                                                                                              "JOIN pg_catalog.pg_locks l ON l.pid = p.pid WHERE l.relation = i.indrelid AND l.granted) "
+                                                                                                                                              "AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_get_progress_info('CREATE INDEX') p "
+                                                                                                                                              "JOIN l ON l.pid = p.pid WHERE l.relation = i.indrelid AND l.granted) "
                                                                                                                                               /* constraints added NOT VALID and never validated */
                                                                                                                                               "UNION ALL SELECT 4, 0, '', -1, 0, pg_catalog.format('%I', k.conname), " NAME_OF(
                                                                                                                                                   "n.nspname",

@@ -51,7 +51,7 @@ enum evo_errc evo_status_look(struct evo_status_view *v, struct evo_pg *pg, cons
     enum evo_errc rc = evo_ledger_load(pg, v->project->kind, info->schema, &v->ledger, err);
     if (!rc)
         rc = evo_state_of(v->project, &v->ledger, &v->state, err);
-    if (!rc)
+    if (!rc && v->server_version >= EVO_STATUS_OLDEST)
         rc = evo_facts_load(pg, &v->ledger, &v->facts, err);
     if (rc)
         return rc;

@@ -22,6 +22,9 @@
 #include "store/store.h"
 #include "json/json.h"
 
+/* The oldest server that is looked into beyond its ledger. */
+#define EVO_STATUS_OLDEST 120000
+
 struct evo_status_view {
     /* Given; all borrowed. */
     const struct evo_project *project;
