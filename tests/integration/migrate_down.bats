@@ -101,6 +101,32 @@ setup() {
     assert_json '.error.line == 1 and (.error.file | endswith("002_m/down.sql"))'
 }
 
+@test "a down file with its own BEGIN and COMMIT, through and stopped" {
+    migration 003_m down $'BEGIN;\nDROP TABLE t3;\nCOMMIT;'
+    migration 002_m down $'BEGIN;\nDROP TABLE t2;\nDROP TABLE nope;\nCOMMIT;'
+    run_evo evo-migrate up
+    run_evo evo-migrate down --json
+    assert_exit 0
+    assert_json '.data.rolled_back[0].transaction == false'
+    assert_equal f "$(exists t3)"
+    run_evo evo-migrate down --json
+    assert_exit 7
+    assert_json '.error.schema_clean == true and .error.line == 3'
+    assert_equal t "$(exists t2)"
+    assert_equal applied "$(ledger | grep 002_m | cut -d'|' -f2)"
+}
+
+@test "new in a folder without migrations says where it looked" {
+    rm -r migrations
+    run_evo evo-migrate new first --json
+    assert_exit 2
+    assert_json '.error.reason == "config" and (.error.detail | contains("migrations"))'
+    mkdir migrations
+    run_evo evo-migrate new first --json
+    assert_exit 0
+    assert_json '.data.name | test("^20[0-9]{12}_first$")'
+}
+
 @test "prisma: down sets rolled_back_at, and up applies it again in a row of its own" {
     rm -r migrations
     migrate_project prisma

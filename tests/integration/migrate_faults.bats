@@ -197,6 +197,24 @@ SQL
     pg_private_stop
 }
 
+@test "kill -9 in a file with its own COMMIT: nobody can know, so the next run says both ways out" {
+    migration 20250102000000_own up $'BEGIN;\nCREATE TABLE half (id int);\nSELECT pg_sleep(60);\nCOMMIT;'
+    start_evo evo-migrate up --json
+    wait_until 20 query_runs '%pg_sleep(60)%'
+    kill -KILL "$EVO_PID"
+    wait "$EVO_PID" || true
+    run_evo evo-migrate up --wait 20s --json
+    assert_exit 1
+    assert_json '.error.reason == "failed" and .error.next == "evo-migrate resolve --rolled-back 20250102000000_own"'
+    assert_equal f "$(exists half)"
+    run_evo evo-migrate resolve --rolled-back 20250102000000_own
+    assert_exit 0
+    migration 20250102000000_own up $'BEGIN;\nCREATE TABLE half (id int);\nCOMMIT;'
+    run_evo evo-migrate up
+    assert_exit 0
+    assert_equal t "$(exists half)"
+}
+
 @test "kill -9 at random moments: the same schema and ledger in the end" {
     local i name
     for ((i = 12; i < 24; i++)); do
