@@ -10,7 +10,9 @@ load ../lib/evo
     printf 'a\\"1??/\n\t7\303\244%%s\001' >odd-name.sql
     "$EVO_ROOT/ci/embed.sh" odd-name.sql >embedded.c
     printf '#include <stdio.h>\n#include "schema/sql.h"\nint main(void) { return fputs(evo_schema_sql_odd_name, stdout) < 0; }\n' >main.c
-    "${CC:-cc}" -std=c11 -Wall -Wextra -Werror -I. -o show main.c embedded.c
+    local compiler
+    read -ra compiler <<<"${CC:-cc}"
+    "${compiler[@]}" -std=c11 -Wall -Wextra -Werror -I. -o show main.c embedded.c
     ./show >back
     cmp odd-name.sql back
 }
