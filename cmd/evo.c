@@ -28,14 +28,32 @@ static void list_siblings(const char *dir, struct evo_strvec *ret)
             evo_strvec_push(ret, names.items[i] + strlen("evo-"));
 }
 
+/* What a sibling says of itself in the first line of its --help: "evo-status: <summary>". */
+static char *summary_of(const char *dir, const char *name)
+{
+    EVO_AUTO_STR path = evo_asprintf("%s/evo-%s", dir, name);
+    char option[] = "--help";
+    char *argv[] = { path, option, NULL };
+    struct evo_process_options o = { .argv = argv };
+    EVO_AUTO(strbuf) out = EVO_STRBUF_INIT_MAX(65536);
+    int status = 0;
+    if (evo_process_run(&o, NULL, &out, NULL, evo_deadline_in(5000), &status, NULL) || status)
+        return evo_strdup("");
+    evo_strbuf_truncate(&out, strcspn(out.buf, "\n"));
+    const char *colon = strstr(out.buf, ": ");
+    return evo_strdup(colon ? colon + 2 : "");
+}
+
 static int help(const char *dir)
 {
     printf("evo: takes a PostgreSQL database safely from one schema to the next\n\n"
            "usage: evo COMMAND [OPTION…]\n\nCommands:\n");
     EVO_AUTO(strvec) siblings = EVO_STRVEC_INIT;
     list_siblings(dir, &siblings);
-    for (size_t i = 0; i < siblings.count; i++)
-        printf("  %s\n", siblings.items[i]);
+    for (size_t i = 0; i < siblings.count; i++) {
+        EVO_AUTO_STR summary = summary_of(dir, siblings.items[i]);
+        printf("  %-10s %s\n", siblings.items[i], summary);
+    }
     printf("\nevo COMMAND --help says more of each. Start with: evo status\n");
     return 0;
 }
@@ -68,7 +86,7 @@ int main(int argc, char **argv)
     if (argc < 2)
         return fail("no command given", "evo --help lists the commands.");
     const char *name = argv[1];
-    if (evo_streq(name, "--help") || evo_streq(name, "-h") || (evo_streq(name, "help") && argc == 2))
+    if (evo_streq(name, "--help") || evo_streq(name, "-h") || evo_streq(name, "help"))
         return help(dir);
     if (evo_streq(name, "--version") || evo_streq(name, "-V")) {
         printf("evo %s\n", EVO_VERSION);

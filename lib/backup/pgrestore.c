@@ -96,8 +96,8 @@ static void tidy(char *messages, struct evo_strbuf *out)
     }
 }
 
-enum evo_errc evo_pgrestore_folder(const struct evo_pgrestore *r, const char *folder, bool parallel,
-                                   struct evo_error *err)
+enum evo_errc evo_pgrestore_folder(const struct evo_pgrestore *r, const char *folder, const char *list,
+                                   bool parallel, struct evo_error *err)
 {
     EVO_AUTO(strvec) argv = EVO_STRVEC_INIT;
     EVO_AUTO(strvec) env = EVO_STRVEC_INIT;
@@ -107,6 +107,8 @@ enum evo_errc evo_pgrestore_folder(const struct evo_pgrestore *r, const char *fo
     evo_strvec_push(&argv, "--format=directory");
     if (parallel && r->jobs > 1)
         evo_strvec_pushf(&argv, "--jobs=%d", r->jobs);
+    if (list)
+        evo_strvec_pushf(&argv, "--use-list=%s", list);
     evo_strvec_push(&argv, folder);
     build_environment(r, &env);
     struct evo_process_options o = {

@@ -229,6 +229,8 @@ static void drop_created(struct restore *r)
         evo_cancel_request(signo);
 }
 
+#define LIST "wanted.list"
+
 /* ---- schema ----------------------------------------------------------------- */
 
 /* What tables need to exist. Privileges and comments come with the rest, as pg_restore has it: a role may have taken
@@ -243,19 +245,27 @@ static bool after_data(const struct evo_toc_entry *e)
     return evo_toc_is_setting(e) || (e->section != EVO_TOC_PRE_DATA && !evo_toc_is_table_data(e));
 }
 
-/* A table of contents with these entries only, where pg_restore finds it. */
+/* The whole table of contents and the list of the entries wanted now, where pg_restore finds them. The whole, because
+ * what an entry depends on tells pg_restore which of them lock the same table: without the tables in it two foreign
+ * keys of one table are made side by side, and deadlock. */
 static enum evo_errc write_toc(struct restore *r, bool (*keep)(const struct evo_toc_entry *e),
-                               struct evo_error *err)
+                               char **ret_list, struct evo_error *err)
 {
-    EVO_AUTO(toc) toc = EVO_TOC_INIT;
-    EVO_AUTO(strbuf) bytes = EVO_STRBUF_INIT_MAX(TOC_SIZE_MAX);
-    enum evo_errc rc = evo_toc_parse(r->toc_bytes.buf, r->toc_bytes.len, &toc, err);
+    EVO_AUTO_STR path = evo_path_join(r->folder, EVO_BACKUP_TOC);
+    EVO_AUTO_STR list = evo_path_join(r->folder, LIST);
+    EVO_AUTO(strbuf) ids = EVO_STRBUF_INIT_MAX(TOC_SIZE_MAX);
+    for (size_t i = 0; i < r->toc.count; i++)
+        if (keep(&r->toc.items[i]))
+            evo_strbuf_addf(&ids, "%d;\n", r->toc.items[i].id);
+    enum evo_errc rc = evo_file_write(path, r->toc_bytes.buf, r->toc_bytes.len, err);
+    if (!rc)
+        rc = evo_file_write(list, ids.buf, ids.len, err);
     if (rc)
         return rc;
-    evo_toc_filter(&toc, keep);
-    rc = evo_toc_format(&toc, EVO_TOC_DIRECTORY, &bytes, err);
-    EVO_AUTO_STR path = evo_path_join(r->folder, EVO_BACKUP_TOC);
-    return rc ? rc : evo_file_write(path, bytes.buf, bytes.len, err);
+    free(*ret_list);
+    *ret_list = list;
+    list = NULL;
+    return EVO_OK;
 }
 
 static enum evo_errc make_folder(struct restore *r, struct evo_error *err)
@@ -276,7 +286,9 @@ static void remove_folder(struct restore *r)
     if (!r->folder)
         return;
     EVO_AUTO_STR path = evo_path_join(r->folder, EVO_BACKUP_TOC);
+    EVO_AUTO_STR list = evo_path_join(r->folder, LIST);
     (void)unlink(path);
+    (void)unlink(list);
     (void)rmdir(r->folder);
 }
 
@@ -284,19 +296,20 @@ static enum evo_errc restore_all(struct restore *r, struct evo_error *err)
 {
     const struct evo_restore_options *o = r->options;
     const struct evo_backup_object *lo = evo_manifest_find(&o->backup->manifest, EVO_BACKUP_LO);
+    EVO_AUTO_STR list = NULL;
     enum evo_errc rc = make_folder(r, err);
     if (!rc)
-        rc = write_toc(r, before_data, err);
+        rc = write_toc(r, before_data, &list, err);
     if (!rc)
-        rc = evo_pgrestore_folder(&r->tool, r->folder, false, err);
+        rc = evo_pgrestore_folder(&r->tool, r->folder, list, false, err);
     if (!rc)
         rc = evo_load_tables(o, &r->toc, r->jobs, r->result, err);
     if (!rc && lo)
         rc = evo_pgrestore_object(&r->tool, o->store, o->backup->prefix, lo, err);
     if (!rc)
-        rc = write_toc(r, after_data, err);
+        rc = write_toc(r, after_data, &list, err);
     if (!rc)
-        rc = evo_pgrestore_folder(&r->tool, r->folder, true, err);
+        rc = evo_pgrestore_folder(&r->tool, r->folder, list, true, err);
     return rc;
 }
 

@@ -1,5 +1,7 @@
 #include "cli/config.h"
 
+#include <sys/stat.h>
+
 #include "base/file.h"
 #include "cli/shared.h"
 
@@ -141,12 +143,36 @@ static bool check_level(void *ctx, const char *key, struct evo_json *value)
     return false;
 }
 
+/* evo.json of the working directory or the nearest folder above it, as far as the repository's root: guards and
+ * environments must not vanish because somebody stands in a subfolder. NULL: none. The caller frees. */
+static char *find_file(void)
+{
+    EVO_AUTO(strbuf) up = EVO_STRBUF_INIT;
+    for (int depth = 0; depth < 64; depth++) {
+        EVO_AUTO_STR file = evo_asprintf("%sevo.json", up.buf);
+        EVO_AUTO_STR repository = evo_asprintf("%s.git", up.buf);
+        if (evo_is_file(file)) {
+            char *found = file;
+            file = NULL;
+            return found;
+        }
+        struct stat here, above;
+        EVO_AUTO_STR this_dir = evo_asprintf("%s.", up.buf);
+        EVO_AUTO_STR parent = evo_asprintf("%s..", up.buf);
+        if (access(repository, F_OK) == 0 || stat(this_dir, &here) != 0 || stat(parent, &above) != 0 ||
+            (here.st_dev == above.st_dev && here.st_ino == above.st_ino))
+            return NULL;
+        evo_strbuf_adds(&up, "../");
+    }
+    return NULL;
+}
+
 enum evo_errc evo_config_load(const char *path, const struct evo_program *program, struct evo_config *ret,
                               struct evo_error *err)
 {
     EVO_AUTO(config) c = { 0 };
-    const char *file = path ? path : "evo.json";
-    if (!path && !evo_is_file(file)) {
+    EVO_AUTO_STR file = path ? evo_strdup(path) : find_file();
+    if (!file) {
         ret->root = evo_strdup(".");
         return EVO_OK;
     }
@@ -200,10 +226,9 @@ enum evo_errc evo_config_check_environment(const struct evo_config *c, const cha
     (void)evo_error_set(err, EVO_ERR_CONFIG, "unknown environment \"%s\"", name);
     (void)evo_error_detail(err, "\"%s\" has: %s.", c->path, list.buf);
     const char *nearest = evo_nearest(name, (const char *const *)names.items, names.count);
-    return evo_error_hint(err, "Use --environment %s.",
-                          nearest       ? nearest
-                          : names.count ? names.items[0]
-                                        : "NAME");
+    return nearest
+               ? evo_error_hint(err, "Did you mean --environment %s?", nearest)
+               : evo_error_hint(err, "Give --environment one of these names, or add it to \"%s\".", c->path);
 }
 
 /* ---- looking a value up ------------------------------------------------------ */

@@ -17,7 +17,8 @@ struct evo_config {
 void evo_config_release(struct evo_config *c);
 EVO_DEFINE_AUTO(config);
 
-/* path NULL: evo.json of the working directory where there is one. EVO_ERR_CONFIG with line and column for a
+/* path NULL: evo.json of the working directory or of the nearest folder above it, up to the repository's root (the folder
+ * that holds .git), where there is one. EVO_ERR_CONFIG with line and column for a
  * malformed file; an unknown top-level key or environment member is refused with the nearest name. In `program`'s own
  * section any option of any of its commands may stand; other executables' sections are left to them. */
 enum evo_errc evo_config_load(const char *path, const struct evo_program *program, struct evo_config *ret,

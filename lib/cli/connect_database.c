@@ -1,8 +1,22 @@
 #include "cli/connect.h"
 
+static bool is_set(const char *variable)
+{
+    const char *value = getenv(variable);
+    return value && *value;
+}
+
 enum evo_errc evo_cmd_conninfo(struct evo_cmd *cmd, struct evo_conninfo *ret, struct evo_error *err)
 {
     const struct evo_secret *text = &cmd->shared->database;
+    /* libpq would fall back to a database named like the user: a forgotten variable must not choose a database. */
+    if (!evo_secret_is_set(text) && !is_set("PGDATABASE") && !is_set("PGSERVICE")) {
+        (void)evo_error_set(err, EVO_ERR_CONFIG, "no database is named: DATABASE_URL is not set");
+        (void)evo_error_detail(
+            err, "Looked at --database, EVO_DATABASE_URL, DIRECT_URL, DATABASE_URL, evo.json, PGDATABASE and "
+                 "PGSERVICE; an empty value counts as unset.");
+        return evo_error_hint(err, "export DATABASE_URL=postgresql://user@host:5432/database");
+    }
     return evo_conninfo_parse(evo_secret_is_set(text) ? evo_secret_reveal(text) : NULL, ret, err);
 }
 

@@ -503,6 +503,8 @@ void evo_print(struct evo_cmd *cmd, const char *fmt, ...)
 {
     if (cmd->shared->json)
         return;
+    if (cmd->task)
+        evo_terminal_finish(cmd->task->ctx); /* a progress line may stand where this goes */
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT, redacted = EVO_STRBUF_INIT;
     va_list ap;
     va_start(ap, fmt);

@@ -48,10 +48,16 @@ static size_t distance(const char *a, const char *b)
 const char *evo_nearest(const char *name, const char *const *candidates, size_t count)
 {
     const char *best = NULL;
-    size_t least = strlen(name) / 3 + 2;
+    size_t n = strlen(name), least = n / 3 + 2;
+    /* "prod" of "production": the shortest name that begins so. */
+    for (size_t i = 0; n >= 3 && i < count; i++)
+        if (strncmp(name, candidates[i], n) == 0 && (!best || strlen(candidates[i]) < strlen(best)))
+            best = candidates[i];
+    if (best)
+        return best;
     for (size_t i = 0; i < count; i++) {
         size_t d = distance(name, candidates[i]);
-        if (d < least) {
+        if (d < least && d < strlen(candidates[i])) {
             least = d;
             best = candidates[i];
         }

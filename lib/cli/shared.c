@@ -29,7 +29,8 @@ const struct evo_option evo_shared_options[] = {
     { "expect-system-identifier", EVO_OPT_STRING, FIELD(expect_system_identifier), .value = "ID",
       .env = "EVO_EXPECT_SYSTEM_IDENTIFIER", .help = "refuse to write to another cluster than this one" },
     { "config", EVO_OPT_STRING, FIELD(config), .value = "FILE", .env = "EVO_CONFIG",
-      .help = "the configuration; evo.json where there is one" },
+      .help =
+          "the configuration; else evo.json of this folder or one above it, up to the repository's root" },
     { "run-dir", EVO_OPT_STRING, FIELD(run_dir), .value = "DIR", .path = true, .env = "EVO_RUN_DIR",
       .help = "leave the result as an envelope in this folder" },
     { "json", EVO_OPT_FLAG, FIELD(json), .flag_only = true, .help = "print the result as one JSON envelope" },

@@ -89,7 +89,8 @@ static void learn(struct run *r, enum evo_step step, const struct evo_child_resu
     switch (step) {
     case EVO_STEP_STATUS:
         result->pending = list_length(e, "pending");
-        r->facts.pending = result->pending;
+        /* What was interrupted outside a transaction goes on: it is work for migrate as well. */
+        r->facts.pending = result->pending + evo_json_get_int(e->data, "unfinished", 0);
         break;
     case EVO_STEP_BACKUP:
         if (!e->failed)
@@ -229,6 +230,15 @@ static void roll_back(struct run *r, struct evo_error *failure)
 /* A restore is never started here; the command for it goes with the failure. */
 static void add_restore_command(const struct run *r, struct evo_error *err)
 {
+    if (r->result->applied > 0 && r->result->schema_clean == EVO_YES && !r->o->rollback)
+        (void)evo_error_detail(
+            err,
+            "%s%s%" PRId64
+            " migration%s applied and stay%s; to take %s back: evo migrate down --steps %" PRId64 "%s%s",
+            err->detail, err->detail[0] ? "\n" : "", r->result->applied,
+            r->result->applied == 1 ? " was" : "s were", r->result->applied == 1 ? "s" : "",
+            r->result->applied == 1 ? "it" : "them", r->result->applied,
+            r->o->environment ? " --environment " : "", r->o->environment ? r->o->environment : "");
     bool changed = r->result->applied > 0 || r->result->schema_clean == EVO_NO;
     if (!changed || !r->result->backup_id || err->next[0])
         return;
@@ -339,8 +349,12 @@ enum evo_errc evo_deploy(const struct evo_deploy_options *o, struct evo_pg *pg, 
     if (rc)
         return rc;
     ret->schema_clean = EVO_YES; /* until a migration starts */
-    for (enum evo_step step = 0; step < EVO_STEP_NOTIFY && !rc; step++)
-        rc = run_step(&r, step, err);
+    for (enum evo_step step = 0; step < EVO_STEP_NOTIFY; step++) {
+        if (rc)
+            (void)add_step(&r, evo_steps[step].name, EVO_STEP_SKIPPED, "not reached");
+        else
+            rc = run_step(&r, step, err);
+    }
     if (rc && rc != EVO_ERR_CANCELLED && o->rollback && ret->applied > 0 && ret->schema_clean != EVO_NO)
         roll_back(&r, err);
     if (rc)

@@ -83,7 +83,9 @@ enum evo_errc evo_store_open(const struct evo_store_options *o, struct evo_store
     }
     if (evo_starts_with(o->url, "s3://"))
         return evo_s3_open(o, ret, err);
-    const char *scheme_end = strstr(o->url, "://");
+    /* "s3:/bucket" too: a slip must not write a backup into the checkout. */
+    size_t word = strspn(o->url, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+    const char *scheme_end = word && o->url[word] == ':' ? o->url + word : NULL;
     if (scheme_end) {
         evo_error_set(err, EVO_ERR_CONFIG, "cannot use a store of kind \"%.*s\"",
                       (int)(scheme_end - o->url > 32 ? 32 : scheme_end - o->url), o->url);

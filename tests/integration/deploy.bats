@@ -80,7 +80,8 @@ verdict() {
     assert_json '.error.reason == "migration_failed" and .error.migration == "20240301_sku" and .error.schema_clean'
     assert_json '.data.schema_clean and .data.applied == 0'
     assert_equal "$before" "$(shop_schema)"
-    assert_equal '' "$(verdict verify)"
+    assert_equal skipped "$(verdict verify)"
+    assert_equal 'not reached' "$(json '.data.steps[] | select(.name == "verify") | .reason')"
     assert_equal 1 "$(wc -l <"$TOLD")"
     grep -q 20240301_sku "$TOLD"
     assert_equal 0 "$(evo_locks_held)"
@@ -94,6 +95,7 @@ verdict() {
     assert_exit 1
     assert_json '.error.reason == "unhealthy"'
     assert_json '.error.next | contains("evo restore")'
+    assert_json '.error.detail | contains("2 migrations were applied and stay; to take them back: evo migrate down --steps 2")'
     assert_equal 2 "$(shop_applied | wc -l)"
     [ ! -d "$EVO_STORE/passports" ]
 }
@@ -171,6 +173,22 @@ long_statement_runs() {
 no_session_left() {
     [ "$(pg_sql "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
         AND backend_type = 'client backend'")" = 0 ]
+}
+
+@test "a migration that was interrupted outside a transaction goes on with the next deploy" {
+    run_evo evo-migrate up
+    pg_sql "INSERT INTO products (name, price) VALUES ('same', 1), ('same', 1)"
+    shop_migration 20240401_unique "CREATE TABLE first_half (id int);
+CREATE UNIQUE INDEX CONCURRENTLY products_name ON products (name);"
+    run_evo evo-deploy --json --environment staging
+    assert_exit 7
+    assert_json '.data.schema_clean == false'
+    pg_sql "DELETE FROM products WHERE id = (SELECT min(id) FROM products)"
+    run_evo evo-deploy --json --environment staging
+    assert_exit 0
+    assert_equal "done" "$(verdict migrate)"
+    assert_equal 3 "$(shop_applied | wc -l)"
+    assert_equal t "$(pg_sql "SELECT indisvalid FROM pg_index WHERE indexrelid = 'products_name'::regclass")"
 }
 
 @test "SIGINT in a long migration: schema as before, no lock, people told, within 7 seconds" {

@@ -176,8 +176,8 @@ static void test_load_refuses_what_it_does_not_know(void **state)
         assert_int_equal(err.line, rows[i].line);
         if (rows[i].message)
             assert_non_null(strstr(err.message, rows[i].message));
-        if (rows[i].hint)
-            assert_non_null(strstr(err.hint, rows[i].hint));
+        if (rows[i].hint && !strstr(err.hint, rows[i].hint))
+            fail_msg("%s: expected %s in the hint, got: %s", rows[i].text, rows[i].hint, err.hint);
     }
 }
 
