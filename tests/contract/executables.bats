@@ -132,7 +132,7 @@ unknown_environment_is_refused() {
     run_evo "$@" --config "$BATS_TEST_TMPDIR/evo.json" --environment stagin
     assert_exit 2 || return
     assert_stderr_has 'unknown environment "stagin"' || return
-    assert_stderr_has 'hint: Use --environment staging'
+    assert_stderr_has 'hint: Did you mean --environment staging?'
 }
 
 @test "an environment that evo.json does not list is refused" {
