@@ -85,6 +85,7 @@ static enum evo_errc post(struct evo_http *http, const struct evo_slack *s, cons
         .connect_timeout_ms = timeout_ms < CONNECT_MS ? timeout_ms : CONNECT_MS,
         .timeout_ms = timeout_ms,
         .max_body = ANSWER_MAX_BYTES,
+        .fresh_connection = true, /* a message must not appear twice because a pooled connection had ended */
     };
     enum evo_errc rc = evo_http_send(http, &request, answer, err);
     wipe(&headers);

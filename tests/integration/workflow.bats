@@ -84,6 +84,27 @@ assert_act() {
     done
 }
 
+@test "without a path the executables are built from the action's source, once" {
+    EVO_RUN_TIMEOUT=400 run_program env GITHUB_OUTPUT="$PWD/outputs" EVO_CACHE="$PWD/cache" RUNNER_TEMP="$PWD" \
+        "$ACTION_TREE/scripts/action/binaries.sh"
+    assert_exit 0
+    bin=$(sed -n 's/^bin=//p' outputs)
+    run_program "$bin/evo" status --version
+    assert_exit 0
+    built=$(stat -c %i "$bin/evo")
+    run_program env GITHUB_OUTPUT="$PWD/outputs" EVO_CACHE="$PWD/cache" RUNNER_TEMP="$PWD" \
+        "$ACTION_TREE/scripts/action/binaries.sh"
+    assert_exit 0
+    assert_equal "$built" "$(stat -c %i "$bin/evo")"
+    assert_equal 0 "$(find . -maxdepth 1 -name 'evo-build.*' | wc -l)"
+}
+
+@test "a path without executables is refused" {
+    run_program env EVO_PATH="$PWD" GITHUB_OUTPUT="$PWD/outputs" "$ACTION_TREE/scripts/action/binaries.sh"
+    assert_exit 2
+    grep -qx 'failure-reason=config' outputs
+}
+
 @test "staging, then production: both databases migrated, backed up, people told" {
     act_run deploy.yml
     assert_act 0
