@@ -86,13 +86,13 @@ void evo_redact_add(const char *secret)
     evo_strbuf_wipe(&form);
 }
 
-/* "password=VALUE" up to the end of a parameter; quotes and backslashes as libpq's keyword strings have them. */
-static bool find_keyword(const char *text, bool url, struct evo_strbuf *out)
+/* "keyword=VALUE" up to the end of a parameter; quotes and backslashes as libpq's keyword strings have them. */
+static bool find_keyword(const char *text, const char *keyword, bool url, struct evo_strbuf *out)
 {
-    for (const char *p = strstr(text, "password"); p; p = strstr(p + 1, "password")) {
+    for (const char *p = strstr(text, keyword); p; p = strstr(p + 1, keyword)) {
         if (p > text && !strchr(url ? "?&" : " \t\r\n'", p[-1]))
             continue;
-        const char *v = p + strlen("password");
+        const char *v = p + strlen(keyword);
         v += url ? 0 : strspn(v, " \t");
         if (*v++ != '=')
             continue;
@@ -134,9 +134,15 @@ bool evo_redact_connection(const char *text)
         }
     }
     if (!found)
-        found = find_keyword(text, authority != NULL, &password);
+        found = find_keyword(text, "password", authority != NULL, &password);
     if (found)
         evo_redact_add(password.buf);
+    /* The key file's, beside the user's own. */
+    evo_strbuf_clear(&password);
+    if (find_keyword(text, "sslpassword", authority != NULL, &password)) {
+        evo_redact_add(password.buf);
+        found = true;
+    }
     evo_strbuf_wipe(&password);
     return found;
 }

@@ -10,6 +10,19 @@ enum { SUMMARY_MAX = 900 * 1000, TOKEN_DIGITS = 32 };
 /* The token of the group that is open: one at a time, as the runner's log is one stream. */
 static char token[TOKEN_DIGITS + 1];
 
+/* Process-wide, as the runner's log is. */
+static bool to_stderr;
+
+void evo_github_use_stderr(void)
+{
+    to_stderr = true;
+}
+
+static FILE *stream(void)
+{
+    return to_stderr ? stderr : stdout;
+}
+
 bool evo_github_active(void)
 {
     return evo_streq(getenv("GITHUB_ACTIONS"), "true");
@@ -71,8 +84,8 @@ static void say(const struct evo_strbuf *line)
 {
     EVO_AUTO(strbuf) redacted = EVO_STRBUF_INIT;
     evo_redact(&redacted, line->buf);
-    (void)fwrite(redacted.buf, 1, redacted.len, stdout);
-    (void)fflush(stdout);
+    (void)fwrite(redacted.buf, 1, redacted.len, stream());
+    (void)fflush(stream());
 }
 
 void evo_github_group_start(const char *title)
@@ -105,8 +118,8 @@ void evo_github_mask(const char *secret)
     add_escaped(&line, secret, false);
     evo_strbuf_addch(&line, '\n');
     /* The one place where a secret is written on purpose: the runner takes the line out of its log. */
-    (void)fwrite(line.buf, 1, line.len, stdout);
-    (void)fflush(stdout);
+    (void)fwrite(line.buf, 1, line.len, stream());
+    (void)fflush(stream());
     evo_strbuf_wipe(&line);
 }
 

@@ -12,11 +12,13 @@
 #include "base/strbuf.h"
 
 bool evo_github_active(void); /* GITHUB_ACTIONS=true */
+/* Commands go to stderr from now on, where the runner reads them as well: with --json stdout is one envelope. */
+void evo_github_use_stderr(void);
 /* To GITHUB_OUTPUT. A value that holds a known secret is left out (the runner would drop the whole output). */
 enum evo_errc evo_github_output(const char *name, const char *value, struct evo_error *err) EVO_CHECK;
 /* To GITHUB_STEP_SUMMARY, cut at 900 KB on a line's end, with a line that says so. */
 enum evo_errc evo_github_summary(const char *markdown, struct evo_error *err) EVO_CHECK;
-/* On stdout. Between start and end no line is taken as a command (stop-commands with a random token): what a step
+/* Between start and end no line is taken as a command (stop-commands with a random token): what a step
  * prints may hold anybody's text. */
 void evo_github_group_start(const char *title);
 void evo_github_group_end(void);

@@ -366,6 +366,8 @@ static enum evo_errc run_command(struct invocation *in, struct evo_error *err)
     in->cmd.color =
         evo_terminal_is_interactive(STDOUT_FILENO) && !in->shared.no_color && !(no_color && *no_color);
     enum evo_errc rc = evo_cancel_check(err);
+    if (!rc && in->cmd.run_dir)
+        rc = evo_rundir_check(in->cmd.run_dir, err);
     if (!rc)
         rc = in->command->run(&in->cmd, in->options, err);
     /* Work that ended well just before a signal stays done. */
@@ -418,6 +420,8 @@ static int publish(struct invocation *in, enum evo_errc rc, struct evo_error *er
         struct evo_error write_error = EVO_ERROR_INIT;
         enum evo_errc wrote = evo_rundir_store(run_dir, &e, &write_error);
         if (wrote && !rc) {
+            (void)evo_error_detail(&write_error,
+                                   "The command itself succeeded; only its result could not be left there.");
             *error = write_error;
             e.error = write_error;
             e.failed = true;
@@ -471,6 +475,8 @@ int evo_main(const struct evo_program *program, int argc, char **argv)
     evo_terminal_init(&in.terminal, &in.shared);
     if (!rc)
         rc = parse_command_line(&in, argc, argv, &error);
+    if (flag_given(&in, "json"))
+        evo_github_use_stderr();
     bool done = answer_at_once(&in);
     if (!done && !rc && !in.command) {
         rc = evo_error_set(&error, EVO_ERR_USAGE, "no command given");

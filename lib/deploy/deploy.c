@@ -89,8 +89,11 @@ static void learn(struct run *r, enum evo_step step, const struct evo_child_resu
     switch (step) {
     case EVO_STEP_STATUS:
         result->pending = list_length(e, "pending");
-        /* What was interrupted outside a transaction goes on: it is work for migrate as well. */
-        r->facts.pending = result->pending + evo_json_get_int(e->data, "unfinished", 0);
+        /* What was interrupted outside a transaction goes on: it is work for migrate as well. (A failure that does not
+         * go on ends the status step, and the run with it.) */
+        r->facts.pending = result->pending;
+        if (result->pending >= 0 && list_length(e, "failed") > 0)
+            r->facts.pending += list_length(e, "failed");
         break;
     case EVO_STEP_BACKUP:
         if (!e->failed)

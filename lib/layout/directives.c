@@ -1,5 +1,7 @@
 #include "layout/directives.h"
 
+#include <strings.h>
+
 #include "base/banned.h"
 #include "base/parse.h"
 #include "base/strbuf.h"
@@ -122,7 +124,7 @@ static char *directive_of(const char *line, size_t n)
     p += 2;
     while (p < end && (*p == ' ' || *p == '\t'))
         p++;
-    if (end - p < 4 || memcmp(p, "evo:", 4) != 0)
+    if (end - p < 4 || strncasecmp(p, "evo:", 4) != 0)
         return NULL;
     p += 4;
     while (end > p && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r'))

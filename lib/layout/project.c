@@ -89,13 +89,31 @@ static enum evo_errc understand(struct evo_migration *m, const char *text, size_
     return rc;
 }
 
+/* A name is shown in logs, where a line end in it could pass for a line of ours, or for a command of the runner. */
+static enum evo_errc check_name(const char *name, struct evo_error *err)
+{
+    for (const char *p = name; *p; p++) {
+        if ((unsigned char)*p >= 0x20 && *p != 0x7f)
+            continue;
+        EVO_AUTO(strbuf) shown = EVO_STRBUF_INIT;
+        for (const char *q = name; *q; q++)
+            evo_strbuf_addch(&shown, (unsigned char)*q >= 0x20 && *q != 0x7f ? *q : '?');
+        evo_error_set(err, EVO_ERR_CONFIG, "the name of migration \"%s\" holds a control character",
+                      shown.buf);
+        return evo_error_hint(err, "Rename it; where it is applied already, rename it in the ledger too.");
+    }
+    return EVO_OK;
+}
+
 enum evo_errc evo_project_add(struct evo_project *p, struct evo_migration *m, struct evo_strbuf *buffer,
                               struct evo_error *err)
 {
     EVO_AUTO(migration) mine = *m;
     *m = (struct evo_migration){ 0 };
     mine.directives = (struct evo_directives)EVO_DIRECTIVES_INIT;
-    enum evo_errc rc = evo_layout_file_read(mine.path, buffer, err);
+    enum evo_errc rc = check_name(mine.name, err);
+    if (!rc)
+        rc = evo_layout_file_read(mine.path, buffer, err);
     if (!rc)
         rc = understand(&mine, buffer->buf, buffer->len, err);
     if (rc)

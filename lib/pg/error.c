@@ -68,6 +68,9 @@ static void set_detail(struct evo_error *err, const PGresult *r)
 {
     const char *detail = field(r, PG_DIAG_MESSAGE_DETAIL);
     const char *context = field(r, PG_DIAG_CONTEXT);
+    /* It quotes the statement that failed: ALTER ROLE … PASSWORD must not come out this way. */
+    if (strcasestr(context, "password"))
+        context = "a statement that names a password: not shown";
     size_t line = strcspn(context, "\n");
     if (*context)
         (void)evo_error_detail(err, "%s%sContext: %.*s", detail, *detail ? " " : "", (int)line, context);

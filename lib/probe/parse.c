@@ -218,7 +218,7 @@ static char *directive_of(const char *text, const struct evo_sql_comment *commen
     s += 2;
     while (s < end && strchr(" \t", *s))
         s++;
-    if ((size_t)(end - s) < strlen("evo:") || strncmp(s, "evo:", strlen("evo:")) != 0)
+    if ((size_t)(end - s) < strlen("evo:") || strncasecmp(s, "evo:", strlen("evo:")) != 0)
         return NULL;
     s += strlen("evo:");
     return trimmed(s, (size_t)(end - s));

@@ -72,6 +72,15 @@ static struct evo_passport_migration *add_migration(struct evo_passport *p, cons
     return m;
 }
 
+static void add_files(const struct evo_passport_migration *m, struct evo_strvec *paths,
+                      struct evo_strvec *hashes)
+{
+    for (size_t k = 0; k < m->paths.count; k++) {
+        evo_strvec_push(paths, m->paths.items[k]);
+        evo_strvec_push(hashes, m->hashes.items[k]);
+    }
+}
+
 enum evo_errc evo_passport_fill(struct evo_passport *p, const struct evo_project *project,
                                 const struct evo_state *state, struct evo_error *err)
 {
@@ -86,10 +95,7 @@ enum evo_errc evo_passport_fill(struct evo_passport *p, const struct evo_project
             add_migration(p, item->name, item->row ? item->row->checksum : NULL);
         if (item->file)
             rc = evo_passport_hash(project, item->file, &m->paths, &m->hashes, &m->hash, err);
-        for (size_t k = 0; k < m->paths.count; k++) {
-            evo_strvec_push(&paths, m->paths.items[k]);
-            evo_strvec_push(&hashes, m->hashes.items[k]);
-        }
+        add_files(m, &paths, &hashes);
     }
     free(applied);
     if (!rc)
@@ -196,8 +202,17 @@ enum evo_errc evo_passport_parse(const char *text, size_t n, const char *what, s
         rc = parse_migration(evo_json_at(migrations, i), what, &p, err);
     if (rc)
         return rc;
+    EVO_AUTO(strvec) paths = EVO_STRVEC_INIT;
+    EVO_AUTO(strvec) hashes = EVO_STRVEC_INIT;
+    for (size_t i = 0; i < p.count; i++)
+        add_files(&p.items[i], &paths, &hashes);
+    EVO_AUTO_STR set_hash = hash_of_lines(&paths, &hashes);
+    if (!evo_streq(set_hash, p.set_hash))
+        return malformed(what, "the hash of the set does not follow from its files", err);
     struct evo_json *evidence = evo_json_get(json, "evidence");
-    p.evidence = evidence ? evo_json_ref(evidence) : NULL;
+    if (evo_json_type_of(evidence) != EVO_JSON_OBJECT)
+        return malformed(what, "no evidence", err);
+    p.evidence = evo_json_ref(evidence);
     *ret = p;
     p = (struct evo_passport){ 0 };
     return EVO_OK;

@@ -7,6 +7,8 @@
 #include "pack/tar.h"
 #include "result/rundir.h"
 
+/* How far the clocks of two runners may differ. */
+#define AHEAD_MS     (5 * 60 * 1000)
 #define PASSPORT_MAX ((size_t)16 << 20)
 #define FILE_MAX     ((size_t)64 << 20)
 
@@ -169,6 +171,23 @@ void evo_passports_release(struct evo_passports *p)
     *p = (struct evo_passports){ 0 };
 }
 
+/* A passport counts only for the environment it was written for and the time it was written at: one copied into another
+ * folder, or dated ahead, is no evidence. */
+static enum evo_errc check_place(const struct evo_passport *p, const char *key, const char *environment,
+                                 struct evo_error *err)
+{
+    char when[EVO_TIME_MAX];
+    if (!evo_streq(p->environment, environment))
+        return evo_error_set(err, EVO_ERR_INTEGRITY, "\"%s\" is the passport of environment \"%s\"", key,
+                             p->environment ? p->environment : "");
+    if (p->created_ms > evo_wall_ms() + AHEAD_MS)
+        return evo_error_set(err, EVO_ERR_INTEGRITY, "\"%s\" says it was written at %s, which is not yet", key,
+                             evo_format_time(p->created_ms, when));
+    if (!evo_starts_with(evo_path_base(key), evo_format_time_compact(p->created_ms, when)))
+        return evo_error_set(err, EVO_ERR_INTEGRITY, "\"%s\" says another time than its name", key);
+    return EVO_OK;
+}
+
 static enum evo_errc load(struct evo_store *store, const char *key, struct evo_passport *ret,
                           struct evo_error *err)
 {
@@ -198,6 +217,8 @@ enum evo_errc evo_promote_list(struct evo_store *store, const char *environment,
             continue;
         EVO_AUTO(passport) p = { 0 };
         rc = load(store, key, &p, err);
+        if (!rc)
+            rc = check_place(&p, key, environment, err);
         if (rc)
             break;
         if (max_age_ms >= 0 && now - p.created_ms > max_age_ms) {

@@ -1,5 +1,7 @@
 #include "result/rundir.h"
 
+#include <errno.h>
+
 #include "base/file.h"
 #include "base/parse.h"
 #include "base/secret.h"
@@ -64,6 +66,18 @@ enum evo_errc evo_rundir_store(const char *dir, const struct evo_envelope *e, st
     evo_redact(&redacted, text.buf);
     rc = evo_file_write(path, redacted.buf, redacted.len, err);
     return rc ? evo_error_prefix(err, "run directory") : EVO_OK;
+}
+
+enum evo_errc evo_rundir_check(const char *dir, struct evo_error *err)
+{
+    enum evo_errc rc = evo_dir_make(dir, err);
+    if (!rc && access(dir, W_OK | X_OK) != 0)
+        rc = evo_error_errno(err, EVO_ERR_DISK, errno, "cannot write to \"%s\"", dir);
+    if (!rc)
+        return EVO_OK;
+    (void)evo_error_prefix(err, "run directory");
+    return evo_error_hint(
+        err, "Nothing was started. Give --run-dir (or EVO_RUN_DIR) a folder that can be written to.");
 }
 
 struct numbered {

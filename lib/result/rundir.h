@@ -11,6 +11,9 @@
 enum evo_errc evo_rundir_store(const char *dir, const struct evo_envelope *e,
                                struct evo_error *err) EVO_CHECK;
 
+/* Makes the folder, and refuses (EVO_ERR_DISK) one that cannot be written to: before the work, not after it. */
+enum evo_errc evo_rundir_check(const char *dir, struct evo_error *err) EVO_CHECK;
+
 struct evo_rundir {
     struct evo_envelope *items; /* in order of their numbers */
     size_t count, alloc;

@@ -99,6 +99,22 @@ untouched() {
     untouched
 }
 
+@test "a migration name with a line end in it" {
+    mkdir "prisma/migrations/$(printf '20240301_a\n::error::pwned')"
+    echo 'SELECT 1;' >"prisma/migrations/$(printf '20240301_a\n::error::pwned')/migration.sql"
+    run_evo evo-migrate up --json
+    refused 2 config 'control character'
+    assert_equal 0 "$(grep -c '^::' "$ERR" || true)"
+    untouched
+}
+
+@test "a run directory that cannot be written to is refused before anything starts" {
+    touch file
+    run_evo evo-migrate up --json --run-dir file/x
+    refused 4 disk 'Nothing was started'
+    untouched
+}
+
 @test "two layouts at once" {
     mkdir -p migrations/0001_init
     echo 'SELECT 1;' >migrations/0001_init/up.sql

@@ -248,6 +248,12 @@ CREATE UNIQUE INDEX CONCURRENTLY products_name ON products (name);"
     grep -q 'division by zero' "$GITHUB_STEP_SUMMARY"
     grep -q '| migrate | ❌ failed' "$GITHUB_STEP_SUMMARY"
     assert_stdout_has '::error title=evo'
+    # With --json stdout is one envelope also on a runner, which reads commands from stderr as well.
+    run_evo evo-deploy --environment staging --skip notify --json
+    assert_exit 7
+    assert_json '.ok == false'
+    assert_stderr_has '::error title=evo'
+    run_evo evo-deploy --environment staging --skip notify
     # What steps print cannot give the runner commands.
     assert_stdout_has '::stop-commands::'
 }

@@ -146,6 +146,30 @@ another_second() {
     assert_json '.error.reason == "integrity"'
 }
 
+@test "a passport of another environment, or dated ahead, is no evidence" {
+    DATABASE_URL=$STAGING_URL run_evo evo-promote record --environment dev --json
+    mkdir -p "$EVO_STORE/passports/staging"
+    cp "$EVO_STORE"/passports/dev/*.json "$EVO_STORE/passports/staging/"
+    check
+    assert_exit 6
+    assert_stderr_has 'the passport of environment "dev"'
+    rm "$EVO_STORE"/passports/staging/*
+    sed 's/"environment": "dev"/"environment": "staging"/; s/"created_at": "20/"created_at": "21/' "$EVO_STORE"/passports/dev/*.json \
+        >"$EVO_STORE/passports/staging/21991231T000000Z-abcdef.json"
+    check
+    assert_exit 6
+    assert_stderr_has 'not yet'
+}
+
+@test "a passport whose set does not follow from its files is no evidence" {
+    record
+    file=$(echo "$EVO_STORE"/passports/staging/*.json)
+    sed -i 's/"set_hash": "[0-9a-f]\{8\}/"set_hash": "00000000/' "$file"
+    check
+    assert_exit 6
+    assert_stderr_has 'the hash of the set'
+}
+
 @test "a failed or edited migration gets no passport" {
     printf -- '-- edited\n' >>prisma/migrations/20240115_add_user_status/migration.sql
     record

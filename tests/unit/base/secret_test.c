@@ -49,6 +49,7 @@ static void test_redact_connection_finds_the_password(void **state)
         { "postgresql://u:with@at-sign@h/db", "with@at-sign" },
         { "postgresql://u:with/slash@h/db", "with/slash" },
         { "postgresql://h/db?user=u&password=canary2&x=1", "canary2" },
+        { "postgresql://h/db?sslpassword=canary5", "canary5" },
         { "host=h password=canary3 user=u", "canary3" },
         { "host=h password = 'can\\'ary 4'", "can'ary 4" },
     };
