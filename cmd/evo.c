@@ -8,8 +8,8 @@
 #include <errno.h>
 
 #include "base/file.h"
+#include "base/nearest.h"
 #include "base/process.h"
-#include "cli/option.h"
 
 static int fail(const char *message, const char *hint)
 {

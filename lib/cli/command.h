@@ -94,5 +94,9 @@ const char *evo_style(const struct evo_cmd *cmd, enum evo_style style);
 void evo_cmd_set_data(struct evo_cmd *cmd, struct evo_json *value);
 /* "staging" or, where none is named, "default": the folder's name in the store. */
 const char *evo_cmd_environment(const struct evo_cmd *cmd);
+/* What goes behind each command that is proposed, so that it means the same project and database: the environment, and
+ * --config, --migrations and --layout where they were given as flags (a variable is there the next time, too).
+ * " --environment staging", or "". The caller frees. */
+char *evo_cmd_next_options(const struct evo_cmd *cmd) EVO_CHECK;
 
 #endif

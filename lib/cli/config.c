@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/nearest.h"
 #include "cli/shared.h"
 
 #define CONFIG_MAX ((size_t)1 << 20)

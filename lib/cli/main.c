@@ -10,6 +10,8 @@
 
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "base/nearest.h"
+#include "base/quote.h"
 #include "base/secret.h"
 #include "cli/command.h"
 #include "cli/config.h"
@@ -536,4 +538,25 @@ void evo_cmd_set_data(struct evo_cmd *cmd, struct evo_json *value)
 const char *evo_cmd_environment(const struct evo_cmd *cmd)
 {
     return cmd->shared->environment ? cmd->shared->environment : "default";
+}
+
+char *evo_cmd_next_options(const struct evo_cmd *cmd)
+{
+    static const char *const where[] = { "--config=", "--migrations=", "--layout=" };
+    EVO_AUTO(strbuf) out = EVO_STRBUF_INIT;
+    if (cmd->shared->environment) {
+        EVO_AUTO_STR word = evo_quote_shell(cmd->shared->environment);
+        evo_strbuf_addf(&out, " --environment %s", word);
+    }
+    for (size_t i = 0; i < cmd->passed.count; i++) {
+        const char *flag = cmd->passed.items[i];
+        for (size_t k = 0; k < EVO_COUNT(where); k++) {
+            size_t n = strlen(where[k]);
+            if (strncmp(flag, where[k], n) != 0)
+                continue;
+            EVO_AUTO_STR word = evo_quote_shell(flag + n);
+            evo_strbuf_addf(&out, " %.*s %s", (int)n - 1, where[k], word);
+        }
+    }
+    return evo_strbuf_detach(&out);
 }

@@ -21,50 +21,6 @@ char *evo_option_variable(const char *prefix, const char *section, const char *n
     return variable;
 }
 
-/* Levenshtein distance of two short names. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[64], n = strlen(b);
-    if (n >= EVO_COUNT(row))
-        return n;
-    for (size_t j = 0; j <= n; j++)
-        row[j] = j;
-    for (size_t i = 1; *a; a++, i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= n; j++) {
-            size_t above = row[j], best = diagonal + (*a != b[j - 1]);
-            if (above + 1 < best)
-                best = above + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            diagonal = above;
-            row[j] = best;
-        }
-    }
-    return row[n];
-}
-
-const char *evo_nearest(const char *name, const char *const *candidates, size_t count)
-{
-    const char *best = NULL;
-    size_t n = strlen(name), least = n / 3 + 2;
-    /* "prod" of "production": the shortest name that begins so. */
-    for (size_t i = 0; n >= 3 && i < count; i++)
-        if (strncmp(name, candidates[i], n) == 0 && (!best || strlen(candidates[i]) < strlen(best)))
-            best = candidates[i];
-    if (best)
-        return best;
-    for (size_t i = 0; i < count; i++) {
-        size_t d = distance(name, candidates[i]);
-        if (d < least && d < strlen(candidates[i])) {
-            least = d;
-            best = candidates[i];
-        }
-    }
-    return best;
-}
-
 static bool is_choice(const char *choices, const char *text)
 {
     size_t n = strlen(text);

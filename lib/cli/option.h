@@ -56,8 +56,6 @@ struct evo_option {
 const struct evo_option *evo_option_find(const struct evo_option *options, size_t count, const char *name);
 /* "EVO_MIGRATE_LOCK_TIMEOUT" of ("migrate", "lock-timeout"); section NULL: "EVO_LOCK_TIMEOUT". The caller frees. */
 char *evo_option_variable(const char *prefix, const char *section, const char *name) EVO_CHECK;
-/* The nearest of the names within a third of its length, NULL where none is near. Borrowed. */
-const char *evo_nearest(const char *name, const char *const *candidates, size_t count);
 /* Parses text into the bound field of `base`. LISTs are appended to. `origin` is for the message ("--lock-timeout",
  * "EVO_MIGRATE_LOCK_TIMEOUT", "evo.json: migrate.lock-timeout"). EVO_ERR_USAGE from a flag, else EVO_ERR_CONFIG. */
 enum evo_errc evo_option_set(const struct evo_option *option, void *base, const char *text,

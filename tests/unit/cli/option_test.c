@@ -88,22 +88,12 @@ static void test_variable_is_upper_case_with_underscores(void **state)
     assert_string_equal(shared, "EVO_IN_S3_REGION");
 }
 
-static void test_nearest_finds_a_slip_and_nothing_far(void **state)
-{
-    (void)state;
-    static const char *const names[] = { "database", "store", "steps", "statement-timeout" };
-    assert_string_equal(evo_nearest("databse", names, EVO_COUNT(names)), "database");
-    assert_string_equal(evo_nearest("statement-timout", names, EVO_COUNT(names)), "statement-timeout");
-    assert_null(evo_nearest("frobnicate", names, EVO_COUNT(names)));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_set_binds_each_type_and_format_gives_it_back),
         cmocka_unit_test(test_set_refuses_with_the_origin_and_what_was_expected),
         cmocka_unit_test(test_variable_is_upper_case_with_underscores),
-        cmocka_unit_test(test_nearest_finds_a_slip_and_nothing_far),
     };
     return cmocka_run_group_tests_name("cli/option", tests, NULL, NULL);
 }
