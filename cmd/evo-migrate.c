@@ -135,8 +135,7 @@ static enum evo_errc prepare(struct evo_cmd *cmd, const struct options *o, struc
     enum evo_errc rc = open_project(cmd, &c->project, err);
     if (!rc)
         rc = evo_cmd_conninfo(cmd, &c->info, err);
-    c->next_options =
-        shared->environment ? evo_asprintf(" --environment %s", shared->environment) : evo_strdup("");
+    c->next_options = evo_cmd_next_options(cmd);
     c->migrate = (struct evo_migrate_options){
         .info = &c->info,
         .project = &c->project,

@@ -26,36 +26,41 @@ static const struct evo_option options[] = {
 
 /* ---- text for people ----------------------------------------------------------- */
 
-static const struct {
+struct group {
+    const char *word;
     enum evo_migration_state state;
     enum evo_style style;
-} listed[] = { { EVO_STATE_FAILED, EVO_STYLE_RED },
-               { EVO_STATE_EDITED, EVO_STYLE_RED },
-               { EVO_STATE_MISSING, EVO_STYLE_YELLOW },
-               { EVO_STATE_PENDING, EVO_STYLE_BOLD } };
+    bool unfinished;
+};
+/* In the order in which they want to be looked at. */
+static const struct group listed[] = { { "failed", EVO_STATE_FAILED, EVO_STYLE_RED, false },
+                                       { "unfinished", EVO_STATE_FAILED, EVO_STYLE_YELLOW, true },
+                                       { "edited", EVO_STATE_EDITED, EVO_STYLE_RED, false },
+                                       { "missing", EVO_STATE_MISSING, EVO_STYLE_YELLOW, false },
+                                       { "pending", EVO_STATE_PENDING, EVO_STYLE_BOLD, false } };
 
-static void print_list(struct evo_cmd *cmd, const struct evo_state *s, enum evo_migration_state state,
-                       enum evo_style style)
+static void print_list(struct evo_cmd *cmd, const struct evo_status_view *v, const struct group *g)
 {
     size_t shown = 0, count = 0;
-    for (size_t i = 0; i < s->count; i++) {
-        const struct evo_state_item *item = &s->items[i];
-        if (item->state != state)
+    for (size_t i = 0; i < v->state.count; i++) {
+        const struct evo_state_item *item = &v->state.items[i];
+        if (item->state != g->state || evo_status_is_unfinished(v, item) != g->unfinished)
             continue;
         if (++count > LISTED)
             continue;
         shown++;
-        evo_print(cmd, "  %s%-8s%s  %s%s%s\n", evo_style(cmd, style), evo_state_name(state),
+        evo_print(cmd, "  %s%-10s%s  %s%s%s\n", evo_style(cmd, g->style), g->word,
                   evo_style(cmd, EVO_STYLE_RESET), item->name,
                   item->was_rolled_back ? "  (rolled back before)" : "", item->behind ? "  (behind)" : "");
     }
     if (count > shown)
-        evo_print(cmd, "  %8s  … and %zu more\n", "", count - shown);
+        evo_print(cmd, "  %10s  … and %zu more\n", "", count - shown);
 }
 
 static void print_state(struct evo_cmd *cmd, const struct evo_status_view *v)
 {
     const struct evo_state *s = &v->state;
+    size_t unfinished = evo_status_unfinished(v);
     evo_print(cmd, "%s%s%s  PostgreSQL %s, %s in %s\n", evo_style(cmd, EVO_STYLE_BOLD), v->ledger.database,
               evo_style(cmd, EVO_STYLE_RESET), v->server_version_text, evo_layout_name(v->project->kind),
               v->project->migrations);
@@ -64,7 +69,8 @@ static void print_state(struct evo_cmd *cmd, const struct evo_status_view *v)
         size_t count;
         const char *word;
     } counts[] = {
-        { s->pending, "pending" }, { s->failed, "failed" }, { s->edited, "edited" }, { s->missing, "missing" }
+        { s->pending, "pending" }, { unfinished, "unfinished" }, { s->failed - unfinished, "failed" },
+        { s->edited, "edited" },   { s->missing, "missing" },
     };
     for (size_t i = 0; i < EVO_COUNT(counts); i++)
         if (counts[i].count || i == 0)
@@ -73,7 +79,7 @@ static void print_state(struct evo_cmd *cmd, const struct evo_status_view *v)
         evo_print(cmd, "; last %s", s->last_applied);
     evo_print(cmd, "\n\n");
     for (size_t i = 0; i < EVO_COUNT(listed); i++)
-        print_list(cmd, s, listed[i].state, listed[i].style);
+        print_list(cmd, v, &listed[i]);
     if (s->pending || s->failed || s->edited || s->missing)
         evo_print(cmd, "\n");
 }
@@ -83,6 +89,8 @@ static void print_checks(struct evo_cmd *cmd, const struct evo_status_report *r)
     static const enum evo_style styles[] = { EVO_STYLE_GREEN, EVO_STYLE_YELLOW, EVO_STYLE_RED };
     for (size_t i = 0; i < r->count; i++) {
         const struct evo_status_check *c = &r->items[i];
+        if (cmd->shared->quiet && c->verdict == EVO_STATUS_OK)
+            continue;
         evo_print(cmd, "  %s%-4s%s  %-15s  %s\n", evo_style(cmd, styles[c->verdict]),
                   evo_status_verdict_name(c->verdict), evo_style(cmd, EVO_STYLE_RESET), c->name, c->message);
         if (c->hint)
@@ -119,8 +127,7 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
     EVO_AUTO(project) project = { 0 };
     EVO_AUTO_PTR(store) store = NULL;
     EVO_AUTO(status_report) report = { 0 };
-    EVO_AUTO_STR next = cmd->shared->environment ? evo_asprintf(" --environment %s", cmd->shared->environment)
-                                                 : evo_strdup("");
+    EVO_AUTO_STR next = evo_cmd_next_options(cmd);
     EVO_AUTO(status_view)
     view = { .project = &project,
              .environment = evo_cmd_environment(cmd),
@@ -155,7 +162,8 @@ static const struct evo_command only = {
         "indexes,\n"
         "constraints never validated, a missing pg_dump, an unreachable store, an old backup. Each check has "
         "a\n"
-        "message and, where there is something to do, the next command.\n\n"
+        "message and, where there is something to do, the next command. With --quiet only what is not ok is "
+        "shown.\n\n"
         "A transaction pooler and a store that cannot be read always fail.",
     .examples = "evo status\n"
                 "evo status --fail-on pending,failed,edited     # in CI: is everything applied?\n"

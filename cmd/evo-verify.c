@@ -4,6 +4,7 @@
  * Exit status: 0 all hold, or there is nothing to verify; 1 one does not; 2 usage, or a verify file that cannot be
  * understood; 3 the database; 128+n cancelled.
  */
+#include "base/nearest.h"
 #include "cli/command.h"
 #include "cli/connect.h"
 #include "verify/verify.h"
@@ -45,14 +46,29 @@ static void release_work(struct work *w)
     evo_project_release(&w->project);
 }
 
+static enum evo_errc refuse_name(const struct work *w, const char *name, struct evo_error *err)
+{
+    const struct evo_project *p = &w->project;
+    EVO_AUTO_STR more = evo_cmd_next_options(w->cmd);
+    const char **names = evo_calloc(p->count + 1, sizeof(*names));
+    for (size_t i = 0; i < p->count; i++)
+        names[i] = p->items[i].name;
+    const char *nearest = evo_nearest_or_part(name, names, p->count);
+    free(names);
+    evo_error_set(err, EVO_ERR_USAGE, "no migration \"%s\" in \"%s\"", name, p->migrations);
+    if (nearest)
+        evo_error_hint(err, "Did you mean \"%s\"? evo-status%s lists them all.", nearest, more);
+    else
+        evo_error_hint(err, "evo-status%s lists them.", more);
+    return evo_error_next(err, "evo-status%s", more);
+}
+
 static enum evo_errc take_names(struct work *w, struct evo_error *err)
 {
     for (size_t i = 0; i < w->cmd->args.count; i++) {
         const char *name = w->cmd->args.items[i];
-        if (!evo_project_find(&w->project, name)) {
-            evo_error_set(err, EVO_ERR_USAGE, "no migration \"%s\" in \"%s\"", name, w->project.migrations);
-            return evo_error_hint(err, "evo status lists them.");
-        }
+        if (!evo_project_find(&w->project, name))
+            return refuse_name(w, name, err);
         evo_strvec_push(&w->names, name);
     }
     return EVO_OK;

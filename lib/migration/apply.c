@@ -3,6 +3,7 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/parse.h"
+#include "base/quote.h"
 #include "crypto/random.h"
 #include "migration/failure.h"
 #include "migration/retry.h"
@@ -205,7 +206,7 @@ static enum evo_errc fail_after_commit(const struct evo_session *s, const struct
                              more);
         return evo_error_next(err, "evo-migrate down --steps 1%s", more);
     }
-    EVO_AUTO_STR name = evo_plan_quote(step->migration->name);
+    EVO_AUTO_STR name = evo_quote_shell(step->migration->name);
     (void)evo_error_hint(err, "It is committed, and %s. Look again: evo-verify %s %s%s", found,
                          step->down ? "down" : "up", name, more);
     return evo_error_next(err, "evo-verify %s %s%s", step->down ? "down" : "up", name, more);

@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+#include "base/quote.h"
+
 static const char *verb(const struct evo_step *step)
 {
     return step->down ? "down" : "up";
@@ -69,7 +71,7 @@ enum evo_errc evo_failure_locks(const struct evo_session *s, const struct evo_st
 
 void evo_failure_resumable(const struct evo_session *s, const struct evo_step *step, struct evo_error *err)
 {
-    EVO_AUTO_STR name = evo_plan_quote(step->migration->name);
+    EVO_AUTO_STR name = evo_quote_shell(step->migration->name);
     if (step->down)
         (void)evo_error_hint(err,
                              "What is done is on record. Remove the cause, then go on where it stopped: "
@@ -87,7 +89,7 @@ void evo_failure_resumable(const struct evo_session *s, const struct evo_step *s
 
 void evo_failure_unresolved(const struct evo_session *s, const struct evo_step *step, struct evo_error *err)
 {
-    EVO_AUTO_STR name = evo_plan_quote(step->migration->name);
+    EVO_AUTO_STR name = evo_quote_shell(step->migration->name);
     const char *more = s->o->plan.next_options;
     if (step->down) {
         (void)evo_error_hint(err,

@@ -1,6 +1,8 @@
 #include "migration/plan.h"
 
 #include "base/clock.h"
+#include "base/nearest.h"
+#include "base/quote.h"
 
 void evo_plan_release(struct evo_plan *p)
 {
@@ -9,23 +11,6 @@ void evo_plan_release(struct evo_plan *p)
     free(p->items);
     evo_strvec_release(&p->warnings);
     *p = (struct evo_plan){ 0 };
-}
-
-char *evo_plan_quote(const char *name)
-{
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./";
-    if (name[0] && name[strspn(name, plain)] == '\0')
-        return evo_strdup(name);
-    EVO_AUTO(strbuf) sb = EVO_STRBUF_INIT;
-    evo_strbuf_addch(&sb, '\'');
-    for (const char *c = name; *c; c++) {
-        if (*c == '\'')
-            evo_strbuf_adds(&sb, "'\\''");
-        else
-            evo_strbuf_addch(&sb, *c);
-    }
-    evo_strbuf_addch(&sb, '\'');
-    return evo_strbuf_detach(&sb);
 }
 
 static void add_item(struct evo_plan *p, const struct evo_migration *m, bool resume)
@@ -37,7 +22,7 @@ static void add_item(struct evo_plan *p, const struct evo_migration *m, bool res
 static enum evo_errc refuse_failed(const struct evo_state_item *item, const struct evo_plan_options *o,
                                    struct evo_error *err)
 {
-    EVO_AUTO_STR name = evo_plan_quote(item->name);
+    EVO_AUTO_STR name = evo_quote_shell(item->name);
     (void)evo_error_set(err, EVO_ERR_FAILED, "migration \"%s\" failed earlier and has not been resolved",
                         item->name);
     char when[EVO_TIME_MAX] = "an unknown time";
@@ -107,9 +92,25 @@ static bool is_resumable(enum evo_layout_kind kind, const struct evo_state_item 
            evo_journal_holds(journal, kind, false, item->name);
 }
 
-static enum evo_errc find_to(const struct evo_state *state, const char *to, size_t *ret,
+enum evo_errc evo_plan_hint_name(const struct evo_state *state, const char *name, const char *next_options,
+                                 struct evo_error *err)
+{
+    const char **names = evo_calloc(state->count + 1, sizeof(*names));
+    for (size_t i = 0; i < state->count; i++)
+        names[i] = state->items[i].name;
+    const char *nearest = evo_nearest_or_part(name, names, state->count);
+    free(names);
+    if (nearest)
+        (void)evo_error_hint(err, "Did you mean \"%s\"? evo-status%s lists them all.", nearest, next_options);
+    else
+        (void)evo_error_hint(err, "evo-status%s lists them.", next_options);
+    return evo_error_next(err, "evo-status%s", next_options);
+}
+
+static enum evo_errc find_to(const struct evo_state *state, const struct evo_plan_options *o, size_t *ret,
                              struct evo_error *err)
 {
+    const char *to = o->to;
     for (size_t i = 0; i < state->count; i++) {
         if (state->items[i].file && evo_streq(state->items[i].name, to)) {
             *ret = i;
@@ -117,8 +118,7 @@ static enum evo_errc find_to(const struct evo_state *state, const char *to, size
         }
     }
     (void)evo_error_set(err, EVO_ERR_NOT_FOUND, "there is no migration \"%s\"", to);
-    (void)evo_error_hint(err, "evo-status lists them.");
-    return evo_error_next(err, "evo-status");
+    return evo_plan_hint_name(state, to, o->next_options, err);
 }
 
 static enum evo_errc judge_up(enum evo_layout_kind kind, const struct evo_state_item *item,
@@ -160,7 +160,7 @@ enum evo_errc evo_plan_up(enum evo_layout_kind kind, const struct evo_state *sta
     EVO_AUTO(plan) plan = { 0 };
     size_t last = state->count;
     if (options->to) {
-        enum evo_errc rc = find_to(state, options->to, &last, err);
+        enum evo_errc rc = find_to(state, options, &last, err);
         if (rc)
             return rc;
     }
@@ -193,7 +193,8 @@ static void add_name(struct evo_strbuf *list, const char *name)
     evo_strbuf_addf(list, "%s\"%s\"", list->len ? ", " : "", name);
 }
 
-static enum evo_errc refuse_without_way_back(const struct evo_plan *plan, struct evo_error *err)
+static enum evo_errc refuse_without_way_back(const struct evo_plan *plan, const char *more,
+                                             struct evo_error *err)
 {
     EVO_AUTO(strbuf) marked = EVO_STRBUF_INIT;
     EVO_AUTO(strbuf) lacking = EVO_STRBUF_INIT;
@@ -223,24 +224,29 @@ static enum evo_errc refuse_without_way_back(const struct evo_plan *plan, struct
     if (lacking.len)
         (void)evo_error_hint(err,
                              "Write down.sql beside %s; or bring the data back from a backup: "
-                             "evo-backup list, then evo-restore ID --to URL.",
-                             first->path);
+                             "evo-backup list%s, then evo-restore ID --to URL%s.",
+                             first->path, more, more);
     else
-        (void)evo_error_hint(err, "Bring the data back from a backup: evo-backup list, then "
-                                  "evo-restore ID --to URL.");
-    (void)evo_error_next(err, "evo-backup list");
+        (void)evo_error_hint(err,
+                             "Bring the data back from a backup: evo-backup list%s, then "
+                             "evo-restore ID --to URL%s.",
+                             more, more);
+    (void)evo_error_next(err, "evo-backup list%s", more);
     return evo_error_migration(err, first->name);
 }
 
-static enum evo_errc refuse_unapplied(const struct evo_state *state, const char *to, struct evo_error *err)
+static enum evo_errc refuse_unapplied(const struct evo_state *state, const struct evo_plan_options *o,
+                                      struct evo_error *err)
 {
     size_t ignored;
-    enum evo_errc rc = find_to(state, to, &ignored, err);
+    enum evo_errc rc = find_to(state, o, &ignored, err);
     if (rc)
         return rc;
-    (void)evo_error_set(err, EVO_ERR_NOT_FOUND, "migration \"%s\" is not applied", to);
-    (void)evo_error_hint(err, "\"--to\" names the last migration that stays applied; evo-status lists them.");
-    return evo_error_next(err, "evo-status");
+    (void)evo_error_set(err, EVO_ERR_NOT_FOUND, "migration \"%s\" is not applied", o->to);
+    (void)evo_error_hint(err,
+                         "\"--to\" names the last migration that stays applied; evo-status%s lists them.",
+                         o->next_options);
+    return evo_error_next(err, "evo-status%s", o->next_options);
 }
 
 enum evo_errc evo_plan_down(enum evo_layout_kind kind, const struct evo_state *state,
@@ -280,8 +286,8 @@ enum evo_errc evo_plan_down(enum evo_layout_kind kind, const struct evo_state *s
         add_item(&plan, item->file, evo_journal_holds(journal, kind, true, item->name));
     }
     if (options->to && !reached)
-        return refuse_unapplied(state, options->to, err);
-    enum evo_errc rc = refuse_without_way_back(&plan, err);
+        return refuse_unapplied(state, options, err);
+    enum evo_errc rc = refuse_without_way_back(&plan, options->next_options, err);
     if (rc)
         return rc;
     *ret = plan;

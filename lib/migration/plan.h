@@ -47,7 +47,8 @@ enum evo_errc evo_plan_down(enum evo_layout_kind kind, const struct evo_state *s
                             const struct evo_journal *journal, const struct evo_plan_options *options,
                             struct evo_plan *ret, struct evo_error *err) EVO_CHECK;
 
-/* A name as a shell takes it: quoted where it has to be. The caller frees. */
-char *evo_plan_quote(const char *name) EVO_CHECK;
+/* The hint and the next command for a name that is none: "Did you mean …?" where one is near. Returns err->code. */
+enum evo_errc evo_plan_hint_name(const struct evo_state *state, const char *name, const char *next_options,
+                                 struct evo_error *err);
 
 #endif

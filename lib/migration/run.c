@@ -2,6 +2,7 @@
 
 #include "base/cancel.h"
 #include "base/parse.h"
+#include "base/quote.h"
 #include "migration/apply.h"
 #include "migration/failure.h"
 
@@ -23,7 +24,7 @@ static enum evo_errc refuse_unrecorded(const struct evo_session *s, struct evo_e
         return EVO_OK;
     const char *more = s->o->plan.next_options;
     const char *first = s->o->project->count ? s->o->project->items[0].name : "NAME";
-    EVO_AUTO_STR name = evo_plan_quote(first);
+    EVO_AUTO_STR name = evo_quote_shell(first);
     (void)evo_error_set(err, EVO_ERR_TARGET_NOT_EMPTY,
                         "schema \"%s\" has tables, but no record of migrations (\"_prisma_migrations\")",
                         s->ledger.schema);

@@ -5,6 +5,7 @@
 #include "base/banned.h"
 #include "base/clock.h"
 #include "base/parse.h"
+#include "base/quote.h"
 
 const char evo_status_fail_on[] =
     "pending failed edited missing blockers invalid-indexes not-valid backup none";
@@ -47,7 +48,7 @@ static char *psql(const char *fmt, ...)
     va_start(ap, fmt);
     EVO_AUTO_STR sql = evo_vasprintf(fmt, ap);
     va_end(ap);
-    EVO_AUTO_STR word = evo_status_word(sql);
+    EVO_AUTO_STR word = evo_quote_shell(sql);
     return evo_asprintf("psql -c %s", word);
 }
 
@@ -105,7 +106,7 @@ static void check_ledger(const struct evo_status_view *v, struct evo_status_chec
         c->hint =
             evo_strdup("Record the migrations that made them, each in its turn; nothing is run by that.");
         if (v->project->count) {
-            EVO_AUTO_STR word = evo_status_word(v->project->items[0].name);
+            EVO_AUTO_STR word = evo_quote_shell(v->project->items[0].name);
             c->next = evo_asprintf("evo-migrate resolve --applied %s%s", word, v->next_options);
         }
     } else {
@@ -113,20 +114,15 @@ static void check_ledger(const struct evo_status_view *v, struct evo_status_chec
     }
 }
 
-/* Is what it did on record, so that `up` goes on where it stopped? */
-static bool is_resumable(const struct evo_status_view *v, const struct evo_state_item *item)
-{
-    return item->file && evo_status_has_checkpoints(v, item->name, "");
-}
-
-static const struct evo_state_item *first_failed(const struct evo_status_view *v, bool resumable,
+static const struct evo_state_item *first_failed(const struct evo_status_view *v, bool unfinished,
                                                  size_t *count)
 {
     const struct evo_state_item *first = NULL;
     *count = 0;
     for (size_t i = 0; i < v->state.count; i++) {
         const struct evo_state_item *item = &v->state.items[i];
-        if (item->state == EVO_STATE_FAILED && is_resumable(v, item) == resumable && ++*count == 1)
+        if (item->state == EVO_STATE_FAILED && evo_status_is_unfinished(v, item) == unfinished &&
+            ++*count == 1)
             first = item;
     }
     return first;
@@ -163,7 +159,7 @@ static void check_failed(const struct evo_status_view *v, struct evo_status_chec
     }
 }
 
-/* Stopped outside a transaction, with every statement on record: no obstacle, `up` goes on. */
+/* No obstacle, `up` goes on; but it is not applied, either. */
 static void check_unfinished(const struct evo_status_view *v, struct evo_status_check *c)
 {
     size_t count;
@@ -382,7 +378,7 @@ const struct evo_status_row evo_status_rows[] = {
     { "migrations", NULL, EVO_STATUS_WARN, EVO_ERR_CONFIG, check_folder },
     { "ledger", NULL, EVO_STATUS_WARN, EVO_ERR_UNSUPPORTED, check_ledger },
     { "failed", "failed", EVO_STATUS_WARN, EVO_ERR_FAILED, check_failed },
-    { "unfinished", NULL, EVO_STATUS_WARN, EVO_ERR_FAILED, check_unfinished },
+    { "unfinished", "pending", EVO_STATUS_WARN, EVO_ERR_FAILED, check_unfinished },
     { "edited", "edited", EVO_STATUS_WARN, EVO_ERR_EDITED, check_edited },
     { "missing", "missing", EVO_STATUS_WARN, EVO_ERR_DRIFT, check_missing },
     { "pending", "pending", EVO_STATUS_OK, EVO_ERR_PENDING, check_pending },

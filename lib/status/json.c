@@ -15,6 +15,8 @@ static struct evo_json *migration_json(const struct evo_status_view *v, const st
     evo_json_set_bool(o, "rolled_back", item->was_rolled_back);
     evo_json_set_bool(o, "behind", item->behind);
     evo_json_set_string(o, "logs", live && item->state == EVO_STATE_FAILED ? row->logs : NULL);
+    if (item->state == EVO_STATE_FAILED)
+        evo_json_set_bool(o, "unfinished", evo_status_is_unfinished(v, item));
     evo_json_set_string(o, "next", next);
     return o;
 }
@@ -53,5 +55,6 @@ void evo_status_json(const struct evo_project *project, const struct evo_status_
             evo_json_append(evo_json_get(data, "applied"), migration_json(view, item));
         evo_json_append(evo_json_get(data, evo_state_name(item->state)), migration_json(view, item));
     }
+    evo_json_set_int(data, "unfinished", view ? (int64_t)evo_status_unfinished(view) : 0);
     evo_json_set(data, "checks", checks_json(report));
 }

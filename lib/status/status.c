@@ -4,6 +4,7 @@
 
 #include "base/banned.h"
 #include "base/clock.h"
+#include "base/quote.h"
 #include "status/checks.h"
 #include "status/outside.h"
 
@@ -114,23 +115,6 @@ enum evo_errc evo_status_error(const struct evo_status_report *r, struct evo_err
 
 /* ---- the next command ------------------------------------------------------------- */
 
-char *evo_status_word(const char *text)
-{
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./:=,";
-    if (*text && !text[strspn(text, plain)])
-        return evo_strdup(text);
-    EVO_AUTO(strbuf) out = EVO_STRBUF_INIT;
-    evo_strbuf_addch(&out, '\'');
-    for (const char *p = text; *p; p++) {
-        if (*p == '\'')
-            evo_strbuf_adds(&out, "'\\''");
-        else
-            evo_strbuf_addch(&out, *p);
-    }
-    evo_strbuf_addch(&out, '\'');
-    return evo_strbuf_detach(&out);
-}
-
 bool evo_status_has_checkpoints(const struct evo_status_view *v, const char *name, const char *suffix)
 {
     EVO_AUTO_STR ledger = evo_asprintf("%s%s", evo_layout_name(v->project->kind), suffix);
@@ -142,19 +126,32 @@ bool evo_status_has_checkpoints(const struct evo_status_view *v, const char *nam
     return false;
 }
 
+bool evo_status_is_unfinished(const struct evo_status_view *v, const struct evo_state_item *item)
+{
+    return item->state == EVO_STATE_FAILED && item->file && evo_status_has_checkpoints(v, item->name, "");
+}
+
+size_t evo_status_unfinished(const struct evo_status_view *v)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < v->state.count; i++)
+        count += evo_status_is_unfinished(v, &v->state.items[i]);
+    return count;
+}
+
 char *evo_status_next(const struct evo_status_view *v, const struct evo_state_item *item)
 {
-    EVO_AUTO_STR word = evo_status_word(item->name);
+    EVO_AUTO_STR word = evo_quote_shell(item->name);
     switch (item->state) {
     case EVO_STATE_FAILED:
-        if (item->file && evo_status_has_checkpoints(v, item->name, ""))
+        if (evo_status_is_unfinished(v, item))
             return evo_asprintf("evo-migrate up%s", v->next_options);
         return evo_asprintf("evo-migrate resolve --rolled-back %s%s", word, v->next_options);
     case EVO_STATE_EDITED:
         return evo_asprintf("evo-migrate up --allow-edited%s", v->next_options);
     case EVO_STATE_MISSING: {
         EVO_AUTO_STR path = evo_asprintf("%s/%s*", v->project->migrations, item->name);
-        EVO_AUTO_STR quoted = evo_status_word(path);
+        EVO_AUTO_STR quoted = evo_quote_shell(path);
         return evo_asprintf("git log --diff-filter=D --summary -- %s", quoted);
     }
     case EVO_STATE_PENDING:

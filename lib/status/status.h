@@ -89,9 +89,12 @@ extern const char evo_status_fail_on[];
 void evo_status_json(const struct evo_project *project, const struct evo_status_view *view,
                      const struct evo_status_report *report, struct evo_json *data);
 
+/* Stopped outside a transaction, with what it did on record, so that `up` goes on where it stopped: an unfinished one
+ * is among the failed of the state, and told apart everywhere it is shown. */
+bool evo_status_is_unfinished(const struct evo_status_view *v, const struct evo_state_item *item);
+size_t evo_status_unfinished(const struct evo_status_view *v);
+
 /* The command to run next for one migration; NULL where there is nothing to do. The caller frees. */
 char *evo_status_next(const struct evo_status_view *v, const struct evo_state_item *item) EVO_CHECK;
-/* A word for the shell: quoted where it must be. The caller frees. */
-char *evo_status_word(const char *text) EVO_CHECK;
 
 #endif

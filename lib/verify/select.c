@@ -36,6 +36,13 @@ static int compare_spans(const void *a, const void *b)
     return x->row < y->row ? -1 : x->row > y->row;
 }
 
+/* Within one millisecond the one applied last was rolled back first. */
+static int compare_rollbacks(const void *a, const void *b)
+{
+    const struct span *x = a, *y = b;
+    return x->end == y->end ? compare_spans(b, a) : compare_spans(a, b);
+}
+
 void evo_verify_from_ledger(const struct evo_ledger *ledger, enum evo_verify_direction direction,
                             struct evo_strvec *names)
 {
@@ -46,7 +53,7 @@ void evo_verify_from_ledger(const struct evo_ledger *ledger, enum evo_verify_dir
         if (span.end >= 0)
             spans[count++] = span;
     }
-    qsort(spans, count, sizeof(*spans), compare_spans);
+    qsort(spans, count, sizeof(*spans), direction == EVO_VERIFY_DOWN ? compare_rollbacks : compare_spans);
     size_t first = count > 0 ? count - 1 : 0;
     while (first > 0 && spans[first].begin - spans[first - 1].end <= EVO_VERIFY_PAUSE_MS)
         first--;
@@ -79,10 +86,11 @@ void evo_verify_from_state(const struct evo_state *state, enum evo_verify_direct
                            struct evo_strvec *names)
 {
     for (size_t i = 0; i < state->count; i++) {
-        const struct evo_state_item *item = &state->items[i];
+        bool up = direction == EVO_VERIFY_UP;
+        const struct evo_state_item *item = &state->items[up ? i : state->count - 1 - i];
         bool applied = item->state == EVO_STATE_APPLIED || item->state == EVO_STATE_EDITED ||
                        item->state == EVO_STATE_MISSING;
-        bool wanted = direction == EVO_VERIFY_UP ? applied : item->state == EVO_STATE_PENDING;
+        bool wanted = up ? applied : item->state == EVO_STATE_PENDING;
         if (wanted)
             evo_strvec_push(names, item->name);
     }

@@ -28,7 +28,7 @@ bool evo_verify_from_rundir(const struct evo_rundir *rundir, enum evo_verify_dir
                             struct evo_strvec *names);
 void evo_verify_from_ledger(const struct evo_ledger *ledger, enum evo_verify_direction direction,
                             struct evo_strvec *names);
-/* All: for `up` every migration that is applied, for `down` every one that is not. */
+/* All: for `up` every migration that is applied, for `down` every one that is not, the last first. */
 void evo_verify_from_state(const struct evo_state *state, enum evo_verify_direction direction,
                            struct evo_strvec *names);
 

@@ -84,10 +84,49 @@ status_json() {
     run_evo evo-status
     assert_exit 0
     assert_stdout_has '2 applied, 1 pending; last 2_b'
-    assert_stdout_has '  pending   3_c'
+    assert_stdout_has '  pending     3_c'
     assert_stdout_has 'next: evo-migrate up'
+    assert_stdout_has '  ok    pooler'
     # No terminal: no colours.
     run ! grep -q $'\e' "$OUT"
+
+    # --quiet: the same, without what is as it should be.
+    run_evo evo-status --quiet
+    assert_exit 0
+    assert_stdout_has '2 applied, 1 pending; last 2_b'
+    assert_stdout_has '  pending     3_c'
+    run ! grep -q '^  ok ' "$OUT"
+}
+
+@test "one that stopped half-way is unfinished, and nowhere failed" {
+    migration 1_a 'CREATE TABLE t (id int);'
+    migration 2_b $'CREATE TABLE done (id int);\nCREATE INDEX CONCURRENTLY i ON t (nope);'
+    run_evo evo-migrate up
+    assert_exit 7
+    run_evo evo-status --environment staging
+    assert_exit 0
+    assert_stdout_has '1 applied, 0 pending, 1 unfinished; last 1_a'
+    assert_stdout_has '  unfinished  2_b'
+    assert_stdout_has 'next: evo-migrate up --environment staging'
+    run ! grep -q '1 failed\|  failed  *2_b' "$OUT"
+    status_json
+    assert_exit 0
+    assert_json '.data.unfinished == 1 and (.data.failed | map([.name, .unfinished]) == [["2_b", true]])'
+    assert_equal ok "$(verdict failed)"
+    assert_equal warn "$(verdict unfinished)"
+    # Is everything applied? No.
+    status_json --fail-on pending
+    assert_exit 1
+    assert_json '.error.next == "evo-migrate up" and .error.migration == "2_b"'
+    # One of which nothing is on record did fail.
+    pg_sql 'DELETE FROM evo.journal'
+    status_json
+    assert_exit 1
+    assert_json '.data.unfinished == 0 and .data.failed[0].unfinished == false'
+    run_evo evo-status
+    assert_stdout_has '1 applied, 0 pending, 1 failed; last 1_a'
+    run_evo evo-status --layout prisma --migrations prisma/migrations
+    assert_stdout_has 'resolve --rolled-back 2_b --layout prisma --migrations prisma/migrations'
 }
 
 @test "what Prisma applied is applied" {
