@@ -6,7 +6,8 @@
 
 #include <stddef.h>
 
-/* The nearest of the names within a third of its length, NULL where none is near. Borrowed. */
+/* The shortest of the names that begin with it (three letters at least), else the nearest within a third of its length;
+ * NULL where none is near. Borrowed. */
 const char *evo_nearest(const char *name, const char *const *candidates, size_t count);
 /* The same for names of which people remember a part ("user_status" of "20250102000000_user_status"): the first that
  * holds the whole of it, else the nearest. NULL where that is the name itself. Borrowed. */

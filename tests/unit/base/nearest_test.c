@@ -10,6 +10,7 @@ static void test_nearest_finds_a_slip_and_nothing_far(void **state)
     assert_string_equal(evo_nearest("databse", names, EVO_COUNT(names)), "database");
     assert_string_equal(evo_nearest("statement-timout", names, EVO_COUNT(names)), "statement-timeout");
     assert_null(evo_nearest("frobnicate", names, EVO_COUNT(names)));
+    assert_string_equal(evo_nearest("stat", names, EVO_COUNT(names)), "statement-timeout");
     assert_null(evo_nearest("database", NULL, 0));
 }
 
