@@ -181,8 +181,8 @@ static enum evo_errc check_place(const struct evo_passport *p, const char *key, 
         return evo_error_set(err, EVO_ERR_INTEGRITY, "\"%s\" is the passport of environment \"%s\"", key,
                              p->environment ? p->environment : "");
     if (p->created_ms > evo_wall_ms() + AHEAD_MS)
-        return evo_error_set(err, EVO_ERR_INTEGRITY, "\"%s\" says it was written at %s, which is not yet", key,
-                             evo_format_time(p->created_ms, when));
+        return evo_error_set(err, EVO_ERR_INTEGRITY, "\"%s\" says it was written at %s, which is not yet",
+                             key, evo_format_time(p->created_ms, when));
     if (!evo_starts_with(evo_path_base(key), evo_format_time_compact(p->created_ms, when)))
         return evo_error_set(err, EVO_ERR_INTEGRITY, "\"%s\" says another time than its name", key);
     return EVO_OK;
