@@ -37,16 +37,35 @@ static void add_wrapped(struct evo_strbuf *out, const char *text, size_t at, siz
     evo_strbuf_addch(out, '\n');
 }
 
-/* Lines as they stand; one that is too long is wrapped. */
+/* Paragraphs are filled anew, whatever their lines in the source; an indented line (an example) stands as it is. */
 static void add_text(struct evo_strbuf *out, const char *text)
+{
+    EVO_AUTO(strbuf) paragraph = EVO_STRBUF_INIT;
+    for (;;) {
+        size_t n = strcspn(text, "\n");
+        bool literal = n == 0 || text[0] == ' ';
+        if (literal && paragraph.len) {
+            add_wrapped(out, paragraph.buf, 0, 0);
+            evo_strbuf_clear(&paragraph);
+        }
+        if (literal && (n || text[n]))
+            evo_strbuf_addf(out, "%.*s\n", (int)n, text);
+        else if (!literal)
+            evo_strbuf_addf(&paragraph, "%s%.*s", paragraph.len ? " " : "", (int)n, text);
+        if (!text[n])
+            break;
+        text += n + 1;
+    }
+    if (paragraph.len)
+        add_wrapped(out, paragraph.buf, 0, 0);
+}
+
+/* One example a line, indented. */
+static void add_examples(struct evo_strbuf *out, const char *text)
 {
     while (*text) {
         size_t n = strcspn(text, "\n");
-        EVO_AUTO_STR line = evo_strndup(text, n);
-        if (evo_utf8_length(line, n) > HELP_WIDTH)
-            add_wrapped(out, line, 0, 0);
-        else
-            evo_strbuf_addf(out, "%s\n", line);
+        evo_strbuf_addf(out, "%s%.*s\n", text[0] == ' ' || !n ? "" : "  ", (int)n, text);
         text += n + (text[n] == '\n');
     }
 }
@@ -177,7 +196,7 @@ void evo_help(const struct evo_program *program, const struct evo_command *comma
                 false);
     if (command && command->examples) {
         evo_strbuf_adds(out, "\nExamples:\n");
-        add_text(out, command->examples);
+        add_examples(out, command->examples);
     }
     evo_strbuf_adds(out, exits);
 }
