@@ -85,7 +85,14 @@ static void tidy(char *messages, struct evo_strbuf *out)
     static const char *const noise[] = { "pg_restore: error: ", "pg_restore: detail: ", "pg_restore: hint: ",
                                          "pg_restore: " };
     char *rest = NULL;
+    /* The statement itself is not passed on: it may be a USER MAPPING with its password. What it was about stands in
+     * "from TOC entry". It may have several lines; the next message begins with the program's name. */
+    bool statement = false;
     for (char *line = strtok_r(messages, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        statement =
+            evo_starts_with(line, "Command was:") || (statement && !evo_starts_with(line, "pg_restore:"));
+        if (statement)
+            continue;
         for (size_t i = 0; i < EVO_COUNT(noise); i++)
             if (evo_starts_with(line, noise[i])) {
                 line += strlen(noise[i]);

@@ -220,3 +220,17 @@ INI
     assert_exit 3
     assert_json '.error.reason == "unsupported" and (.error.hint | contains("DIRECT_URL"))'
 }
+
+@test "a statement that pg_restore could not run is not shown: it may hold a password" {
+    pg_fresh_db
+    local source=$PG_DB role=r_mapped_$(random_word)
+    add_canary canary-user-mapping
+    pg_sql "CREATE EXTENSION IF NOT EXISTS postgres_fdw; CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw; CREATE ROLE $role;
+        CREATE USER MAPPING FOR $role SERVER s OPTIONS (user 'u', password 'canary-user-mapping')"
+    run_evo evo-backup create --store "$BATS_TEST_TMPDIR/mapped"
+    assert_exit 0
+    pg_sql "DROP USER MAPPING FOR $role SERVER s; DROP ROLE $role"
+    run_evo evo-restore latest --backup-of "$source" --store "$BATS_TEST_TMPDIR/mapped" --to "$(pg_url "${source}_new")" --create --json
+    assert_exit 3
+    assert_stderr_has "$role"
+}
