@@ -163,10 +163,10 @@ static void print_plan(struct evo_cmd *cmd, bool down)
     evo_print(cmd, "%s", text.buf);
 }
 
-static void print_done(struct evo_cmd *cmd, const char *key, const char *word)
+static void print_outcome(struct evo_cmd *cmd, bool down, bool ok)
 {
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
-    evo_text_done(evo_json_get(cmd->data, key), word, &text);
+    evo_text_outcome(cmd->data, down, ok, &text);
     evo_print(cmd, "%s", text.buf);
 }
 
@@ -183,7 +183,7 @@ static enum evo_errc run_up(struct evo_cmd *cmd, void *opts, struct evo_error *e
     if (o->dry_run && !rc)
         print_plan(cmd, false);
     else if (!o->dry_run)
-        print_done(cmd, "applied", "applied");
+        print_outcome(cmd, false, !rc);
     return rc;
 }
 
@@ -198,7 +198,7 @@ static enum evo_errc run_down(struct evo_cmd *cmd, void *opts, struct evo_error 
     if (o->dry_run && !rc)
         print_plan(cmd, true);
     else if (!o->dry_run)
-        print_done(cmd, "rolled_back", "rolled back");
+        print_outcome(cmd, true, !rc);
     return rc;
 }
 

@@ -20,6 +20,7 @@
 enum stage { STAGE_BEFORE_COMMIT, STAGE_COMMIT };
 
 struct attempt {
+    struct evo_session *session;
     enum stage stage;
     size_t done; /* statements */
     char xid[XID_MAX]; /* "" : not known */
@@ -84,19 +85,22 @@ static enum evo_errc note_xid(void *ctx, const struct evo_pg_result *rows, struc
 {
     (void)err;
     struct attempt *a = ctx;
-    if (evo_pg_rows(rows) == 1 && evo_pg_columns(rows) == 1 && evo_pg_value(rows, 0, 0))
-        (void)snprintf(a->xid, sizeof(a->xid), "%s", evo_pg_value(rows, 0, 0));
+    if (evo_pg_rows(rows) != 1 || evo_pg_columns(rows) != 2 || !evo_pg_value(rows, 0, 0))
+        return EVO_OK;
+    (void)snprintf(a->xid, sizeof(a->xid), "%s", evo_pg_value(rows, 0, 0));
+    evo_session_lock_note(a->session, evo_pg_value(rows, 0, 1));
     return EVO_OK;
 }
 
-/* Settings as evo wants them again, and the id by which the transaction can be asked about. */
+/* Settings as evo wants them again, the id by which the transaction can be asked about, and a look at the lock. */
 static enum evo_errc reset_and_note_xid(struct evo_session *s, struct attempt *a, struct evo_error *err)
 {
     EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
     evo_settings_reset(&s->settings, &sql);
     evo_strbuf_adds(&sql, evo_pg_version(s->pg) >= XACT_ID_SINCE
-                              ? "SELECT pg_catalog.pg_current_xact_id()::pg_catalog.text"
-                              : "SELECT pg_catalog.txid_current()::pg_catalog.text");
+                              ? "SELECT pg_catalog.pg_current_xact_id()::pg_catalog.text, "
+                              : "SELECT pg_catalog.txid_current()::pg_catalog.text, ");
+    evo_session_lock_look(s, &sql);
     return evo_pg_script(s->pg, sql.buf, note_xid, a, NULL, err);
 }
 
@@ -228,7 +232,7 @@ static bool wants_no_transaction(const struct evo_step *step, const struct attem
 static enum evo_errc apply_in_transaction(struct evo_session *s, struct evo_step *step,
                                           struct evo_applied *ret, struct evo_error *err)
 {
-    struct attempt a = { .blockers = EVO_STRBUF_INIT };
+    struct attempt a = { .session = s, .blockers = EVO_STRBUF_INIT };
     EVO_AUTO_STR owner = NULL;
     int64_t failed = 0;
     enum evo_errc rc;
@@ -284,14 +288,19 @@ static bool record_failure(struct evo_session *s, const struct evo_step *step, c
     return recorded;
 }
 
+/* What a person must look at is no command: err->next stays empty, but for a file that left nothing. */
 static enum evo_errc fail_as_is(struct evo_session *s, const struct evo_step *step, const char *id,
-                                bool clean, struct evo_error *err)
+                                bool clean, const struct evo_applied *at, struct evo_error *err)
 {
+    bool known = evo_pg_alive(s->pg);
+    if (!clean)
+        evo_failure_done(step, at->done, at->stopped_at, known, err);
     bool recorded = record_failure(s, step, id, clean, err);
     if (clean && recorded)
         return evo_failure_shape(s, step, EVO_YES, err);
     (void)evo_failure_shape(s, step, evo_pg_alive(s->pg) && !clean ? EVO_NO : EVO_UNKNOWN, err);
     evo_failure_unresolved(s, step, err);
+    err->next[0] = '\0';
     return err->code;
 }
 
@@ -338,9 +347,10 @@ static enum evo_errc finish_as_is(struct evo_session *s, const struct evo_step *
     int signo = evo_session_grace_begin();
     enum evo_errc rc = evo_session_reset(s, err);
     evo_session_grace_end(signo);
+    ret->done = step->script.count;
     enum evo_errc probed = rc ? EVO_OK : evo_apply_probes(s->pg, step, err);
     if (rc || (probed && probed != EVO_ERR_CANCELLED))
-        return fail_as_is(s, step, id, false, err);
+        return fail_as_is(s, step, id, false, ret, err);
 
     struct evo_error e = EVO_ERROR_INIT;
     signo = evo_session_grace_begin();
@@ -349,7 +359,7 @@ static enum evo_errc finish_as_is(struct evo_session *s, const struct evo_step *
     evo_session_grace_end(signo);
     if (rc) {
         *err = e;
-        return fail_as_is(s, step, id, false, err);
+        return fail_as_is(s, step, id, false, ret, err);
     }
     ret->committed = true;
     if (!probed)
@@ -364,7 +374,7 @@ static enum evo_errc apply_as_is(struct evo_session *s, const struct evo_step *s
     enum evo_errc rc = step->down ? EVO_OK : evo_ledger_start(s->pg, &s->ledger, step->migration, &id, err);
     if (rc)
         return evo_failure_shape(s, step, EVO_YES, err);
-    struct attempt a = { .blockers = EVO_STRBUF_INIT };
+    struct attempt a = { .session = s, .blockers = EVO_STRBUF_INIT };
     struct evo_script_outcome outcome = { 0 };
     int64_t failed = 0;
     bool undone = false;
@@ -379,8 +389,10 @@ static enum evo_errc apply_as_is(struct evo_session *s, const struct evo_step *s
     if (rc) {
         bool clean = undone && evo_pg_alive(s->pg);
         bool locks = err->code != EVO_ERR_CANCELLED && evo_retry_wants(err->sqlstate);
+        ret->done = clean ? 0 : outcome.committed;
+        ret->stopped_at = outcome.done < step->script.count ? outcome.done + 1 : 0;
         if (!clean || !locks || !record_failure(s, step, id, true, err))
-            return fail_as_is(s, step, id, clean, err);
+            return fail_as_is(s, step, id, clean, ret, err);
         return evo_failure_locks(s, step, failed, blockers, err);
     }
     return finish_as_is(s, step, id, ret, err);

@@ -30,6 +30,10 @@ struct evo_applied {
     bool verified; /* there were probes, and they passed */
     bool
         committed; /* it is in and on record, whatever is wrong with it: only its probe behind COMMIT can fail then */
+    size_t
+        done; /* it failed, and is no one transaction: so many statements from the first on are done and stay */
+    size_t
+        stopped_at; /* number of the statement that stopped it then, 1-based; 0: none, it was behind the last */
     bool lost; /* it is committed, but the connection was lost: reopen the session */
 };
 

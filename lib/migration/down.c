@@ -11,10 +11,12 @@ enum evo_errc evo_down_run(const struct evo_migrate_options *o, struct evo_json 
     enum evo_errc rc = evo_session_open(o, !o->dry_run, &s, err);
     if (!rc)
         rc = evo_run_prepare(&s, true, &run, err);
-    evo_json_set(data, "warnings", rc ? evo_json_array() : evo_run_warnings_json(&run));
+    bool prepared = !rc;
     if (o->dry_run)
         evo_json_set(data, "steps", evo_run_steps_json(&run));
     else if (!rc)
         rc = evo_run_execute(&run, rolled_back, err);
+    evo_json_set(data, "warnings", prepared ? evo_run_warnings_json(&run) : evo_json_array());
+    evo_run_outcome_json(&run, &s, rolled_back, data);
     return rc;
 }

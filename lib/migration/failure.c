@@ -2,7 +2,12 @@
 
 #include <inttypes.h>
 
+#include "base/parse.h"
 #include "base/quote.h"
+#include "migration/new.h"
+
+/* Statements that a detail names one by one; of more, the last ones. */
+#define NAMED 10
 
 static const char *verb(const struct evo_step *step)
 {
@@ -13,6 +18,21 @@ static const char *verb(const struct evo_step *step)
 static void propose_again(const struct evo_session *s, const struct evo_step *step, struct evo_error *err)
 {
     (void)evo_error_next(err, "evo-migrate %s%s", verb(step), s->o->plan.next_options);
+}
+
+/* Which file to mend, as the beginning of a sentence. The caller frees. */
+static char *what_to_correct(const struct evo_step *step, const struct evo_error *err)
+{
+    const char *probes = step->probes.path;
+    if (err->code != EVO_ERR_PROBE_FALSE || !probes)
+        return evo_asprintf("Correct %s", step->path);
+    if (strstr(err->detail, EVO_NEW_UNWRITTEN))
+        return evo_asprintf("Write the check in %s, which holds none yet", probes);
+    if (evo_streq(err->sqlstate, "25006"))
+        return evo_asprintf("A probe may only read: correct %s", probes);
+    if (err->sqlstate[0])
+        return evo_asprintf("Correct the probe in %s or, where it is right, %s", probes, step->path);
+    return evo_asprintf("Correct %s or, where that is right, its probe in %s", step->path, probes);
 }
 
 enum evo_errc evo_failure_shape(const struct evo_session *s, const struct evo_step *step,
@@ -35,13 +55,25 @@ enum evo_errc evo_failure_shape(const struct evo_session *s, const struct evo_st
                              step->path);
     if (err->code == EVO_ERR_CONNECT)
         err->retryable = true;
-    else if (clean == EVO_YES && !err->hint[0])
-        (void)evo_error_hint(err, "Nothing was changed. Correct %s%s, then: evo-migrate %s%s", step->path,
-                             err->code == EVO_ERR_PROBE_FALSE ? " or its probe" : "", verb(step),
+    else if (clean == EVO_YES && !err->hint[0]) {
+        EVO_AUTO_STR correct = what_to_correct(step, err);
+        (void)evo_error_hint(err, "Nothing was changed. %s, then: evo-migrate %s%s", correct, verb(step),
                              s->o->plan.next_options);
+    }
     if (err->code != EVO_ERR_LOCK_UNAVAILABLE)
         err->code = EVO_ERR_MIGRATION_FAILED;
     return evo_error_prefix(err, "%s \"%s\" failed", what, name);
+}
+
+/* Of what watch.h saw: "pid 42 (user …"; 0: of nobody. */
+static int64_t first_pid(const char *blockers)
+{
+    static const char word[] = "pid ";
+    size_t n = sizeof(word) - 1;
+    uint64_t pid = 0;
+    if (!evo_starts_with(blockers, word) || !evo_parse_digits(blockers + n, strcspn(blockers + n, " "), &pid))
+        return 0;
+    return (int64_t)pid;
 }
 
 enum evo_errc evo_failure_locks(const struct evo_session *s, const struct evo_step *step, int64_t tries,
@@ -61,29 +93,72 @@ enum evo_errc evo_failure_locks(const struct evo_session *s, const struct evo_st
         (void)evo_error_detail(err, "In the way: %s. %s", blockers, detail);
     else
         (void)evo_error_detail(err, "%s", detail);
-    (void)evo_error_hint(err,
-                         "Nothing was changed. Try at a quieter time, with a higher --lock-retries, or end "
-                         "what is in the way: SELECT pg_terminate_backend(PID);");
+    int64_t pid = first_pid(blockers);
+    if (pid)
+        (void)evo_error_hint(
+            err,
+            "Nothing was changed. Try at a quieter time, with a higher --lock-retries, or end "
+            "what is in the way: SELECT pg_terminate_backend(%" PRId64 ");",
+            pid);
+    else
+        (void)evo_error_hint(err,
+                             "Nothing was changed. Try at a quieter time, or with a higher --lock-retries; "
+                             "evo-status%s says who is in the way.",
+                             s->o->plan.next_options);
     (void)evo_error_at(err, old.file, old.line);
     propose_again(s, step, err);
     return evo_error_migration(err, step->migration->name);
 }
 
+static void add_statement(const struct evo_step *step, size_t i, struct evo_strbuf *out)
+{
+    const struct evo_sql_statement *st = &step->script.items[i];
+    EVO_AUTO_STR summary = evo_sql_summary(step->text.buf + st->start, st->len);
+    evo_strbuf_addf(out, "%zu (line %d, %s)", i + 1, st->line, summary);
+}
+
+void evo_failure_done(const struct evo_step *step, size_t done, size_t stopped_at, bool known,
+                      struct evo_error *err)
+{
+    if (!done)
+        return;
+    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    size_t first = done > NAMED ? done - NAMED : 0;
+    evo_strbuf_addf(&text, "Done, and not undone: %zu of %zu statements: ", done, step->script.count);
+    if (first)
+        evo_strbuf_addf(&text, "1 to %zu, ", first);
+    for (size_t i = first; i < done; i++) {
+        evo_strbuf_adds(&text, i > first ? ", " : "");
+        add_statement(step, i, &text);
+    }
+    evo_strbuf_adds(&text, ". ");
+    if (stopped_at) {
+        evo_strbuf_adds(&text, known ? "Stopped at " : "Not known is what became of ");
+        add_statement(step, stopped_at - 1, &text);
+        evo_strbuf_adds(&text, ". ");
+    }
+    EVO_AUTO_STR detail = evo_strdup(err->detail);
+    (void)evo_error_detail(err, "%s%s", text.buf, detail);
+}
+
 void evo_failure_resumable(const struct evo_session *s, const struct evo_step *step, struct evo_error *err)
 {
     EVO_AUTO_STR name = evo_quote_shell(step->migration->name);
+    const char *more = s->o->plan.next_options;
+    EVO_AUTO_STR correct =
+        err->code == EVO_ERR_PROBE_FALSE ? what_to_correct(step, err) : evo_strdup("Remove the cause");
     if (step->down)
         (void)evo_error_hint(err,
-                             "What is done is on record. Remove the cause, then go on where it stopped: "
+                             "What is done is on record. %s, then go on where it stopped: "
                              "evo-migrate down%s",
-                             s->o->plan.next_options);
+                             correct, more);
     else
         (void)evo_error_hint(
             err,
-            "What is done is on record. Remove the cause (the statements that are done must "
+            "What is done is on record. %s (the statements that are done must "
             "stay as they are), then go on where it stopped: evo-migrate up%s. To start over "
             "instead, undo by hand what is done, then: evo-migrate resolve --rolled-back %s%s",
-            s->o->plan.next_options, name, s->o->plan.next_options);
+            correct, more, name, more);
     propose_again(s, step, err);
 }
 
@@ -100,10 +175,10 @@ void evo_failure_unresolved(const struct evo_session *s, const struct evo_step *
     }
     (void)evo_error_hint(
         err,
-        "Look at the schema: if all of the file is there: evo-migrate resolve --applied %s%s. If "
-        "none of it is there (any more): evo-migrate resolve --rolled-back %s%s, and then "
-        "evo-migrate up%s.",
-        name, more, name, more, more);
+        "Look in the schema for each statement of %s. If all of it is there, or you have done the rest by "
+        "hand: evo-migrate resolve --applied %s%s. If none of it is there, or you have undone it by hand: "
+        "evo-migrate resolve --rolled-back %s%s, and then evo-migrate up%s.",
+        step->path, name, more, name, more, more);
     (void)evo_error_next(err, "evo-migrate resolve --rolled-back %s%s", name, more);
 }
 

@@ -17,6 +17,10 @@ enum evo_errc evo_failure_shape(const struct evo_session *s, const struct evo_st
 /* The locks were not to be had in `tries` tries. blockers may be "". */
 enum evo_errc evo_failure_locks(const struct evo_session *s, const struct evo_step *step, int64_t tries,
                                 const char *blockers, struct evo_error *err);
+/* Names what is done and stays, and what stopped the file, in front of the detail. done, stopped_at: as in struct
+ * evo_applied. `known`: false where the connection was lost, and nobody knows what became of that statement. */
+void evo_failure_done(const struct evo_step *step, size_t done, size_t stopped_at, bool known,
+                      struct evo_error *err);
 /* Says what stays where a file that is not one transaction stopped: resumable by the same verb. */
 void evo_failure_resumable(const struct evo_session *s, const struct evo_step *step, struct evo_error *err);
 /* Says which verbs settle a ledger row that nobody else can judge. */

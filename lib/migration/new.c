@@ -39,14 +39,14 @@ static const char verify_up_template[] =
     "'sku';\n"
     "-- It runs inside the migration's transaction: when it is false, nothing has happened.\n\n"
     "-- Replace this check, which fails, by one that tells whether this migration did what it is for.\n"
-    "SELECT false AS this_check_has_not_been_written_yet;\n";
+    "SELECT false AS " EVO_NEW_UNWRITTEN ";\n";
 
 static const char verify_down_template[] =
     "-- What must be true when the migration has been taken back, in the form of verify_up.sql, e.g.\n"
     "--   -- evo:expect empty\n"
     "--   SELECT 1 FROM information_schema.columns WHERE table_name = 'products' AND column_name = 'sku';\n\n"
     "-- Replace this check, which fails.\n"
-    "SELECT false AS this_check_has_not_been_written_yet;\n";
+    "SELECT false AS " EVO_NEW_UNWRITTEN ";\n";
 
 enum form { FORM_FOLDER, FORM_PAIR, FORM_ONE_FILE };
 

@@ -12,6 +12,9 @@
 #include "layout/layout.h"
 #include "json/json.h"
 
+/* Stands in a check that is still as it was made. */
+#define EVO_NEW_UNWRITTEN "this_check_has_not_been_written_yet"
+
 /* Fills data: name, files[]. name: letters, digits, '_' and '-'; blanks become '_'. EVO_ERR_USAGE for anything else.
  * Existing files are never touched. wall_ms: now. */
 enum evo_errc evo_new_run(const struct evo_project *project, const char *name, int64_t wall_ms,

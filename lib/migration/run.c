@@ -5,6 +5,10 @@
 #include "base/quote.h"
 #include "migration/apply.h"
 #include "migration/failure.h"
+#include "pg/lock.h"
+
+/* Names in one warning. */
+#define NAMED 5
 
 void evo_run_release(struct evo_run *r)
 {
@@ -14,6 +18,8 @@ void evo_run_release(struct evo_run *r)
         evo_step_release(&r->steps[i]);
     free(r->steps);
     evo_plan_release(&r->plan);
+    evo_strvec_release(&r->warnings);
+    evo_json_free(r->stopped);
     *r = (struct evo_run){ 0 };
 }
 
@@ -97,20 +103,40 @@ static void append_warnings(struct evo_json *array, const struct evo_strvec *war
         evo_json_append_string(array, warnings->items[i]);
 }
 
+/* ""a", "b": no verify_up.sql: …" */
+static void append_named(struct evo_json *array, const struct evo_strvec *names, const char *lack)
+{
+    if (!names->count)
+        return;
+    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    for (size_t i = 0; i < names->count && i < NAMED; i++)
+        evo_strbuf_addf(&text, "%s\"%s\"", i ? ", " : "", names->items[i]);
+    if (names->count > NAMED)
+        evo_strbuf_addf(&text, " and %zu more", names->count - NAMED);
+    evo_strbuf_addf(&text, ": %s", lack);
+    evo_json_append_string(array, text.buf);
+}
+
 struct evo_json *evo_run_warnings_json(const struct evo_run *r)
 {
     struct evo_json *array = evo_json_array();
     append_warnings(array, &r->session->o->project->warnings);
     append_warnings(array, &r->plan.warnings);
-    size_t unproven = 0;
-    for (size_t i = 0; i < r->count; i++)
-        unproven += !r->steps[i].probed;
-    if (unproven) {
-        EVO_AUTO_STR text =
-            evo_asprintf("%zu of %zu have no %s: nothing proves that they did what they are for", unproven,
-                         r->count, r->down ? "verify_down.sql" : "verify_up.sql");
-        evo_json_append_string(array, text);
+    append_warnings(array, &r->warnings);
+    EVO_AUTO(strvec) empty = EVO_STRVEC_INIT;
+    EVO_AUTO(strvec) unproven = EVO_STRVEC_INIT;
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->steps[i].script.count == 0)
+            evo_strvec_push(&empty, r->steps[i].migration->name);
+        if (!r->steps[i].probed)
+            evo_strvec_push(&unproven, r->steps[i].migration->name);
     }
+    append_named(array, &empty,
+                 r->down ? "no statement in its down file: it takes nothing back"
+                         : "no statement: an empty skeleton, which changes nothing");
+    append_named(array, &unproven,
+                 r->down ? "no verify_down.sql: nothing proves what taking it back did"
+                         : "no verify_up.sql: nothing proves that it did what it is for");
     return array;
 }
 
@@ -128,13 +154,11 @@ static void append_done(struct evo_json *done, const struct evo_step *step, cons
     evo_json_append(done, o);
 }
 
-/* A connection was lost and the lock with it: nobody may have been at it meanwhile. */
-static enum evo_errc recover(struct evo_run *r, size_t next, struct evo_error *err)
+/* The lock was not ours for a while: nobody may have been at what is still to be run. */
+static enum evo_errc refuse_changed(const struct evo_run *r, size_t next, const char *when,
+                                    struct evo_error *err)
 {
-    struct evo_session *s = r->session;
-    enum evo_errc rc = evo_session_reopen(s, err);
-    if (rc)
-        return evo_error_prefix(err, "the connection was lost");
+    const struct evo_session *s = r->session;
     for (size_t i = next; i < r->count; i++) {
         const char *name = r->steps[i].migration->name;
         for (size_t j = 0; j < s->state.count; j++) {
@@ -143,11 +167,65 @@ static enum evo_errc recover(struct evo_run *r, size_t next, struct evo_error *e
             if (!evo_streq(item->name, name) || applied == r->down)
                 continue;
             (void)evo_error_set(err, EVO_ERR_LOCK_UNAVAILABLE,
-                                "another run changed migration \"%s\" while the connection was lost", name);
+                                "another run changed migration \"%s\" while %s", name, when);
             return evo_error_next(err, "evo-status%s", s->o->plan.next_options);
         }
     }
     return EVO_OK;
+}
+
+static enum evo_errc recover(struct evo_run *r, size_t next, struct evo_error *err)
+{
+    enum evo_errc rc = evo_session_reopen(r->session, err);
+    if (rc)
+        return evo_error_prefix(err, "the connection was lost");
+    return refuse_changed(r, next, "the connection was lost", err);
+}
+
+/* The file released the migration lock. Goes on only with the lock, and where nobody used the gap. */
+static enum evo_errc regain_lock(struct evo_run *r, size_t next, struct evo_error *err)
+{
+    struct evo_session *s = r->session;
+    const char *name = r->steps[next - 1].migration->name;
+    bool taken = s->lock == EVO_SESSION_LOCK_TAKEN;
+    const char *text = evo_strvec_pushf(&r->warnings, "migration \"%s\" released the migration lock%s", name,
+                                        taken ? ", and another session has taken it"
+                                              : "; it was taken again when the file was through");
+    evo_warn(s->o->task, "%s", text);
+    s->lock = EVO_SESSION_LOCK_HELD;
+    if (next == r->count)
+        return EVO_OK;
+    enum evo_errc rc = EVO_OK;
+    if (taken)
+        rc = evo_pg_lock(s->pg, evo_ledger_lock_key(s->o->project->kind), 0, "migration lock again",
+                         s->o->task, err);
+    if (rc)
+        return evo_error_prefix(err, "migration \"%s\" released the migration lock; stopped behind it", name);
+    rc = evo_session_reload(s, err);
+    return rc ? rc : refuse_changed(r, next, "the migration lock was released", err);
+}
+
+/* For machines, and for text.h. */
+static struct evo_json *stopped_json(const struct evo_step *step, const struct evo_applied *a)
+{
+    struct evo_json *o = evo_json_object(), *done = evo_json_array();
+    for (size_t i = 0; i < a->done; i++) {
+        const struct evo_sql_statement *st = &step->script.items[i];
+        EVO_AUTO_STR summary = evo_sql_summary(step->text.buf + st->start, st->len);
+        struct evo_json *statement = evo_json_object();
+        evo_json_set_int(statement, "number", (int64_t)i + 1);
+        evo_json_set_int(statement, "line", st->line);
+        evo_json_set_string(statement, "summary", summary);
+        evo_json_append(done, statement);
+    }
+    evo_json_set_string(o, "name", step->migration->name);
+    evo_json_set_int(o, "statements", (int64_t)step->script.count);
+    evo_json_set(o, "done", done);
+    if (a->stopped_at)
+        evo_json_set_int(o, "failed", (int64_t)a->stopped_at);
+    else
+        evo_json_set_null(o, "failed");
+    return o;
 }
 
 enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct evo_error *err)
@@ -175,7 +253,35 @@ enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct e
             append_done(done, step, &applied);
         if (!rc && applied.lost)
             rc = recover(r, i + 1, err);
+        if (!rc && s->lock != EVO_SESSION_LOCK_HELD)
+            rc = regain_lock(r, i + 1, err);
+        if (rc && !applied.committed && applied.done)
+            r->stopped = stopped_json(step, &applied);
         evo_strbuf_release(&step->text); /* hundreds of files need not be kept to the end */
     }
     return rc;
+}
+
+bool evo_run_is_in(const struct evo_json *done, const char *name)
+{
+    for (size_t i = 0; i < evo_json_count(done); i++)
+        if (evo_streq(evo_json_get_string(evo_json_at(done, i), "name", ""), name))
+            return true;
+    return false;
+}
+
+void evo_run_outcome_json(const struct evo_run *r, const struct evo_session *s, const struct evo_json *done,
+                          struct evo_json *data)
+{
+    int64_t total = 0;
+    if (!s->pg)
+        return;
+    for (size_t i = 0; i < s->state.count; i++) {
+        const struct evo_state_item *item = &s->state.items[i];
+        bool applied = item->state == EVO_STATE_APPLIED || item->state == EVO_STATE_EDITED;
+        bool touched = evo_run_is_in(done, item->name);
+        total += r->down ? applied && !touched : applied || touched;
+    }
+    evo_json_set_int(data, "applied_total", total);
+    evo_json_set(data, "stopped", r->stopped ? evo_json_ref(r->stopped) : evo_json_null_new());
 }

@@ -18,6 +18,9 @@ struct evo_run {
     struct evo_plan plan;
     struct evo_step *steps; /* one for each item of the plan */
     size_t count; /* loaded */
+    struct evo_strvec warnings; /* of what came up while it ran */
+    struct evo_json
+        *stopped; /* {name, statements, done[], failed}: a file that is half done; NULL: none is */
 };
 void evo_run_release(struct evo_run *r);
 EVO_DEFINE_AUTO(run);
@@ -27,8 +30,13 @@ enum evo_errc evo_run_prepare(struct evo_session *s, bool down, struct evo_run *
                               struct evo_error *err) EVO_CHECK;
 /* Array of step objects (step.h). */
 struct evo_json *evo_run_steps_json(const struct evo_run *r) EVO_CHECK;
-/* Array of what to know beforehand about the whole run. */
+/* Array of what to know about the whole run: beforehand, and what came up while it ran. */
 struct evo_json *evo_run_warnings_json(const struct evo_run *r) EVO_CHECK;
+/* Whether a list of objects holds one of this name. */
+bool evo_run_is_in(const struct evo_json *done, const char *name);
+/* Sets, where the state was read at all: applied_total (migrations applied when the run ended), stopped. */
+void evo_run_outcome_json(const struct evo_run *r, const struct evo_session *s, const struct evo_json *done,
+                          struct evo_json *data);
 /* Runs them; each one that is in the database and on record is appended to `done` {name, elapsed_ms, transaction, retries, verify}, also when a
  * later one fails. */
 enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct evo_error *err) EVO_CHECK;

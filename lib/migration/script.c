@@ -18,9 +18,18 @@ static enum evo_errc count_result(void *ctx, const struct evo_pg_result *rows, s
     outcome->done++;
     const char *tag = evo_pg_command_tag(rows);
     if (tag &&
-        (evo_streq(tag, "COMMIT") || evo_streq(tag, "ROLLBACK") || evo_streq(tag, "PREPARE TRANSACTION")))
+        (evo_streq(tag, "COMMIT") || evo_streq(tag, "ROLLBACK") || evo_streq(tag, "PREPARE TRANSACTION"))) {
         outcome->ended = true;
+        outcome->committed = outcome->done;
+    }
     return EVO_OK;
+}
+
+/* A message that ends outside a transaction block commits what stands in it. */
+static void note_committed(const struct sending *s)
+{
+    if (!evo_pg_in_transaction(s->pg))
+        s->outcome->committed = s->outcome->done;
 }
 
 static void explain(const struct evo_step *step, size_t statement, int line, struct evo_error *err)
@@ -72,8 +81,10 @@ static enum evo_errc send_message(const struct sending *s, size_t first, size_t 
     int position = 0;
     size_t before = s->outcome->done;
     enum evo_errc rc = evo_pg_script(s->pg, text.buf, count_result, s->outcome, &position, err);
-    if (!rc)
+    if (!rc) {
+        note_committed(s);
         return EVO_OK;
+    }
     size_t failed = first + (s->outcome->done - before);
     if (failed >= end)
         failed = end - 1;
@@ -98,11 +109,13 @@ static enum evo_errc send_copy(const struct sending *s, size_t i, struct evo_err
         if (!rc)
             rc = evo_pg_copy_end(s->pg, NULL, err);
     }
-    if (rc)
+    if (rc) {
         explain(s->step, i, c->line, err);
-    else
-        s->outcome->done++;
-    return rc;
+        return rc;
+    }
+    s->outcome->done++;
+    note_committed(s);
+    return EVO_OK;
 }
 
 enum evo_errc evo_script_run(struct evo_pg *pg, const struct evo_step *step, size_t first, size_t count,

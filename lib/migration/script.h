@@ -14,6 +14,7 @@
 /* What became of it. */
 struct evo_script_outcome {
     size_t done; /* statements that were completed */
+    size_t committed; /* of those, so many from the first on cannot be undone any more */
     bool ended; /* a COMMIT, ROLLBACK or PREPARE TRANSACTION of the file's own was completed */
 };
 

@@ -1,5 +1,7 @@
 #include "migration/session.h"
 
+#include <inttypes.h>
+
 #include "base/cancel.h"
 #include "pg/lock.h"
 
@@ -83,6 +85,7 @@ static enum evo_errc prepare(struct evo_session *s, bool lock, struct evo_error 
     if (rc)
         return rc;
     s->locked = lock;
+    s->lock = EVO_SESSION_LOCK_HELD;
     return evo_session_reload(s, err);
 }
 
@@ -138,11 +141,42 @@ enum evo_errc evo_session_second(const struct evo_session *s, struct evo_pg **re
     return EVO_OK;
 }
 
+void evo_session_lock_look(const struct evo_session *s, struct evo_strbuf *sql)
+{
+    uint64_t key = (uint64_t)evo_ledger_lock_key(s->o->project->kind);
+    evo_strbuf_addf(sql,
+                    "CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory'"
+                    " AND pid = pg_catalog.pg_backend_pid() AND granted AND mode = 'ExclusiveLock'"
+                    " AND objsubid = 1 AND classid = %" PRIu32 " AND objid = %" PRIu32 ") THEN 'held'"
+                    " WHEN pg_catalog.pg_try_advisory_lock(%" PRId64 ") THEN 'retaken' ELSE 'taken' END",
+                    (uint32_t)(key >> 32), (uint32_t)(key & UINT32_MAX), (int64_t)key);
+}
+
+void evo_session_lock_note(struct evo_session *s, const char *answer)
+{
+    if (answer && evo_streq(answer, "taken"))
+        s->lock = EVO_SESSION_LOCK_TAKEN;
+    else if (answer && evo_streq(answer, "retaken") && s->lock == EVO_SESSION_LOCK_HELD)
+        s->lock = EVO_SESSION_LOCK_RETAKEN;
+}
+
+static enum evo_errc note_lock(void *ctx, const struct evo_pg_result *rows, struct evo_error *err)
+{
+    (void)err;
+    if (evo_pg_rows(rows) == 1 && evo_pg_columns(rows) == 1)
+        evo_session_lock_note(ctx, evo_pg_value(rows, 0, 0));
+    return EVO_OK;
+}
+
 enum evo_errc evo_session_reset(struct evo_session *s, struct evo_error *err)
 {
     EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
     evo_settings_reset(&s->settings, &sql);
-    return evo_pg_exec(s->pg, sql.buf, err);
+    if (s->locked) {
+        evo_strbuf_adds(&sql, "SELECT ");
+        evo_session_lock_look(s, &sql);
+    }
+    return evo_pg_script(s->pg, sql.buf, note_lock, s, NULL, err);
 }
 
 int64_t evo_session_lock_timeout(const struct evo_session *s, const struct evo_step *step)

@@ -31,12 +31,20 @@ struct evo_migrate_options {
     struct evo_task *task;
 };
 
+/* The lock, as the last look found it: a file may release it (DISCARD ALL, pg_advisory_unlock_all()). */
+enum evo_session_lock {
+    EVO_SESSION_LOCK_HELD,
+    EVO_SESSION_LOCK_RETAKEN, /* it was released, and is ours again; others may have been at it meanwhile */
+    EVO_SESSION_LOCK_TAKEN /* it was released, and another session has it */
+};
+
 struct evo_session {
     const struct evo_migrate_options *o;
     struct evo_pg *pg;
     struct evo_settings settings;
     char *search_path;
     bool locked;
+    enum evo_session_lock lock; /* the worst since it was last set to HELD */
     struct evo_ledger ledger;
     struct evo_journal journal;
     struct evo_state state;
@@ -57,7 +65,12 @@ enum evo_errc evo_session_reopen(struct evo_session *s, struct evo_error *err) E
 enum evo_errc evo_session_second(const struct evo_session *s, struct evo_pg **ret,
                                  struct evo_error *err) EVO_CHECK;
 
-/* The texts of settings.h, sent. */
+/* An expression that tells whether the lock is held, and takes it again where it is free; and what its answer means.
+ * It goes along with a message that is sent anyway. */
+void evo_session_lock_look(const struct evo_session *s, struct evo_strbuf *sql);
+void evo_session_lock_note(struct evo_session *s, const char *answer);
+
+/* The texts of settings.h, sent; reset looks at the lock, too. */
 enum evo_errc evo_session_reset(struct evo_session *s, struct evo_error *err) EVO_CHECK;
 enum evo_errc evo_session_begin(struct evo_session *s, const struct evo_step *step,
                                 struct evo_error *err) EVO_CHECK;

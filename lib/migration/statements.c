@@ -18,6 +18,8 @@ struct run {
     enum evo_layout_kind kind;
     char *id; /* of the ledger's row; NULL for down */
     char lock_timeout[TIMEOUT_MAX], statement_timeout[TIMEOUT_MAX]; /* of the session, for this file */
+    size_t before; /* statements before it are done */
+    size_t at; /* statement that is being run; script.count: all are through */
     bool changed; /* something of this file is in the schema already */
 };
 
@@ -96,14 +98,14 @@ static enum evo_errc apply_directives(struct run *r, struct evo_error *err)
     return rc ? rc : remember_timeouts(r, err);
 }
 
-static enum evo_errc send(const struct run *r, size_t unit, struct evo_strbuf *blockers,
-                          struct evo_error *err)
+static enum evo_errc send(struct run *r, size_t unit, struct evo_strbuf *blockers, struct evo_error *err)
 {
     const struct evo_step_unit *u = &r->step->units[unit];
     struct evo_script_outcome outcome = { 0 };
     int64_t lock = u->concurrent_index ? 0 : evo_session_lock_timeout(r->s, r->step);
     evo_watch_arm(r->s->watch, evo_pg_backend_pid(r->s->pg), evo_apply_watch_after(lock));
     enum evo_errc rc = evo_script_run(r->s->pg, r->step, u->first, u->count, &outcome, err);
+    r->at = u->first + (outcome.done < u->count ? outcome.done : u->count - 1);
     evo_strbuf_clear(blockers);
     evo_watch_disarm(r->s->watch, blockers);
     if (!rc && u->bare && evo_pg_in_transaction(r->s->pg))
@@ -112,7 +114,7 @@ static enum evo_errc send(const struct run *r, size_t unit, struct evo_strbuf *b
 }
 
 /* In a transaction of ours, with its checkpoint. */
-static enum evo_errc run_wrapped(const struct run *r, size_t unit, struct evo_strbuf *blockers,
+static enum evo_errc run_wrapped(struct run *r, size_t unit, struct evo_strbuf *blockers,
                                  struct evo_error *err)
 {
     struct evo_session *s = r->s;
@@ -200,7 +202,7 @@ static enum evo_errc check_index(const struct run *r, size_t unit, struct evo_er
 }
 
 /* Without a transaction around it. */
-static enum evo_errc run_bare(const struct run *r, size_t unit, bool begun, struct evo_strbuf *blockers,
+static enum evo_errc run_bare(struct run *r, size_t unit, bool begun, struct evo_strbuf *blockers,
                               struct evo_error *err)
 {
     const struct evo_step_unit *u = &r->step->units[unit];
@@ -236,6 +238,7 @@ static enum evo_errc run_unit(struct run *r, size_t unit, struct evo_error *err)
 {
     const struct evo_step_unit *u = &r->step->units[unit];
     enum evo_unit_state state = state_of(r, unit);
+    r->at = r->before = u->first;
     if (state == EVO_UNIT_DONE) {
         r->changed = true;
         return EVO_OK;
@@ -284,6 +287,9 @@ static enum evo_errc finish(struct run *r, struct evo_error *err)
 static enum evo_errc stop(struct run *r, struct evo_error *err)
 {
     struct evo_session *s = r->s;
+    r->applied->done = r->changed ? r->before : 0;
+    r->applied->stopped_at = r->at < r->step->script.count ? r->at + 1 : 0;
+    evo_failure_done(r->step, r->applied->done, r->applied->stopped_at, evo_pg_alive(s->pg), err);
     int signo = evo_session_grace_begin();
     struct evo_error ignored = EVO_ERROR_INIT;
     if (evo_pg_alive(s->pg) && !evo_session_reset(s, &ignored) && r->id) {
@@ -321,8 +327,10 @@ enum evo_errc evo_statements_run(struct evo_session *s, struct evo_step *step, s
         rc = apply_directives(&r, err);
     for (size_t u = 0; !rc && u < step->nunits; u++)
         rc = run_unit(&r, u, err);
-    if (!rc)
+    if (!rc) {
+        r.at = r.before = step->script.count;
         rc = evo_session_reset(s, err);
+    }
     if (!rc)
         rc = evo_apply_probes_anew(s, step, err);
     if (!rc)

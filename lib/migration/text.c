@@ -65,6 +65,43 @@ void evo_text_done(const struct evo_json *list, const char *word, struct evo_str
                         evo_format_duration(evo_json_get_int(item, "elapsed_ms", 0), took),
                         evo_streq(evo_json_get_string(item, "verify", ""), "passed") ? ", verified" : "");
     }
-    if (evo_json_count(list) == 0)
-        evo_strbuf_addf(out, "Nothing was %s.\n", word);
+}
+
+/* "statement 1 of 3 is done, statement 2 failed" */
+static void add_stopped(const struct evo_json *stopped, struct evo_strbuf *out)
+{
+    size_t done = evo_json_count(evo_json_get(stopped, "done"));
+    int64_t failed = evo_json_get_int(stopped, "failed", 0);
+    evo_strbuf_addf(out, "%s: ", evo_json_get_string(stopped, "name", ""));
+    if (done == 1)
+        evo_strbuf_adds(out, "statement 1");
+    else
+        evo_strbuf_addf(out, "statements 1 to %zu", done);
+    evo_strbuf_addf(out, " of %" PRId64 " %s done, ", evo_json_get_int(stopped, "statements", 0),
+                    done == 1 ? "is" : "are");
+    if (failed)
+        evo_strbuf_addf(out, "statement %" PRId64 " failed\n", failed);
+    else
+        evo_strbuf_adds(out, "what is to follow failed\n");
+}
+
+void evo_text_outcome(const struct evo_json *data, bool down, bool ok, struct evo_strbuf *out)
+{
+    const struct evo_json *list = evo_json_get(data, down ? "rolled_back" : "applied");
+    const struct evo_json *stopped = evo_json_get(data, "stopped");
+    int64_t total = evo_json_get_int(data, "applied_total", -1);
+    size_t pending = evo_json_count(evo_json_get(data, "pending"));
+    evo_text_done(list, down ? "rolled back" : "applied", out);
+    if (evo_json_get_string(stopped, "name", NULL))
+        add_stopped(stopped, out);
+    if (total < 0 || (ok && evo_json_count(list)))
+        return;
+    if (ok)
+        evo_strbuf_adds(out, down      ? "nothing to roll back: "
+                             : pending ? "nothing to apply: "
+                                       : "up to date: ");
+    evo_strbuf_addf(out, "%" PRId64 " applied", total);
+    if (!down)
+        evo_strbuf_addf(out, ", %zu pending", pending);
+    evo_strbuf_adds(out, "\n");
 }

@@ -17,10 +17,14 @@ static enum evo_errc refuse_running(struct evo_session *s, struct evo_error *err
 }
 
 /* The rest of what is worth knowing is in the plan and in the result. */
-static void warn_all(struct evo_task *task, const struct evo_strvec *warnings)
+static void warn_all(struct evo_task *task, const struct evo_run *run)
 {
-    for (size_t i = 0; i < warnings->count; i++)
-        evo_warn(task, "%s", warnings->items[i]);
+    for (size_t i = 0; i < run->plan.warnings.count; i++)
+        evo_warn(task, "%s", run->plan.warnings.items[i]);
+    for (size_t i = 0; i < run->count; i++)
+        if (run->steps[i].script.count == 0)
+            evo_warn(task, "migration \"%s\" holds no statement: it is an empty skeleton",
+                     run->steps[i].migration->name);
 }
 
 enum evo_errc evo_plan_show(const struct evo_migrate_options *o, bool down, struct evo_json *data,
@@ -38,14 +42,6 @@ enum evo_errc evo_plan_show(const struct evo_migrate_options *o, bool down, stru
     return rc;
 }
 
-static bool is_in(const struct evo_json *done, const char *name)
-{
-    for (size_t i = 0; i < evo_json_count(done); i++)
-        if (evo_streq(evo_json_get_string(evo_json_at(done, i), "name", ""), name))
-            return true;
-    return false;
-}
-
 /* What is not applied when the run ends. */
 static struct evo_json *pending_json(const struct evo_state *state, const struct evo_json *applied)
 {
@@ -53,7 +49,7 @@ static struct evo_json *pending_json(const struct evo_state *state, const struct
     for (size_t i = 0; i < state->count; i++) {
         const struct evo_state_item *item = &state->items[i];
         bool open = item->state == EVO_STATE_PENDING || item->state == EVO_STATE_FAILED;
-        if (!open || is_in(applied, item->name))
+        if (!open || evo_run_is_in(applied, item->name))
             continue;
         struct evo_json *o = evo_json_object();
         evo_json_set_string(o, "name", item->name);
@@ -67,22 +63,22 @@ enum evo_errc evo_up_run(const struct evo_migrate_options *o, struct evo_json *d
     EVO_AUTO(session) s = { 0 };
     EVO_AUTO(run) run = { 0 };
     EVO_AUTO_PTR(json) applied = evo_json_array();
-    EVO_AUTO_PTR(json) warnings = NULL;
     evo_json_set(data, "applied", evo_json_ref(applied));
     enum evo_errc rc = evo_session_open(o, !o->dry_run, &s, err);
     if (!rc && o->dry_run)
         rc = refuse_running(&s, err);
     if (!rc)
         rc = evo_run_prepare(&s, false, &run, err);
-    warnings = rc ? evo_json_array() : evo_run_warnings_json(&run);
+    bool prepared = !rc;
     if (o->dry_run)
         evo_json_set(data, "steps", evo_run_steps_json(&run));
     else if (!rc) {
         if (run.count)
-            warn_all(o->task, &run.plan.warnings);
+            warn_all(o->task, &run);
         rc = evo_run_execute(&run, applied, err);
     }
     evo_json_set(data, "pending", pending_json(&s.state, applied));
-    evo_json_set(data, "warnings", evo_json_ref(warnings));
+    evo_json_set(data, "warnings", prepared ? evo_run_warnings_json(&run) : evo_json_array());
+    evo_run_outcome_json(&run, &s, applied, data);
     return rc;
 }

@@ -24,6 +24,10 @@ valid() {
     run_evo evo-migrate up --json
     assert_exit 7
     assert_json '.error.schema_clean == false and .error.line == 3 and .error.sqlstate == "23505" and .error.next == "evo-migrate up"'
+    assert_json '.error.detail | contains("2 of 4 statements: 1 (line 1, CREATE TABLE once), 2 (line 2, CREATE INDEX CONCURRENTLY by_user). Stopped at 3 (line 3,")'
+    assert_json '.data.applied_total == 1 and .data.stopped.failed == 3 and (.data.stopped.done | map(.line) == [1, 2])'
+    json .data >"$BATS_TEST_TMPDIR/data.json"
+    assert_schema "$EVO_ROOT/lib/schema/data/migrate-up.schema.json" "$BATS_TEST_TMPDIR/data.json"
     assert_equal $'20250101000000_t|applied\n20250102000000_mix|failed' "$(ledger)"
     assert_equal t "$(valid by_user)"
     # the INVALID index of the failed build is gone
@@ -32,6 +36,9 @@ valid() {
 
     run_evo evo-migrate plan --json
     assert_json '.data.steps[0].resumed and .data.steps[0].name == "20250102000000_mix"'
+    run_evo evo-migrate up
+    assert_exit 7
+    assert_equal $'20250102000000_mix: statements 1 to 2 of 4 are done, statement 3 failed\n1 applied, 1 pending' "$output"
     pg_sql 'DELETE FROM orders WHERE id > 10'
     run_evo evo-migrate up --json
     assert_exit 0

@@ -155,7 +155,7 @@ setup() {
     assert_stdout_has 'evo cannot undo it'
     assert_stdout_has 'irreversible: the data is gone'
     assert_stdout_has 'is not understood'
-    assert_stdout_has 'have no verify_up.sql'
+    assert_stdout_has '"005_own" and 2 more: no verify_up.sql'
     assert_equal f "$(exists evo.migrations)"
     assert_equal 0 "$(advisory_locks)"
 }
@@ -168,6 +168,12 @@ setup() {
     run_evo evo-migrate resolve --applied nope --json
     assert_exit 1
     assert_json '.error.reason == "not_found"'
+    # a slip: the name that was meant, and the options in use
+    for option in --applied --rolled-back; do
+        run_evo evo-migrate resolve "$option" 001_n --layout sql --json
+        assert_exit 1
+        assert_json '.error.reason == "not_found" and (.error.hint | contains("Did you mean \"001_m\"?")) and .error.next == "evo-status --layout sql"'
+    done
     run_evo evo-migrate resolve --applied 001_m --json
     assert_exit 0
     assert_json '.data.resolved == {"name": "001_m", "as": "applied"}'

@@ -23,6 +23,9 @@ teardown() {
     assert_json '.error.reason == "lock_unavailable" and .error.sqlstate == "55P03" and .error.schema_clean == true and .error.migration == "20250102000000_email"'
     assert_json '(.error.message | contains("2 tries")) and (.error.detail | contains("pid ") and contains("application \"holder\"") and contains("idle in transaction"))'
     assert_json '.error.next == "evo-migrate up" and .error.line == 1'
+    local pid
+    pid=$(pg_sql "SELECT pid FROM pg_stat_activity WHERE application_name = 'holder' AND datname = current_database()")
+    assert_json ".error.hint | contains(\"SELECT pg_terminate_backend($pid);\")"
     assert_equal f "$(exists other)"
     assert_equal 1 "$(ledger | wc -l)"
 }
@@ -248,4 +251,45 @@ SQL
     assert_equal 0 "$(pg_sql 'SELECT count(*) FROM _prisma_migrations WHERE finished_at IS NULL AND rolled_back_at IS NULL')"
     assert_equal 0 "$(pg_sql "SELECT count(*) FROM evo.journal")"
     assert_equal 0 "$(pg_sql 'SELECT count(*) FROM pg_index WHERE NOT indisvalid')"
+}
+
+# ---- a file that releases evo's lock ------------------------------------------------
+
+@test "a file that releases the migration lock is named, and the lock is taken again" {
+    migration 20250102000000_all up 'CREATE TABLE b (id int); SELECT pg_advisory_unlock_all();'
+    migration 20250103000000_one up 'SELECT pg_advisory_unlock(72707369);'
+    migration 20250104000000_discard up $'CREATE TABLE c (id int);\nDISCARD ALL;'
+    migration 20250105000000_look up "CREATE TABLE held AS SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid();"
+    run_evo evo-migrate up --json
+    assert_exit 0
+    for name in 20250102000000_all 20250103000000_one 20250104000000_discard; do
+        assert_stderr_has "migration \"$name\" released the migration lock; it was taken again"
+        assert_json "any(.data.warnings[]; contains(\"$name\\\" released\"))"
+    done
+    assert_equal 1 "$(pg_sql 'SELECT n FROM held')"
+    # what does nothing of the kind is not named
+    assert_json '[.data.warnings[] | select(contains("released"))] | length == 3'
+    assert_equal 0 "$(advisory_locks)"
+}
+
+@test "when another session has the lock by then, the run stops behind the file" {
+    migration 20250102000000_gap up - <<'SQL'
+DO $$ BEGIN
+    WHILE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted) LOOP
+        PERFORM pg_sleep(0.05);
+    END LOOP;
+END $$;
+SELECT pg_advisory_unlock(72707369);
+SQL
+    migration 20250103000000_never up 'CREATE TABLE never (id int);'
+    start_evo evo-migrate up --json
+    wait_until 20 query_runs '%WHILE NOT EXISTS%'
+    hold 'SELECT pg_advisory_lock(72707369)'
+    finish_evo
+    assert_exit 5
+    assert_json '.error.reason == "lock_unavailable" and (.error.message | contains("20250102000000_gap"))'
+    assert_json '[.data.pending[].name] == ["20250103000000_never"]'
+    assert_equal f "$(exists never)"
+    printf 'SELECT pg_advisory_unlock_all();\n' >&8
+    release
 }

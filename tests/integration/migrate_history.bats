@@ -42,7 +42,10 @@ applies() {
     migration 20250101000000_own up $'BEGIN;\nCREATE TABLE a (id int);\nCOMMIT;\nSELECT nonsense;\n'
     run_evo evo-migrate up --json
     assert_exit 7
-    assert_json '.error.schema_clean == false and .error.line == 4 and (.error.hint | contains("evo-migrate resolve --applied 20250101000000_own"))'
+    assert_json '.error.schema_clean == false and .error.line == 4 and (.error.hint | contains("evo-migrate resolve --applied 20250101000000_own") and contains("evo-migrate resolve --rolled-back 20250101000000_own"))'
+    # what a person has to look at is named; no command goes on as if nothing was there
+    assert_json '.error.next == null and (.error.detail | contains("3 of 4 statements: 1 (line 1, BEGIN), 2 (line 2, CREATE TABLE a), 3 (line 3, COMMIT). Stopped at 4 (line 4, SELECT)"))'
+    assert_json '.data.stopped.failed == 4 and ([.data.stopped.done[].number] == [1, 2, 3])'
     assert_equal t "$(exists a)"
     run_evo evo-migrate up --json
     assert_exit 1

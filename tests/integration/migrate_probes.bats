@@ -29,6 +29,35 @@ refused() {
     refused 'SELECT true; SELECT false;'
 }
 
+# hint PROBE TEXT: the hint names what to mend.
+hint() {
+    refused "$1"
+    json .error.hint >"$BATS_TEST_TMPDIR/hint"
+    grep -qF "$2" "$BATS_TEST_TMPDIR/hint" || fail "expected in the hint: $2" "$(cat "$BATS_TEST_TMPDIR/hint")"
+}
+
+@test "the hint names the file to mend" {
+    local dir=migrations/001_a
+    hint 'SELECT false' "Correct $dir/up.sql or, where that is right, its probe in $dir/verify_up.sql"
+    hint 'SELECT nonsense' "Correct the probe in $dir/verify_up.sql or, where it is right, $dir/up.sql"
+    hint 'INSERT INTO a VALUES (1) RETURNING true' "A probe may only read: correct $dir/verify_up.sql"
+    hint 'SELECT false AS this_check_has_not_been_written_yet' "Write the check in $dir/verify_up.sql"
+}
+
+@test "what evo made and nobody wrote is told so" {
+    run_evo evo-migrate new second --json
+    local name
+    name=$(json .data.name)
+    run_evo evo-migrate plan
+    assert_exit 0
+    assert_stdout_has "warning: \"$name\": no statement: an empty skeleton, which changes nothing"
+    assert_stdout_has 'warning: "001_a": no verify_up.sql'
+    run_evo evo-migrate up --json
+    assert_exit 7
+    assert_stderr_has "migration \"$name\" holds no statement"
+    assert_json '(.error.hint | contains("Write the check in migrations/")) and any(.data.warnings[]; contains("empty skeleton"))'
+}
+
 @test "a probe sees the migration, and leaves its transaction alone" {
     migration 001_a verify_up "SELECT to_regclass('public.a') IS NOT NULL; SELECT count(*) = 0 FROM a;"
     run_evo evo-migrate up --json

@@ -26,7 +26,7 @@ two_migrations() {
     assert_exit 0
     assert_json '.data.applied == [] and .data.pending == []'
     run_evo evo-migrate up
-    assert_stdout_has 'Nothing was applied'
+    assert_equal 'up to date: 2 applied, 0 pending' "$output"
 }
 
 @test "the rows are what Prisma would have written" {

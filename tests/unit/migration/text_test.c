@@ -59,7 +59,42 @@ static void test_done_is_a_line_each(void **state)
     assert_string_equal(out.buf, "applied a  (12 ms, verified)\napplied b  (5 ms)\n");
     evo_strbuf_clear(&out);
     evo_text_done(NULL, "applied", &out);
-    assert_string_equal(out.buf, "Nothing was applied.\n");
+    assert_string_equal(out.buf, "");
+}
+
+static void test_outcome_says_what_is_true(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *data;
+        bool down, ok;
+        const char *expected;
+    } rows[] = {
+        { "{\"applied\": [], \"pending\": [], \"applied_total\": 2, \"stopped\": null}", false, true,
+          "up to date: 2 applied, 0 pending\n" },
+        { "{\"applied\": [], \"pending\": [{}], \"applied_total\": 2, \"stopped\": null}", false, true,
+          "nothing to apply: 2 applied, 1 pending\n" },
+        { "{\"applied\": [], \"pending\": [{}], \"applied_total\": 2, \"stopped\": null}", false, false,
+          "2 applied, 1 pending\n" },
+        { "{\"applied\": [{\"name\": \"a\", \"elapsed_ms\": 5}], \"pending\": [], \"applied_total\": 1}",
+          false, true, "applied a  (5 ms)\n" },
+        { "{\"applied\": [], \"pending\": [{}], \"applied_total\": 1, \"stopped\": {\"name\": \"b\", "
+          "\"statements\": 3, \"done\": [{}], \"failed\": 2}}",
+          false, false, "b: statement 1 of 3 is done, statement 2 failed\n1 applied, 1 pending\n" },
+        { "{\"applied\": [], \"pending\": [{}], \"applied_total\": 1, \"stopped\": {\"name\": \"b\", "
+          "\"statements\": 2, \"done\": [{}, {}], \"failed\": null}}",
+          false, false,
+          "b: statements 1 to 2 of 2 are done, what is to follow failed\n1 applied, 1 pending\n" },
+        { "{\"rolled_back\": [], \"applied_total\": 0, \"stopped\": null}", true, true,
+          "nothing to roll back: 0 applied\n" },
+        { "{\"applied\": [], \"pending\": []}", false, false, "" },
+    };
+    for (size_t i = 0; i < EVO_COUNT(rows); i++) {
+        EVO_AUTO_PTR(json) data = parse(rows[i].data);
+        EVO_AUTO(strbuf) out = EVO_STRBUF_INIT;
+        evo_text_outcome(data, rows[i].down, rows[i].ok, &out);
+        assert_string_equal(out.buf, rows[i].expected);
+    }
 }
 
 int main(void)
@@ -68,6 +103,7 @@ int main(void)
         cmocka_unit_test(test_plan_says_how_each_file_runs),
         cmocka_unit_test(test_plan_with_nothing_to_do),
         cmocka_unit_test(test_done_is_a_line_each),
+        cmocka_unit_test(test_outcome_says_what_is_true),
     };
     return cmocka_run_group_tests_name("migration/text", tests, NULL, NULL);
 }
