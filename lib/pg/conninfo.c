@@ -107,18 +107,29 @@ static void add_host(struct evo_strbuf *out, const char *host, size_t n)
         evo_strbuf_addch(out, ']');
 }
 
-/* "host:5432", or several; a socket's folder goes behind the "?", where it is legible. */
+/* One socket, or libpq's default one. */
+static bool is_socket(const char *hosts)
+{
+    return !hosts || (!strchr(hosts, ',') && (hosts[0] == '/' || hosts[0] == '@'));
+}
+
+/* A socket's folder and port, where they are legible: behind the "?". */
+static void add_socket(struct evo_strbuf *out, const char *host, const char *ports)
+{
+    size_t n;
+    const char *port = list_item(ports, 0, &n);
+    if (host) {
+        evo_strbuf_adds(out, "?host=");
+        evo_percent_encode(out, host, strlen(host), "/");
+    }
+    if (n > 0 && !(n == 4 && memcmp(port, "5432", 4) == 0))
+        evo_strbuf_addf(out, "%cport=%.*s", host ? '&' : '?', (int)n, port);
+}
+
+/* "host:5432", or several. */
 static void add_hosts(struct evo_strbuf *out, const char *hosts, const char *ports)
 {
-    bool several = hosts && strchr(hosts, ',');
-    bool socket = !hosts || (!several && (hosts[0] == '/' || hosts[0] == '@'));
     size_t n;
-    if (socket) {
-        const char *port = list_item(ports, 0, &n);
-        if (n > 0 && !(n == 4 && memcmp(port, "5432", 4) == 0))
-            evo_strbuf_addf(out, ":%.*s", (int)n, port);
-        return;
-    }
     const char *host = hosts;
     for (size_t i = 0;; i++) {
         size_t host_len = strcspn(host, ",");
@@ -145,13 +156,12 @@ static void build_redacted(struct evo_conninfo *c)
         evo_percent_encode(&out, user, strlen(user), NULL);
         evo_strbuf_addch(&out, '@');
     }
-    add_hosts(&out, host, port ? port : "");
+    if (!is_socket(host))
+        add_hosts(&out, host, port ? port : "");
     evo_strbuf_addch(&out, '/');
     evo_percent_encode(&out, c->database, strlen(c->database), NULL);
-    if (host && (host[0] == '/' || host[0] == '@') && !strchr(host, ',')) {
-        evo_strbuf_adds(&out, "?host=");
-        evo_percent_encode(&out, host, strlen(host), "/");
-    }
+    if (is_socket(host))
+        add_socket(&out, host, port ? port : "");
     free(c->redacted);
     c->redacted = evo_strbuf_detach(&out);
 }

@@ -85,10 +85,10 @@ static void test_parse_takes_what_people_have(void **state)
         { "postgresql://app:pw12@/shop?host=/var/run", "postgresql://app@/shop?host=/var/run", "pw12",
           "host=/var/run" },
         { "postgresql://app@localhost/shop?host=/var/run&port=5433",
-          "postgresql://app@:5433/shop?host=/var/run", NULL, "host=/var/run port=5433" },
+          "postgresql://app@/shop?host=/var/run&port=5433", NULL, "host=/var/run port=5433" },
         { "postgresql://app@%2Fvar%2Frun/shop", "postgresql://app@/shop?host=/var/run", NULL,
           "host=/var/run" },
-        { "postgresql://app@:5433/shop", "postgresql://app@:5433/shop", NULL, "port=5433" },
+        { "postgresql://app@:5433/shop", "postgresql://app@/shop?port=5433", NULL, "port=5433" },
         { "postgresql:///shop?hostaddr=10.0.0.1", "postgresql://os@10.0.0.1:5432/shop", NULL,
           "hostaddr=10.0.0.1" },
         /* other clients' schemes and parameters */
