@@ -41,7 +41,8 @@ static const struct evo_option create_table[] = {
       .fallback = "60s", .help = "give up when a table stays locked by others for this long" },
 };
 static const struct evo_option list_table[] = {
-    { "all", EVO_OPT_FLAG, offsetof(struct list_options, all), .help = "also damaged and unfinished ones" },
+    { "all", EVO_OPT_FLAG, offsetof(struct list_options, all),
+      .help = "also unfinished ones, and those whose manifest cannot be read" },
     { "backup-of", EVO_OPT_STRING, offsetof(struct list_options, backup_of), .value = "NAME",
       .help = "backups of this database (default: the one that --database names; all where none is named)" },
 };
@@ -55,6 +56,11 @@ static const struct evo_option verify_table[] = {
     { "backup-of", EVO_OPT_STRING, offsetof(struct verify_options, backup_of), .value = "NAME",
       .help = "whose backup \"latest\" is (default: the database that --database names)" },
 };
+
+static const char *plural(int64_t n)
+{
+    return n == 1 ? "" : "s";
+}
 
 /* ---- create ----------------------------------------------------------------- */
 
@@ -102,10 +108,9 @@ static enum evo_errc run_create(struct evo_cmd *cmd, void *options, struct evo_e
                                          .lock_timeout_ms = o->lock_timeout_ms,
                                          .task = cmd->task };
     rc = evo_backup_create(&backup, &m, err);
-    evo_strbuf_addf(&location, "%s/", evo_store_url(store));
     EVO_AUTO(strbuf) key = EVO_STRBUF_INIT;
-    evo_backup_key(&key, m.environment, m.database, m.id, NULL);
-    evo_strbuf_adds(&location, key.buf);
+    evo_backup_key(&key, m.environment, m.database, m.id[0] ? m.id : NULL, NULL);
+    evo_strbuf_addf(&location, "%s/%s", evo_store_url(store), key.buf);
     /* What failed has been taken back: an id that leads nowhere would only mislead. */
     if (rc)
         m.id[0] = '\0';
@@ -118,8 +123,9 @@ static enum evo_errc run_create(struct evo_cmd *cmd, void *options, struct evo_e
     char elapsed[EVO_HUMAN_MAX];
     evo_print(cmd, "%s%s%s  %s\n", evo_style(cmd, EVO_STYLE_BOLD), m.id, evo_style(cmd, EVO_STYLE_RESET),
               location.buf);
-    evo_print(cmd, "%lld tables, %lld rows, %s in %s, %s\n", (long long)t.tables, (long long)t.rows,
-              evo_format_size(t.raw_bytes, raw), evo_format_size(t.stored_bytes, stored),
+    evo_print(cmd, "%lld table%s, %lld row%s, %s in %s, %s\n", (long long)t.tables, plural(t.tables),
+              (long long)t.rows, plural(t.rows), evo_format_size(t.raw_bytes, raw),
+              evo_format_size(t.stored_bytes, stored),
               evo_format_duration(evo_wall_ms() - cmd->started_ms, elapsed));
     return EVO_OK;
 }
@@ -147,15 +153,16 @@ static enum evo_errc whose(struct evo_cmd *cmd, const char *backup_of, char **re
 static void show_item(struct evo_cmd *cmd, const struct evo_backup_item *item)
 {
     char time[EVO_TIME_MAX];
+    char age[EVO_HUMAN_MAX];
     char size[EVO_HUMAN_MAX];
+    evo_print(cmd, "%s  %.16sZ  %-11s  %-10s  ", item->id, evo_format_time(item->created_ms, time),
+              evo_backup_age(item->created_ms, evo_wall_ms(), age), item->environment);
     if (item->complete)
-        evo_print(cmd, "%s  %.16sZ  %-10s %12lld rows  %s\n", item->id,
-                  evo_format_time(item->created_ms, time), evo_format_size(item->stored_bytes, size),
-                  (long long)item->rows, item->database);
+        evo_print(cmd, "%-10s %12lld row%s  %s\n", evo_format_size(item->stored_bytes, size),
+                  (long long)item->rows, item->rows == 1 ? " " : "s", item->database);
     else
-        evo_print(cmd, "%s  %.16sZ  %s%s%s  %s\n", item->id, evo_format_time(item->created_ms, time),
-                  evo_style(cmd, EVO_STYLE_YELLOW), item->problem, evo_style(cmd, EVO_STYLE_RESET),
-                  item->database);
+        evo_print(cmd, "%s%s%s  %s\n", evo_style(cmd, EVO_STYLE_YELLOW), item->problem,
+                  evo_style(cmd, EVO_STYLE_RESET), item->database);
 }
 
 static enum evo_errc run_list(struct evo_cmd *cmd, void *options, struct evo_error *err)
@@ -251,12 +258,13 @@ static enum evo_errc run_verify(struct evo_cmd *cmd, void *options, struct evo_e
         evo_json_append(damaged, v);
         evo_print(cmd, "damaged: \"%s\" %s\n", found.damaged[i].object, found.damaged[i].reason);
     }
-    rc = evo_verification_error(&found, backup.manifest.id, err);
+    rc = evo_verification_error(&found, &backup.manifest, err);
     if (rc)
         return rc;
     char size[EVO_HUMAN_MAX];
-    evo_print(cmd, "%s is whole: %lld objects, %s%s\n", backup.manifest.id, (long long)found.objects,
-              evo_format_size(found.bytes, size), o->quick ? " (by names and sizes)" : "");
+    evo_print(cmd, "%s is whole: %lld object%s, %s%s\n", backup.manifest.id, (long long)found.objects,
+              plural(found.objects), evo_format_size(found.bytes, size),
+              o->quick ? " (by names and sizes)" : "");
     return EVO_OK;
 }
 

@@ -23,7 +23,7 @@ static const struct evo_option options[] = {
     { "create", EVO_OPT_FLAG, offsetof(struct restore_options, create),
       .help = "make the database that --to names; it must not exist" },
     { "into-existing", EVO_OPT_FLAG, offsetof(struct restore_options, into_existing),
-      .help = "restore into a database that is not empty, beside what is there; needs --confirm" },
+      .help = "restore beside what is there, where no name of the backup is taken; needs --confirm" },
     { "confirm", EVO_OPT_STRING, offsetof(struct restore_options, confirm), .value = "NAME",
       .help = "the name of the target database, typed again" },
     { "no-owner", EVO_OPT_FLAG, offsetof(struct restore_options, no_owner),
@@ -127,9 +127,9 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
     if (o->dry_run)
         evo_print(cmd, "%s can be restored into %s\n", backup.manifest.id, result.target);
     else
-        evo_print(cmd, "restored %s into %s: %zu tables, %lld rows, %s\n", backup.manifest.id, result.target,
-                  result.count, (long long)result.rows,
-                  evo_format_duration(evo_wall_ms() - cmd->started_ms, elapsed));
+        evo_print(cmd, "restored %s into %s: %zu table%s, %lld row%s, %s\n", backup.manifest.id,
+                  result.target, result.count, result.count == 1 ? "" : "s", (long long)result.rows,
+                  result.rows == 1 ? "" : "s", evo_format_duration(evo_wall_ms() - cmd->started_ms, elapsed));
     return EVO_OK;
 }
 
@@ -141,8 +141,11 @@ static const struct evo_command restore = {
     .description =
         "ID is a backup's id, or \"latest\". Every object is checked against the manifest as it is read; the "
         "first "
-        "lie ends the restore. A target that holds anything is refused, and a database made by --create is "
-        "dropped again where the restore fails.",
+        "lie ends the restore. A target that holds anything is refused; with --into-existing one that holds "
+        "a name "
+        "of the backup's. Where the restore fails, what it made is removed again: the database that --create "
+        "made, or "
+        "what it put into an empty one.",
     .examples =
         "evo-restore latest --backup-of shop --create --to postgresql://db.example.org/shop_restored\n"
         "evo-restore 20261122T101500Z-3f9a2c --to \"dbname=scratch\" --no-owner --jobs 4",

@@ -1,5 +1,6 @@
 #include "backup/create.h"
 
+#include "backup/find.h"
 #include "backup/harvest.h"
 #include "backup/instructions.h"
 #include "backup/plan.h"
@@ -298,8 +299,11 @@ static enum evo_errc put_toc(struct evo_backup_run *run, struct evo_error *err)
 static enum evo_errc put_instructions(struct evo_backup_run *run, struct evo_error *err)
 {
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
-    evo_instructions(run->manifest, evo_store_url(run->options->store), run->prefix,
-                     evo_store_is_s3(run->options->store), &text);
+    const char *url = evo_store_url(run->options->store);
+    bool s3 = evo_store_is_s3(run->options->store);
+    /* Who reads it later stands elsewhere. */
+    EVO_AUTO_STR absolute = s3 ? NULL : realpath(url, NULL);
+    evo_instructions(run->manifest, absolute ? absolute : url, run->prefix, s3, &text);
     return put(run, EVO_OBJECT_INSTRUCTIONS, EVO_BACKUP_INSTRUCTIONS, &text, err);
 }
 
@@ -358,8 +362,8 @@ static void clean_up(struct evo_backup_run *run)
         if (evo_store_remove(run->options->store, run->written.items[left - 1], &ignored))
             break;
     if (left)
-        evo_warn(run->options->task, "%zu objects of the unfinished backup \"%s\" are left in the store",
-                 left, run->manifest->id);
+        evo_warn(run->options->task, "%zu object%s of the unfinished backup \"%s\" %s left in the store",
+                 left, left == 1 ? "" : "s", run->manifest->id, left == 1 ? "is" : "are");
     if (signo)
         evo_cancel_request(signo);
 }
@@ -370,20 +374,35 @@ static void begin_manifest(struct evo_backup_run *run)
 {
     const struct evo_backup_options *o = run->options;
     struct evo_manifest *m = run->manifest;
-    EVO_AUTO(strbuf) prefix = EVO_STRBUF_INIT;
-    m->created_ms = evo_wall_ms();
-    (void)evo_backup_id_make(m->created_ms, m->id);
     m->evo_version = evo_strdup(EVO_VERSION);
     m->environment = evo_strdup(o->environment);
     m->database = evo_strdup(evo_pg_database(o->pg));
     m->compress = evo_strdup(o->compress ? o->compress : "fast");
     m->jobs = o->jobs ? o->jobs : evo_plan_jobs(sysconf(_SC_NPROCESSORS_ONLN));
-    evo_backup_key(&prefix, m->environment, m->database, m->id, NULL);
-    run->prefix = evo_strbuf_detach(&prefix);
     run->budget = evo_plan_part_budget(o->memory ? o->memory : MEMORY_DEFAULT, m->jobs);
     m->provider = evo_json_object();
     evo_json_set_string(m->provider, "kind", evo_store_is_s3(o->store) ? "s3" : "folder");
     evo_json_set_int(m->provider, "part_bytes", (int64_t)evo_plan_part_size(0, run->budget, m->jobs));
+}
+
+/* What lies there without being a backup costs, and nobody else says so. */
+static void name_unfinished(struct evo_backup_run *run)
+{
+    const struct evo_backup_options *o = run->options;
+    EVO_AUTO(strvec) ids = EVO_STRVEC_INIT;
+    EVO_AUTO(strbuf) names = EVO_STRBUF_INIT;
+    struct evo_error ignored = EVO_ERROR_INIT;
+    if (evo_backup_unfinished(o->store, o->environment, run->manifest->database, &ids, &ignored) ||
+        !ids.count)
+        return;
+    for (size_t i = 0; i < ids.count && i < 10; i++)
+        evo_strbuf_addf(&names, "%s\"%s\"", i ? ", " : "", ids.items[i]);
+    evo_warn(o->task,
+             "the store holds %zu unfinished backup%s of database \"%s\", of runs that were killed or still "
+             "go on: "
+             "%s%s",
+             ids.count, ids.count == 1 ? "" : "s", run->manifest->database, names.buf,
+             ids.count > 10 ? ", …" : "");
 }
 
 static enum evo_errc prepare(struct evo_backup_run *run, struct evo_error *err)
@@ -399,6 +418,8 @@ static enum evo_errc prepare(struct evo_backup_run *run, struct evo_error *err)
         rc = describe_server(o->pg, run->manifest, err);
     if (!rc)
         rc = refuse_hidden_rows(o->pg, err);
+    if (!rc)
+        name_unfinished(run);
     return rc;
 }
 
@@ -418,6 +439,11 @@ static enum evo_errc take_snapshot(struct evo_backup_run *run, struct evo_error 
         return rc;
     if (m->wal_before)
         m->wal_after = wal_position(o->pg, m);
+    /* By the snapshot's time, so that ids and created_at are in the same order: it may have waited for a lock. */
+    EVO_AUTO(strbuf) prefix = EVO_STRBUF_INIT;
+    (void)evo_backup_id_make(m->created_ms, m->id);
+    evo_backup_key(&prefix, m->environment, m->database, m->id, NULL);
+    run->prefix = evo_strbuf_detach(&prefix);
     m->snapshot = evo_strdup(run->snapshot);
     m->server_version = evo_strdup(run->toc.server_version);
     m->pg_dump_version = evo_strdup(run->toc.dump_version);

@@ -115,17 +115,60 @@ static int newest_first(const void *a, const void *b)
     return by_time ? by_time : strcmp(y->id, x->id);
 }
 
+/* In byte order. */
+static enum evo_errc list_ids(struct evo_store *store, const char *environment, const char *database,
+                              struct evo_strvec *ids, struct evo_error *err)
+{
+    EVO_AUTO(strbuf) key = EVO_STRBUF_INIT;
+    EVO_AUTO(strvec) names = EVO_STRVEC_INIT;
+    evo_backup_key(&key, environment, database, NULL, NULL);
+    enum evo_errc rc = list_names(store, key.buf, &names, err);
+    for (size_t i = 0; !rc && i < names.count; i++)
+        if (evo_backup_id_valid(names.items[i]))
+            evo_strvec_push(ids, names.items[i]);
+    evo_strvec_sort(ids);
+    return rc;
+}
+
 static enum evo_errc list_database(struct evo_store *store, const char *environment, const char *database,
                                    struct evo_backup_list *list, struct evo_error *err)
 {
-    EVO_AUTO(strbuf) key = EVO_STRBUF_INIT;
     EVO_AUTO(strvec) ids = EVO_STRVEC_INIT;
-    evo_backup_key(&key, environment, database, NULL, NULL);
-    enum evo_errc rc = list_names(store, key.buf, &ids, err);
+    enum evo_errc rc = list_ids(store, environment, database, &ids, err);
     for (size_t i = 0; !rc && i < ids.count; i++)
-        if (evo_backup_id_valid(ids.items[i]))
-            rc = add_item(store, environment, database, ids.items[i], list, err);
+        rc = add_item(store, environment, database, ids.items[i], list, err);
     return rc;
+}
+
+enum evo_errc evo_backup_unfinished(struct evo_store *store, const char *environment, const char *database,
+                                    struct evo_strvec *ret, struct evo_error *err)
+{
+    enum { LOOKED_AT = 100 };
+    EVO_AUTO(strvec) ids = EVO_STRVEC_INIT;
+    enum evo_errc rc = list_ids(store, environment, database, &ids, err);
+    for (size_t i = ids.count > LOOKED_AT ? ids.count - LOOKED_AT : 0; !rc && i < ids.count; i++) {
+        EVO_AUTO(strbuf) key = EVO_STRBUF_INIT;
+        struct evo_store_stat stat;
+        evo_backup_key(&key, environment, database, ids.items[i], EVO_BACKUP_MANIFEST);
+        rc = evo_store_stat(store, key.buf, &stat, err);
+        if (rc != EVO_ERR_NOT_FOUND)
+            continue;
+        evo_strvec_push(ret, ids.items[i]);
+        rc = EVO_OK;
+    }
+    return rc;
+}
+
+const char *evo_backup_age(int64_t created_ms, int64_t now_ms, char buf[EVO_HUMAN_MAX])
+{
+    long long s = now_ms > created_ms ? (now_ms - created_ms) / 1000 : 0;
+    if (s >= 2 * 86400)
+        (void)snprintf(buf, EVO_HUMAN_MAX, "%lld days ago", s / 86400);
+    else if (s >= 3600)
+        (void)snprintf(buf, EVO_HUMAN_MAX, "%lld h ago", s / 3600);
+    else
+        (void)snprintf(buf, EVO_HUMAN_MAX, "%lld %s ago", s >= 60 ? s / 60 : s, s >= 60 ? "min" : "s");
+    return buf;
 }
 
 enum evo_errc evo_backup_list(struct evo_store *store, const char *environment, const char *database,
@@ -172,31 +215,89 @@ static enum evo_errc open_at(struct evo_store *store, const char *environment, c
     return EVO_OK;
 }
 
+/* " --environment NAME" for a hint; nothing for the one that is meant anyway. The caller frees. */
+static char *environment_option(const char *environment)
+{
+    return evo_streq(environment, "default") ? evo_strdup("")
+                                             : evo_asprintf(" --environment %s", environment);
+}
+
+/* Whose is "latest"? Names those there are. */
+static enum evo_errc ask_for_database(struct evo_store *store, const char *environment, struct evo_error *err)
+{
+    EVO_AUTO(strbuf) key = EVO_STRBUF_INIT;
+    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    EVO_AUTO(strvec) names = EVO_STRVEC_INIT;
+    struct evo_error ignored = EVO_ERROR_INIT;
+    evo_error_set(err, EVO_ERR_USAGE, "\"latest\" needs to know of which database");
+    evo_backup_key(&key, environment, NULL, NULL, NULL);
+    if (list_names(store, key.buf, &names, &ignored))
+        return evo_error_hint(err, "Add --backup-of NAME.");
+    if (!names.count)
+        return evo_error_hint(
+            err, "Add --backup-of NAME, and --environment NAME: environment \"%s\" holds no backups.",
+            environment);
+    for (size_t i = 0; i < names.count && i < 10; i++)
+        evo_strbuf_addf(&text, "%s\"%s\"", i ? ", " : "", names.items[i]);
+    return evo_error_hint(err, "Add --backup-of NAME: environment \"%s\" holds backups of %s%s.", environment,
+                          text.buf, names.count > 10 ? ", …" : "");
+}
+
+/* The newest of the ids that share their second, by their manifests; those without one do not count. */
+static enum evo_errc open_newest(struct evo_store *store, const char *environment, const char *database,
+                                 char *const *ids, size_t count, struct evo_backup *ret,
+                                 struct evo_error *err)
+{
+    enum evo_errc found = EVO_ERR_NOT_FOUND;
+    for (size_t i = 0; i < count; i++) {
+        EVO_AUTO(backup) one = { 0 };
+        enum evo_errc rc = open_at(store, environment, database, ids[i], &one, err);
+        if (rc == EVO_ERR_NOT_FOUND || rc == EVO_ERR_INTEGRITY)
+            continue;
+        if (rc)
+            return rc;
+        /* The ids ascend: of one millisecond the greater is the later. */
+        if (!found && one.manifest.created_ms < ret->manifest.created_ms)
+            continue;
+        evo_backup_release(ret);
+        *ret = one;
+        one = (struct evo_backup){ 0 };
+        found = EVO_OK;
+    }
+    return found;
+}
+
 static enum evo_errc open_latest(struct evo_store *store, const char *environment, const char *database,
                                  struct evo_backup *ret, struct evo_error *err)
 {
-    EVO_AUTO(strbuf) key = EVO_STRBUF_INIT;
+    enum { TO_THE_SECOND = 16 };
     EVO_AUTO(strvec) ids = EVO_STRVEC_INIT;
     if (!database)
-        return evo_error_set(err, EVO_ERR_USAGE, "\"latest\" needs to know of which database");
-    evo_backup_key(&key, environment, database, NULL, NULL);
-    enum evo_errc rc = list_names(store, key.buf, &ids, err);
+        return ask_for_database(store, environment, err);
+    enum evo_errc rc = list_ids(store, environment, database, &ids, err);
     if (rc)
         return rc;
-    /* The id begins with the time, so byte order is the order of making. */
-    evo_strvec_sort(&ids);
-    for (size_t i = ids.count; i-- > 0;) {
-        if (!evo_backup_id_valid(ids.items[i]))
-            continue;
-        rc = open_at(store, environment, database, ids.items[i], ret, err);
-        if (rc != EVO_ERR_NOT_FOUND && rc != EVO_ERR_INTEGRITY)
+    for (size_t end = ids.count; end > 0;) {
+        size_t start = end - 1;
+        while (start > 0 && strncmp(ids.items[start - 1], ids.items[end - 1], TO_THE_SECOND) == 0)
+            start--;
+        EVO_AUTO(backup) newest = { 0 };
+        rc = open_newest(store, environment, database, ids.items + start, end - start, &newest, err);
+        if (!rc) {
+            *ret = newest;
+            newest = (struct evo_backup){ 0 };
+        }
+        if (rc != EVO_ERR_NOT_FOUND)
             return rc;
+        end = start;
     }
+    EVO_AUTO_STR option = environment_option(environment);
     evo_error_set(err, EVO_ERR_NOT_FOUND,
                   "there is no complete backup of database \"%s\" in environment \"%s\"", database,
                   environment);
     return evo_error_hint(
-        err, "\"evo-backup list --all\" shows what there is; --environment and --backup-of say whose.");
+        err, "\"evo-backup list --all%s\" shows what there is; --environment and --backup-of say whose.",
+        option);
 }
 
 /* Looks for the id under every environment and database. *found: its folder is there. */
@@ -229,9 +330,10 @@ enum evo_errc evo_backup_open(struct evo_store *store, const char *environment, 
 {
     if (evo_streq(id, "latest"))
         return open_latest(store, environment, database, ret, err);
+    EVO_AUTO_STR option = environment_option(environment);
     if (!evo_backup_id_valid(id)) {
         evo_error_set(err, EVO_ERR_USAGE, "\"%s\" is no backup's id", id);
-        return evo_error_hint(err, "evo-backup list --all");
+        return evo_error_hint(err, "evo-backup list --all%s", option);
     }
     enum evo_errc rc = EVO_ERR_NOT_FOUND;
     if (database)
@@ -247,5 +349,5 @@ enum evo_errc evo_backup_open(struct evo_store *store, const char *environment, 
     else
         evo_error_set(err, EVO_ERR_NOT_FOUND, "there is no backup \"%s\" in \"%s\"", id,
                       evo_store_url(store));
-    return evo_error_hint(err, "evo-backup list --all");
+    return evo_error_hint(err, "evo-backup list --all%s", option);
 }

@@ -5,6 +5,7 @@
 #define EVO_BACKUP_FIND_H
 
 #include "backup/manifest.h"
+#include "base/parse.h"
 #include "store/store.h"
 
 struct evo_backup_item {
@@ -27,6 +28,13 @@ EVO_DEFINE_AUTO(backup_list);
 enum evo_errc evo_backup_list(struct evo_store *store, const char *environment, const char *database,
                               struct evo_backup_list *ret, struct evo_error *err) EVO_CHECK;
 
+/* Ids of those without a manifest, oldest first: their runs were killed, or go on. Looks at the newest 100 only. */
+enum evo_errc evo_backup_unfinished(struct evo_store *store, const char *environment, const char *database,
+                                    struct evo_strvec *ret, struct evo_error *err) EVO_CHECK;
+
+/* "2 h ago", "12 days ago"; for people only. Returns buf. */
+const char *evo_backup_age(int64_t created_ms, int64_t now_ms, char buf[EVO_HUMAN_MAX]);
+
 /* A complete backup, by its manifest. */
 struct evo_backup {
     char *prefix; /* key of its folder */
@@ -36,7 +44,7 @@ void evo_backup_release(struct evo_backup *backup);
 EVO_DEFINE_AUTO(backup);
 
 /* `id` is "latest" (the newest complete one of the environment and database), or an id, looked for there first and then wherever
- * it lies. database may be NULL for a full id. EVO_ERR_NOT_FOUND, EVO_ERR_INCOMPLETE for one without manifest, EVO_ERR_INTEGRITY
+ * it lies. "latest" goes by the ids, and by created_at among those that share a second. database may be NULL for a full id. EVO_ERR_NOT_FOUND, EVO_ERR_INCOMPLETE for one without manifest, EVO_ERR_INTEGRITY
  * for a damaged manifest, EVO_ERR_USAGE for what is no id. */
 enum evo_errc evo_backup_open(struct evo_store *store, const char *environment, const char *database,
                               const char *id, struct evo_backup *ret, struct evo_error *err) EVO_CHECK;

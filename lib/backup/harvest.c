@@ -9,6 +9,21 @@
 /* Names in one LOCK statement. */
 enum { LOCK_BATCH = 500 };
 
+/* pg_dump may not read something; who may is the role's owner's to say. */
+static void hint_at_rights(struct evo_pg *pg, struct evo_error *err)
+{
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    struct evo_error ignored = EVO_ERROR_INIT;
+    if (evo_pg_query(pg, "SELECT current_user", 0, NULL, &r, &ignored) || evo_pg_rows(r) != 1)
+        return;
+    EVO_AUTO_STR role = evo_pg_identifier(pg, evo_pg_value(r, 0, 0));
+    if (evo_pg_version(pg) >= 140000)
+        evo_error_hint(err, "GRANT pg_read_all_data TO %s;", role);
+    else
+        evo_error_hint(
+            err, "GRANT USAGE on the schemas, and SELECT on the tables and sequences in them, TO %s.", role);
+}
+
 static enum evo_errc read_toc(struct evo_pgdump *dump, const struct evo_harvest_options *o,
                               const char *snapshot, struct evo_toc *ret, struct evo_error *err)
 {
@@ -20,7 +35,9 @@ static enum evo_errc read_toc(struct evo_pgdump *dump, const struct evo_harvest_
     if (!rc)
         rc = evo_toc_read(evo_pgdump_fill, dump, ret, NULL, err);
     if (rc == EVO_ERR_INTEGRITY)
-        return evo_pgdump_failed(dump, err);
+        rc = evo_pgdump_failed(dump, err);
+    if (rc == EVO_ERR_PERMISSION)
+        hint_at_rights(o->pg, err);
     return rc;
 }
 

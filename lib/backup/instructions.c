@@ -23,17 +23,24 @@ static bool has(const struct evo_manifest *m, enum evo_object_kind kind)
     return false;
 }
 
-static void add_fetch(const char *url, const char *prefix, struct evo_strbuf *out)
+/* Where the commands below are run. */
+static void add_folder(const char *url, const char *prefix, bool s3, struct evo_strbuf *out)
 {
     EVO_AUTO_STR source = evo_asprintf("%s/%s", url, prefix);
+    const char *name = strrchr(prefix, '/') + 1;
+    if (!s3) {
+        evo_strbuf_adds(out, "Go into this folder, wherever it has been moved to:\n\n      cd ");
+        quote(out, source);
+        evo_strbuf_adds(out, "\n\n");
+        return;
+    }
     evo_strbuf_adds(
-        out,
-        "First fetch the folder, and go into it (with another provider than AWS, add --endpoint-url):\n\n"
-        "      aws s3 sync ");
+        out, "Fetch the folder, and go into it (with another provider than AWS, add --endpoint-url):\n\n"
+             "      aws s3 sync ");
     quote(out, source);
     evo_strbuf_addch(out, ' ');
-    quote(out, strrchr(prefix, '/') + 1);
-    evo_strbuf_addf(out, "\n      cd '%s'\n\n", strrchr(prefix, '/') + 1);
+    quote(out, name);
+    evo_strbuf_addf(out, "\n      cd '%s'\n\n", name);
 }
 
 void evo_instructions(const struct evo_manifest *m, const char *url, const char *prefix, bool s3,
@@ -47,8 +54,12 @@ void evo_instructions(const struct evo_manifest *m, const char *url, const char 
         "made by evo %s from a server of version %s.\n\n"
         "PostgreSQL's own tools restore it; evo is not needed. They must be of version %d or newer.\n\n",
         m->id, m->database, evo_format_time(m->created_ms, time), m->evo_version, m->server_version, major);
-    if (s3)
-        add_fetch(url, prefix, out);
+    add_folder(url, prefix, s3, out);
+    evo_strbuf_adds(out, "Compare first (sizes, SHA-256 and rows of each object are in " EVO_BACKUP_MANIFEST
+                         "): pg_restore does not\n"
+                         "notice an object that is missing its end.\n\n"
+                         "    jq -r '.objects[] | .sha256 + \"  \" + .name' " EVO_BACKUP_MANIFEST
+                         " | sha256sum --check --quiet\n\n");
     evo_strbuf_adds(out, "Name the database to restore into, a new one (PGHOST, PGPORT, PGUSER and "
                          "PGPASSWORD say on which server):\n\n"
                          "    TARGET=${TARGET:-");
@@ -71,12 +82,7 @@ void evo_instructions(const struct evo_manifest *m, const char *url, const char 
         evo_strbuf_adds(
             out, "The large objects are in an archive of their own:\n\n"
                  "    pg_restore --format=custom --exit-on-error --dbname=\"$TARGET\" " EVO_BACKUP_LO "\n\n");
-    evo_strbuf_adds(out, "pg_restore does not notice an object that is missing its end. Compare first, where "
-                         "evo is not at hand\n"
-                         "(sizes, SHA-256 and rows of each object are in " EVO_BACKUP_MANIFEST "):\n\n"
-                         "      jq -r '.objects[] | .sha256 + \"  \" + .name' " EVO_BACKUP_MANIFEST
-                         " | sha256sum --check --quiet\n\n"
-                         "With evo at hand all of this is:\n\n");
+    evo_strbuf_adds(out, "With evo at hand all of this is:\n\n");
     evo_strbuf_addf(out, "      evo-restore %s --create --to \"postgresql://host/restored\" --store ", m->id);
     quote(out, url);
     evo_strbuf_addch(out, '\n');

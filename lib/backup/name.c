@@ -4,12 +4,15 @@
 #include "crypto/random.h"
 #include "store/store.h"
 
+/* Of the 24 bits behind the second, those below the millisecond's ten. */
+enum { RANDOM_BITS = 14 };
+
 const char *evo_backup_id_make(int64_t wall_ms, char id[EVO_BACKUP_ID_MAX])
 {
     char time[EVO_TIME_MAX];
-    char random[7];
-    (void)snprintf(id, EVO_BACKUP_ID_MAX, "%.16s-%s", evo_format_time_compact(wall_ms, time),
-                   evo_random_hex(random, 6));
+    unsigned fraction = (unsigned)(wall_ms % 1000) << RANDOM_BITS;
+    (void)snprintf(id, EVO_BACKUP_ID_MAX, "%.16s-%06x", evo_format_time_compact(wall_ms, time),
+                   fraction | (unsigned)evo_random_below(1U << RANDOM_BITS));
     return id;
 }
 

@@ -2,7 +2,9 @@
  * name.h - what backups are called and where they lie in the store. Pure.
  *
  *	backups/<environment>/<database>/<id>/<object>      names percent-encoded
- *	id: "20261122T101500Z-3f9a2c", UTC time and six random hex digits: sorts by time
+ *	id: "20261122T101500Z-3f9a2c", UTC time to the second, and six hex digits that hold the
+ *	millisecond and 14 random bits: byte order is the order of making. Where two share a second all the same, find.h goes
+ *	by their manifests: the digits may be another's, all random.
  */
 #ifndef EVO_BACKUP_NAME_H
 #define EVO_BACKUP_NAME_H

@@ -54,7 +54,7 @@ static enum evo_errc check_backup(struct restore *r, struct evo_error *err)
     EVO_AUTO(verification) v = { 0 };
     enum evo_errc rc = evo_backup_verify(o->store, o->backup, true, o->task, &v, err);
     if (!rc)
-        rc = evo_verification_error(&v, o->backup->manifest.id, err);
+        rc = evo_verification_error(&v, &o->backup->manifest, err);
     if (rc)
         return rc;
     rc = evo_object_read(o->store, o->backup->prefix, evo_manifest_find(&o->backup->manifest, EVO_BACKUP_TOC),

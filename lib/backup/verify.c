@@ -204,15 +204,21 @@ enum evo_errc evo_backup_verify(struct evo_store *store, const struct evo_backup
     return EVO_OK;
 }
 
-enum evo_errc evo_verification_error(const struct evo_verification *v, const char *id, struct evo_error *err)
+enum evo_errc evo_verification_error(const struct evo_verification *v, const struct evo_manifest *m,
+                                     struct evo_error *err)
 {
     if (!v->count)
         return EVO_OK;
     EVO_AUTO(strbuf) list = EVO_STRBUF_INIT;
     for (size_t i = 0; i < v->count && i < 20; i++)
         evo_strbuf_addf(&list, "%s\"%s\" %s", i ? "; " : "", v->damaged[i].object, v->damaged[i].reason);
-    evo_error_set(err, EVO_ERR_INTEGRITY, "backup \"%s\" is damaged: %zu object%s", id, v->count,
+    evo_error_set(err, EVO_ERR_INTEGRITY, "backup \"%s\" is damaged: %zu object%s", m->id, v->count,
                   v->count == 1 ? "" : "s");
     evo_error_detail(err, "%s%s.", list.buf, v->count > 20 ? "; …" : "");
-    return evo_error_hint(err, "Take another backup: evo-backup list shows them.");
+    bool named = !evo_streq(m->environment, "default");
+    return evo_error_hint(err,
+                          "Restore from another backup (evo-backup list%s%s --backup-of %s), and make a new "
+                          "one: evo-backup create%s%s",
+                          named ? " --environment " : "", named ? m->environment : "", m->database,
+                          named ? " --environment " : "", named ? m->environment : "");
 }

@@ -28,6 +28,7 @@ enum evo_errc evo_backup_verify(struct evo_store *store, const struct evo_backup
                                 struct evo_task *task, struct evo_verification *ret,
                                 struct evo_error *err) EVO_CHECK;
 /* EVO_ERR_INTEGRITY that names what is damaged; EVO_OK where nothing is. */
-enum evo_errc evo_verification_error(const struct evo_verification *v, const char *id, struct evo_error *err);
+enum evo_errc evo_verification_error(const struct evo_verification *v, const struct evo_manifest *m,
+                                     struct evo_error *err);
 
 #endif

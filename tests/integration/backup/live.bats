@@ -223,3 +223,32 @@ SH
     run_within_64_mib "$(evo_bin evo-backup)" verify latest
     run_within_64_mib "$(evo_bin evo-restore)" latest --create --to "$(pg_url "${PG_DB}_r")"
 }
+
+@test "backups in a row: listed newest first, and latest is the last" {
+    pg_sql 'CREATE TABLE t AS SELECT 1 AS id'
+    local ids='' i
+    for i in 1 2 3 4 5; do
+        run_evo evo-backup create --json
+        assert_exit 0
+        ids=$(json .data.id)$'\n'$ids
+    done
+    run_evo evo-backup list --json
+    assert_equal "$ids" "$(json '.data.backups[].id')"$'\n'
+    run_evo evo-backup show latest --json
+    assert_equal "${ids%%$'\n'*}" "$(json .data.id)"
+    run_evo evo-backup list
+    assert_stdout_has ' s ago'
+    assert_stdout_has '  default '
+    assert_stdout_has ' 1 row '
+}
+
+@test "create names what a killed run left" {
+    run_evo evo-backup create
+    assert_exit 0
+    mkdir "$STORE_DIR/backups/default/$PG_DB/20200101T000000Z-abcdef"
+    touch "$STORE_DIR/backups/default/$PG_DB/20200101T000000Z-abcdef/toc.dat"
+    run_evo evo-backup create
+    assert_exit 0
+    assert_stderr_has '1 unfinished backup of database'
+    assert_stderr_has '"20200101T000000Z-abcdef"'
+}

@@ -24,6 +24,7 @@ setup() {
     run_evo evo-backup create --database "$(pg_url "$PG_DB" "$PG_ROLE")" --json
     assert_exit 3
     assert_json '.error.reason == "permission" and (.error.detail | contains("secret"))'
+    assert_json ".error.hint == \"GRANT pg_read_all_data TO \\\"$PG_ROLE\\\";\""
 }
 
 @test "a role that may only read can make a backup" {
@@ -87,6 +88,7 @@ setup() {
     assert_exit 1
     DATABASE_URL='' run_evo evo-backup show latest --json
     assert_exit 2
+    assert_json '.error.hint | contains("--backup-of NAME")'
     run_evo evo-backup show
     assert_exit 2
     run_evo evo-backup list --json

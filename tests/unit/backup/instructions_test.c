@@ -48,6 +48,11 @@ static void test_only_what_there_is_is_mentioned(void **state)
     fill(&m, "\xe6\xbc\xa2");
     write_text(&m, false, &text);
     assert_null(strstr(text.buf, "aws s3"));
+    EVO_AUTO_STR cd = evo_asprintf("      cd '/var/backups/backups/default/%%E6%%BC%%A2/%s'\n", m.id);
+    const char *compare = strstr(text.buf, "| sha256sum --check");
+    const char *restore = strstr(text.buf, "    pg_restore ");
+    assert_non_null(strstr(text.buf, cd));
+    assert_true(compare && restore && strstr(text.buf, cd) < compare && compare < restore);
     assert_null(strstr(text.buf, EVO_BACKUP_LO));
     assert_non_null(strstr(text.buf, "TARGET=${TARGET:-restored}\n"));
     evo_strbuf_clear(&text);

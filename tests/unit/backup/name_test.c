@@ -7,16 +7,31 @@
 
 #include "backup/name.h"
 
-static void test_id_is_time_and_six_random_digits(void **state)
+static void test_id_is_time_and_six_digits(void **state)
 {
     (void)state;
     char one[EVO_BACKUP_ID_MAX];
     char two[EVO_BACKUP_ID_MAX];
     evo_backup_id_make(1795342500123, one);
-    evo_backup_id_make(1795342500123, two);
+    for (int i = 0; i < 3 && (i == 0 || strcmp(one, two) == 0); i++) /* 14 bits may be the same once */
+        evo_backup_id_make(1795342500123, two);
     assert_memory_equal(one, "20261122T101500Z-", 17);
     assert_true(evo_backup_id_valid(one));
     assert_string_not_equal(one, two);
+}
+
+static void test_ids_ascend_with_the_milliseconds(void **state)
+{
+    (void)state;
+    char before[EVO_BACKUP_ID_MAX];
+    evo_backup_id_make(1795342500000, before);
+    for (int64_t ms = 1795342500001; ms <= 1795342501000; ms++) {
+        char id[EVO_BACKUP_ID_MAX];
+        evo_backup_id_make(ms, id);
+        assert_true(evo_backup_id_valid(id));
+        assert_true(strcmp(before, id) < 0);
+        memcpy(before, id, sizeof(before));
+    }
 }
 
 static void test_id_valid(void **state)
@@ -54,7 +69,8 @@ static void test_key_encodes_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_id_is_time_and_six_random_digits),
+        cmocka_unit_test(test_id_is_time_and_six_digits),
+        cmocka_unit_test(test_ids_ascend_with_the_milliseconds),
         cmocka_unit_test(test_id_valid),
         cmocka_unit_test(test_key_encodes_names),
     };
