@@ -278,6 +278,7 @@ static enum evo_errc put(struct evo_backup_run *run, enum evo_object_kind kind, 
                          const struct evo_strbuf *text, struct evo_error *err)
 {
     EVO_AUTO_STR key = evo_asprintf("%s/%s", run->prefix, name);
+    evo_run_begun(run, name);
     enum evo_errc rc = evo_store_put(run->options->store, key, text->buf, text->len, 0, err);
     if (rc)
         return rc;

@@ -83,6 +83,7 @@ enum evo_errc evo_large_objects_dump(struct evo_backup_run *run, const struct ev
     struct evo_backup_object o = { .kind = EVO_OBJECT_LARGE_OBJECTS };
     if (!evo_run_reserve(run, piece->part_size))
         return evo_error_set(err, EVO_ERR_CANCELLED, "the backup ended early");
+    evo_run_begun(run, EVO_BACKUP_LO);
     enum evo_errc rc = stream(run, piece, &o, err);
     evo_run_unreserve(run, piece->part_size);
     if (rc)

@@ -117,10 +117,16 @@ void evo_run_unreserve(struct evo_backup_run *run, uint64_t bytes)
     unlock(run);
 }
 
+void evo_run_begun(struct evo_backup_run *run, const char *name)
+{
+    lock(run);
+    evo_strvec_pushf(&run->written, "%s/%s", run->prefix, name);
+    unlock(run);
+}
+
 void evo_run_written(struct evo_backup_run *run, const struct evo_backup_object *o)
 {
     lock(run);
-    evo_strvec_pushf(&run->written, "%s/%s", run->prefix, o->name);
     EVO_GROW(run->manifest->objects, run->manifest->count, run->manifest->alloc);
     run->manifest->objects[run->manifest->count++] = *o;
     unlock(run);

@@ -28,7 +28,7 @@ struct evo_backup_run {
     char *snapshot;
     char *encoding; /* of the archive; NULL: UTF8 */
     struct evo_toc toc;
-    struct evo_strvec written; /* keys of objects that are there, under `lock` */
+    struct evo_strvec written; /* keys of objects that may be there, under `lock` */
 
     struct evo_backup_piece *pieces; /* in the order of work */
     size_t count, alloc;
@@ -63,6 +63,9 @@ void evo_run_worker_ended(struct evo_backup_run *run);
 /* Waits until that much of the budget is free; false when the run ends. */
 bool evo_run_reserve(struct evo_backup_run *run, uint64_t bytes);
 void evo_run_unreserve(struct evo_backup_run *run, uint64_t bytes);
+/* An object of this name may be in the store from now on: it is removed when the run does not end well, also where its
+ * commit failed only after it had appeared. */
+void evo_run_begun(struct evo_backup_run *run, const char *name);
 /* An object is in the store: takes over what o points to. */
 void evo_run_written(struct evo_backup_run *run, const struct evo_backup_object *o);
 

@@ -147,6 +147,7 @@ enum evo_errc evo_worker_copy(struct evo_backup_run *run, struct evo_pg *pg,
         return evo_error_set(err, EVO_ERR_CANCELLED, "the backup ended early");
     struct evo_backup_object o = { .kind = EVO_OBJECT_TABLE, .dump_id = e->id };
     o.name = evo_asprintf("%d.dat%s", (int)e->id, evo_streq(run->manifest->compress, "none") ? "" : ".gz");
+    evo_run_begun(run, o.name);
     rc = stream_table(run, pg, piece, &o, err);
     evo_run_unreserve(run, piece->part_size);
     /* Gives the lock back: a session would otherwise gather one for each table. */

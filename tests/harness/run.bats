@@ -87,11 +87,11 @@ run_tests() {
         rm -f "$mark.pid"
         MARK=$mark "$EVO_ROOT/tests/run" "$PROGRAM" >/dev/null 2>&1 3>&- &
         runner=$!
-        wait_until 10 test -s "$mark.pid"
+        wait_until 30 test -s "$mark.pid"
         pid=$(cat "$mark.pid")
         kill -"$signal" "$runner"
-        wait_until 5 process_gone "$pid"
-        wait_until 5 process_gone "$runner"
+        wait_until 20 process_gone "$pid"
+        wait_until 20 process_gone "$runner"
     done
 }
 
