@@ -75,14 +75,35 @@ static int64_t time_of_id(const char *id)
     return evo_parse_time(text, &ms) ? ms : -1;
 }
 
+/* Loads a backup's manifest, which must be the one of this place: a folder copied or moved into another database's or
+ * environment's would be restored as something that it is not. */
+static enum evo_errc load_manifest(struct evo_store *store, const char *environment, const char *database,
+                                   const char *id, struct evo_strbuf *key, struct evo_manifest *m,
+                                   struct evo_error *err)
+{
+    evo_backup_key(key, environment, database, id, NULL);
+    enum evo_errc rc = evo_backup_load_manifest(store, key->buf, m, err);
+    if (rc)
+        return rc;
+    if (!evo_streq(m->id, id))
+        return evo_error_set(err, EVO_ERR_INTEGRITY, "manifest of backup \"%s\" is that of backup \"%s\"", id,
+                             m->id);
+    if (!evo_streq(m->database, database) || !evo_streq(m->environment, environment))
+        return evo_error_set(
+            err, EVO_ERR_INTEGRITY,
+            "backup \"%s\" lies under environment \"%s\", database \"%s\", but is of environment \"%s\", "
+            "database \"%s\"",
+            id, environment, database, m->environment, m->database);
+    return EVO_OK;
+}
+
 static enum evo_errc add_item(struct evo_store *store, const char *environment, const char *database,
                               const char *id, struct evo_backup_list *list, struct evo_error *err)
 {
     EVO_AUTO(strbuf) key = EVO_STRBUF_INIT;
     EVO_AUTO(manifest) m = EVO_MANIFEST_INIT;
     struct evo_error why = EVO_ERROR_INIT;
-    evo_backup_key(&key, environment, database, id, NULL);
-    enum evo_errc rc = evo_backup_load_manifest(store, key.buf, &m, &why);
+    enum evo_errc rc = load_manifest(store, environment, database, id, &key, &m, &why);
     if (rc && rc != EVO_ERR_NOT_FOUND && rc != EVO_ERR_INTEGRITY) {
         if (err)
             *err = why;
@@ -202,13 +223,9 @@ static enum evo_errc open_at(struct evo_store *store, const char *environment, c
 {
     EVO_AUTO(strbuf) key = EVO_STRBUF_INIT;
     EVO_AUTO(manifest) m = EVO_MANIFEST_INIT;
-    evo_backup_key(&key, environment, database, id, NULL);
-    enum evo_errc rc = evo_backup_load_manifest(store, key.buf, &m, err);
+    enum evo_errc rc = load_manifest(store, environment, database, id, &key, &m, err);
     if (rc)
         return rc;
-    if (!evo_streq(m.id, id))
-        return evo_error_set(err, EVO_ERR_INTEGRITY, "manifest of backup \"%s\" is that of backup \"%s\"", id,
-                             m.id);
     ret->prefix = evo_strbuf_detach(&key);
     ret->manifest = m;
     m = (struct evo_manifest)EVO_MANIFEST_INIT;
@@ -252,8 +269,13 @@ static enum evo_errc open_newest(struct evo_store *store, const char *environmen
     for (size_t i = 0; i < count; i++) {
         EVO_AUTO(backup) one = { 0 };
         enum evo_errc rc = open_at(store, environment, database, ids[i], &one, err);
-        if (rc == EVO_ERR_NOT_FOUND || rc == EVO_ERR_INTEGRITY)
+        if (rc == EVO_ERR_NOT_FOUND)
             continue;
+        /* A newest one that is damaged is said, not passed over: an older one is another answer. */
+        if (rc == EVO_ERR_INTEGRITY)
+            return evo_error_hint(
+                err,
+                "Choose an older one by its id (evo-backup list), and make a new one: evo-backup create.");
         if (rc)
             return rc;
         /* The ids ascend: of one millisecond the greater is the later. */

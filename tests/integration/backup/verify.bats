@@ -188,3 +188,28 @@ assert_refused() {
     assert_stderr_has "is incomplete: drop it"
     assert_equal 0 "$(pg_sql -d "${PG_DB}_r" 'SELECT count(*) FROM a')"
 }
+
+@test "latest does not pass over a newest backup whose manifest is damaged" {
+    pg_fresh_db
+    run_evo evo-backup create --store "$BATS_TEST_TMPDIR/two" --json
+    older=$(json .data.id)
+    run_evo evo-backup create --store "$BATS_TEST_TMPDIR/two" --json
+    newest=$(json .data.id)
+    echo x >>"$BATS_TEST_TMPDIR/two/backups/default/$PG_DB/$newest/manifest.json"
+    run_evo evo-restore latest --store "$BATS_TEST_TMPDIR/two" --backup-of "$PG_DB" --to "$(pg_url "${PG_DB}_no")" --create --json
+    assert_exit 6
+    assert_stderr_has "$newest"
+    run_evo evo-backup verify "$older" --store "$BATS_TEST_TMPDIR/two"
+    assert_exit 0
+}
+
+@test "a backup in another database's folder is not believed" {
+    pg_fresh_db
+    run_evo evo-backup create --store "$BATS_TEST_TMPDIR/moved" --json
+    mv "$BATS_TEST_TMPDIR/moved/backups/default/$PG_DB" "$BATS_TEST_TMPDIR/moved/backups/default/other"
+    run_evo evo-backup verify latest --store "$BATS_TEST_TMPDIR/moved" --backup-of other --json
+    assert_exit 6
+    assert_stderr_has "is of environment \"default\", database \"$PG_DB\""
+    run_evo evo-backup list --store "$BATS_TEST_TMPDIR/moved" --backup-of other --json
+    assert_json '.data.backups == []'
+}
