@@ -50,6 +50,7 @@ static bool read_table(const struct evo_sql_tokens *t, size_t i, struct evo_sql_
         return false;
     size_t last = i + (size_t)only + (size_t)name - 1;
     index->table = identifier(t, last);
+    index->tail = t->items[last].start + t->items[last].len;
     if (name >= 3)
         index->table_schema = identifier(t, last - 2);
     return index->table && (name < 3 || index->table_schema);
@@ -61,6 +62,7 @@ static bool read_index(const struct evo_sql_tokens *t, struct evo_sql_index *ind
     if (taken < 0)
         return false;
     size_t i = (size_t)taken;
+    index->unique = evo_sql_match(t, 0, "CREATE UNIQUE") > 0;
     int clause = evo_sql_match(t, i, "IF NOT EXISTS");
     index->if_not_exists = clause > 0;
     i += clause > 0 ? (size_t)clause : 0;

@@ -82,6 +82,8 @@ struct evo_sql_index {
     char *table_schema; /* NULL where unqualified */
     char *table;
     bool if_not_exists;
+    bool unique;
+    size_t tail; /* bytes of the statement up to the end of the table's name: the definition follows */
 };
 void evo_sql_index_release(struct evo_sql_index *i);
 EVO_DEFINE_AUTO(sql_index);
