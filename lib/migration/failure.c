@@ -60,7 +60,9 @@ enum evo_errc evo_failure_shape(const struct evo_session *s, const struct evo_st
         (void)evo_error_hint(err, "Nothing was changed. %s, then: evo-migrate %s%s", correct, verb(step),
                              s->o->plan.next_options);
     }
-    if (err->code != EVO_ERR_LOCK_UNAVAILABLE)
+    if (err->code == EVO_ERR_LOCK_UNAVAILABLE && clean != EVO_YES)
+        err->retryable = false; /* that is for what left nothing */
+    if (err->code != EVO_ERR_LOCK_UNAVAILABLE || clean != EVO_YES)
         err->code = EVO_ERR_MIGRATION_FAILED;
     return evo_error_prefix(err, "%s \"%s\" failed", what, name);
 }
@@ -167,10 +169,13 @@ void evo_failure_unresolved(const struct evo_session *s, const struct evo_step *
     EVO_AUTO_STR name = evo_quote_shell(step->migration->name);
     const char *more = s->o->plan.next_options;
     if (step->down) {
-        (void)evo_error_hint(err,
-                             "Look at the schema: %s is not one transaction, and a part of it may have been "
-                             "done. Undo that part, then: evo-migrate down%s",
-                             step->path, more);
+        (void)evo_error_hint(
+            err,
+            "Look at the schema: if all of %s is done: evo-migrate resolve --rolled-back "
+            "%s%s. If none of it is done (any more): evo-migrate resolve --applied %s%s, and "
+            "then evo-migrate down%s.",
+            step->path, name, more, name, more, more);
+        (void)evo_error_next(err, "evo-migrate resolve --applied %s%s", name, more);
         return;
     }
     (void)evo_error_hint(

@@ -9,8 +9,8 @@
 #include "migration/session.h"
 #include "migration/step.h"
 
-/* The error of one statement, probe or COMMIT becomes the migration's. EVO_ERR_CANCELLED and EVO_ERR_LOCK_UNAVAILABLE
- * stay what they are, anything else becomes EVO_ERR_MIGRATION_FAILED. `clean` says whether the schema is as it was
+/* The error of one statement, probe or COMMIT becomes the migration's. EVO_ERR_CANCELLED stays what it is, and so does
+ * EVO_ERR_LOCK_UNAVAILABLE where the schema is clean; anything else becomes EVO_ERR_MIGRATION_FAILED. `clean` says whether the schema is as it was
  * before this file. Returns err->code. */
 enum evo_errc evo_failure_shape(const struct evo_session *s, const struct evo_step *step,
                                 enum evo_tristate clean, struct evo_error *err);

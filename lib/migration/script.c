@@ -1,5 +1,7 @@
 #include "migration/script.h"
 
+#include <strings.h>
+
 #include "pg/copy.h"
 
 /* COPY data is handed to libpq in pieces: it buffers what it is given. */
@@ -28,8 +30,10 @@ static enum evo_errc count_result(void *ctx, const struct evo_pg_result *rows, s
 /* A message that ends outside a transaction block commits what stands in it. */
 static void note_committed(const struct sending *s)
 {
-    if (!evo_pg_in_transaction(s->pg))
-        s->outcome->committed = s->outcome->done;
+    if (evo_pg_in_transaction(s->pg))
+        return;
+    s->outcome->committed = s->outcome->done;
+    s->outcome->ended = true;
 }
 
 static void explain(const struct evo_step *step, size_t statement, int line, struct evo_error *err)
@@ -74,13 +78,25 @@ static int line_at(const struct evo_strbuf *text, int first, int position)
     return line;
 }
 
+/* Sent alone and outside a transaction block, these commit as they go: their failure says nothing of the first part. */
+static bool may_commit_inside(const struct sending *s, size_t first, size_t end)
+{
+    const struct evo_sql_statement *st = &s->step->script.items[first];
+    EVO_AUTO_STR line = evo_sql_one_line(s->step->text.buf + st->start, st->len, 64);
+    return end - first == 1 && (st->kind == EVO_SQL_NO_TRANSACTION || !st->understood ||
+                                strncasecmp(line, "DO ", 3) == 0 || strncasecmp(line, "CALL ", 5) == 0);
+}
+
 static enum evo_errc send_message(const struct sending *s, size_t first, size_t end, struct evo_error *err)
 {
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT_MAX(s->step->text.len * 2 + 16);
     message_text(s->step, first, end, &text);
     int position = 0;
     size_t before = s->outcome->done;
+    bool outside = !evo_pg_in_transaction(s->pg);
     enum evo_errc rc = evo_pg_script(s->pg, text.buf, count_result, s->outcome, &position, err);
+    if (rc && outside && !evo_pg_in_transaction(s->pg) && may_commit_inside(s, first, end))
+        s->outcome->ended = true;
     if (!rc) {
         note_committed(s);
         return EVO_OK;

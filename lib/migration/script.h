@@ -15,7 +15,10 @@
 struct evo_script_outcome {
     size_t done; /* statements that were completed */
     size_t committed; /* of those, so many from the first on cannot be undone any more */
-    bool ended; /* a COMMIT, ROLLBACK or PREPARE TRANSACTION of the file's own was completed */
+    bool
+        ended; /* something is, or may be, committed: a COMMIT, ROLLBACK or PREPARE TRANSACTION of the file's own was
+                   completed; a message or COPY went through and left no transaction open; or one statement that may
+                   commit inside failed */
 };
 
 /* Runs `count` statements of the script from `first` on. A server error gets file, line (from its position, else of
