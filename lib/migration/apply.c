@@ -284,6 +284,8 @@ static bool record_failure(struct evo_session *s, const struct evo_step *step, c
         if (recorded && clean)
             recorded = !evo_ledger_resolve_rolled_back(s->pg, &s->ledger, step->migration->name, &ignored);
     }
+    if (recorded && step->down && clean)
+        recorded = !evo_journal_forget(s->pg, s->o->project->kind, true, step->migration->name, &ignored);
     evo_session_grace_end(signo);
     return recorded;
 }
@@ -339,6 +341,33 @@ static bool is_undone(const struct evo_session *s, const struct evo_step *step,
     return evo_pg_in_transaction(s->pg) && controls <= 2;
 }
 
+/* The way back has no row in the ledger: its start stands in the journal. */
+static enum evo_errc start_as_is(struct evo_session *s, const struct evo_step *step, char **ret_id,
+                                 struct evo_error *err)
+{
+    if (!step->down)
+        return evo_ledger_start(s->pg, &s->ledger, step->migration, ret_id, err);
+    enum evo_errc rc = evo_journal_create(s->pg, &s->journal, &s->ledger, err);
+    return rc ? rc : evo_journal_start(s->pg, s->o->project->kind, step, err);
+}
+
+static enum evo_errc record_as_is(struct evo_session *s, const struct evo_step *step, const char *id,
+                                  struct evo_error *err)
+{
+    if (!step->down)
+        return evo_ledger_finish(s->pg, &s->ledger, id, err);
+    enum evo_errc rc = evo_pg_exec(s->pg, "BEGIN", err);
+    if (!rc)
+        rc = evo_ledger_roll_back(s->pg, &s->ledger, step->migration->name, err);
+    if (!rc)
+        rc = evo_journal_forget(s->pg, s->o->project->kind, true, step->migration->name, err);
+    if (!rc)
+        rc = evo_session_commit(s, err);
+    if (rc)
+        evo_session_rollback(s);
+    return rc;
+}
+
 /* The file is through and what it did is committed: from here on a cancel ends the waiting for the probes, and no
  * more. */
 static enum evo_errc finish_as_is(struct evo_session *s, const struct evo_step *step, const char *id,
@@ -354,8 +383,7 @@ static enum evo_errc finish_as_is(struct evo_session *s, const struct evo_step *
 
     struct evo_error e = EVO_ERROR_INIT;
     signo = evo_session_grace_begin();
-    rc = step->down ? evo_ledger_roll_back(s->pg, &s->ledger, step->migration->name, &e)
-                    : evo_ledger_finish(s->pg, &s->ledger, id, &e);
+    rc = record_as_is(s, step, id, &e);
     evo_session_grace_end(signo);
     if (rc) {
         *err = e;
@@ -371,7 +399,11 @@ static enum evo_errc apply_as_is(struct evo_session *s, const struct evo_step *s
                                  struct evo_error *err)
 {
     EVO_AUTO_STR id = NULL;
-    enum evo_errc rc = step->down ? EVO_OK : evo_ledger_start(s->pg, &s->ledger, step->migration, &id, err);
+    enum evo_errc rc = start_as_is(s, step, &id, err);
+    if (rc == EVO_ERR_PERMISSION) {
+        err->schema_clean = EVO_YES;
+        return evo_error_migration(err, step->migration->name);
+    }
     if (rc)
         return evo_failure_shape(s, step, EVO_YES, err);
     struct attempt a = { .session = s, .blockers = EVO_STRBUF_INIT };

@@ -127,16 +127,34 @@ enum evo_unit_state evo_journal_state(const struct evo_journal *j, enum evo_layo
     const struct evo_journal_row *row = find_row(j, key, step->migration->name, unit_number(step, unit));
     if (!row)
         return EVO_UNIT_NEW;
-    return row->done ? EVO_UNIT_DONE : EVO_UNIT_BEGUN;
+    if (row->done)
+        return EVO_UNIT_DONE;
+    char hex[EVO_SHA256_HEX];
+    return evo_streq(row->sha256, unit_hash(step, unit, hex)) ? EVO_UNIT_BEGUN : EVO_UNIT_BEGUN_OTHERWISE;
 }
 
 static bool is_proven(const struct evo_journal_row *row, const struct evo_step *step)
 {
     char hex[EVO_SHA256_HEX];
+    if (row->statement == 0)
+        return step->mode == EVO_STEP_STATEMENTS && evo_streq(row->sha256, evo_step_mode_name(step->mode));
     for (size_t u = 0; u < step->nunits; u++)
         if (unit_number(step, u) == row->statement)
             return !row->done || evo_streq(row->sha256, unit_hash(step, u, hex));
     return false;
+}
+
+/* The file handles transactions itself, now or when it was begun: nobody counted what it did. */
+static enum evo_errc refuse_uncounted(const struct evo_step *step, struct evo_error *err)
+{
+    const char *name = step->migration->name;
+    (void)evo_error_set(err, EVO_ERR_FAILED, "%s \"%s\" was begun and not finished",
+                        step->down ? "the rollback of migration" : "migration", name);
+    (void)evo_error_detail(err,
+                           "The file handles transactions itself: a part of it may have been committed, and "
+                           "which is on no record. It is not run a second time.");
+    (void)evo_error_at(err, step->path, 0);
+    return evo_error_migration(err, name);
 }
 
 enum evo_errc evo_journal_prove(const struct evo_journal *j, enum evo_layout_kind kind,
@@ -149,6 +167,8 @@ enum evo_errc evo_journal_prove(const struct evo_journal *j, enum evo_layout_kin
         const struct evo_journal_row *row = &j->items[i];
         if (!evo_streq(row->ledger, key) || !evo_streq(row->name, name) || is_proven(row, step))
             continue;
+        if (row->statement == 0)
+            return refuse_uncounted(step, err);
         (void)evo_error_set(err, EVO_ERR_FAILED,
                             "cannot resume migration \"%s\": its statement %" PRId64
                             " was run already and has been changed since",
@@ -189,11 +209,42 @@ enum evo_errc evo_journal_begin(struct evo_pg *pg, enum evo_layout_kind kind, co
 enum evo_errc evo_journal_done(struct evo_pg *pg, enum evo_layout_kind kind, const struct evo_step *step,
                                size_t unit, struct evo_error *err)
 {
-    return write_row(
-        pg,
-        "UPDATE evo.journal SET done_at = pg_catalog.clock_timestamp(), sha256 = $4, checksum = $5"
-        " WHERE ledger = $1 AND name = $2 AND statement = $3::integer",
-        kind, step, unit, err);
+    return write_row(pg,
+                     "INSERT INTO evo.journal (ledger, name, statement, sha256, checksum, done_at)"
+                     " VALUES ($1, $2, $3::integer, $4, $5, pg_catalog.clock_timestamp())"
+                     " ON CONFLICT (ledger, name, statement) DO UPDATE SET sha256 = EXCLUDED.sha256,"
+                     " checksum = EXCLUDED.checksum, done_at = EXCLUDED.done_at",
+                     kind, step, unit, err);
+}
+
+enum evo_errc evo_journal_start(struct evo_pg *pg, enum evo_layout_kind kind, const struct evo_step *step,
+                                struct evo_error *err)
+{
+    char key[KEY_MAX];
+    const char *params[] = { ledger_key(kind, step->down, key), step->migration->name,
+                             evo_step_mode_name(step->mode), step->migration->checksum };
+    enum evo_errc rc =
+        evo_pg_query(pg,
+                     "INSERT INTO evo.journal (ledger, name, statement, sha256, checksum)"
+                     " VALUES ($1, $2, 0, $3, $4)"
+                     " ON CONFLICT (ledger, name, statement) DO UPDATE SET sha256 = EXCLUDED.sha256,"
+                     " checksum = EXCLUDED.checksum, started_at = pg_catalog.clock_timestamp()",
+                     (int)EVO_COUNT(params), params, NULL, err);
+    return rc ? evo_error_prefix(err, "could not write evo.journal") : EVO_OK;
+}
+
+enum evo_errc evo_journal_unbegin(struct evo_pg *pg, enum evo_layout_kind kind, const struct evo_step *step,
+                                  size_t unit, struct evo_error *err)
+{
+    char key[KEY_MAX];
+    char number[NUMBER_TEXT];
+    (void)snprintf(number, sizeof(number), "%" PRId64, unit_number(step, unit));
+    const char *params[] = { ledger_key(kind, step->down, key), step->migration->name, number };
+    enum evo_errc rc = evo_pg_query(pg,
+                                    "DELETE FROM evo.journal WHERE ledger = $1 AND name = $2"
+                                    " AND statement = $3::integer AND done_at IS NULL",
+                                    (int)EVO_COUNT(params), params, NULL, err);
+    return rc ? evo_error_prefix(err, "could not write evo.journal") : EVO_OK;
 }
 
 enum evo_errc evo_journal_forget(struct evo_pg *pg, enum evo_layout_kind kind, bool down, const char *name,

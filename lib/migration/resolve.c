@@ -39,13 +39,43 @@ static enum evo_errc forget_checkpoints(struct evo_session *s, const char *name,
     return evo_journal_forget(s->pg, s->o->project->kind, false, name, err);
 }
 
+/* A rollback that was begun, by what a person found. Applied: none of it is done. Rolled back: all of it is. */
+static enum evo_errc resolve_rollback(struct evo_session *s, const char *name, bool applied,
+                                      struct evo_error *err)
+{
+    enum evo_errc rc = evo_pg_exec(s->pg, "BEGIN", err);
+    if (!rc && !applied)
+        rc = evo_ledger_roll_back(s->pg, &s->ledger, name, err);
+    if (!rc)
+        rc = evo_journal_forget(s->pg, s->o->project->kind, true, name, err);
+    if (!rc)
+        rc = evo_session_commit(s, err);
+    if (rc)
+        evo_session_rollback(s);
+    return rc;
+}
+
+static bool is_applied(const struct evo_session *s, const char *name)
+{
+    for (size_t i = 0; i < s->state.count; i++)
+        if (evo_streq(s->state.items[i].name, name))
+            return s->state.items[i].state == EVO_STATE_APPLIED ||
+                   s->state.items[i].state == EVO_STATE_EDITED ||
+                   s->state.items[i].state == EVO_STATE_MISSING;
+    return false;
+}
+
 enum evo_errc evo_resolve_run(const struct evo_migrate_options *o, const char *name, bool applied,
                               struct evo_json *data, struct evo_error *err)
 {
     EVO_AUTO(session) s = { 0 };
     evo_json_set_null(data, "resolved");
     enum evo_errc rc = evo_session_open(o, true, &s, err);
-    if (!rc) {
+    bool rollback =
+        !rc && is_applied(&s, name) && evo_journal_holds(&s.journal, s.o->project->kind, true, name);
+    if (rollback)
+        rc = resolve_rollback(&s, name, applied, err);
+    if (!rc && !rollback) {
         rc = applied ? resolve_applied(&s, name, err)
                      : evo_ledger_resolve_rolled_back(s.pg, &s.ledger, name, err);
         if (rc)

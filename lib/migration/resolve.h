@@ -2,7 +2,8 @@
  * resolve.h - `evo-migrate resolve`: what a person knows about a migration is written into the ledger.
  *
  * Nothing in the schema is changed. The rules are Prisma's: only what is not recorded as applied can be resolved as
- * applied, only what failed as rolled back.
+ * applied, only what failed as rolled back. A rollback that was begun and not finished is settled by the same words: rolled
+ * back where all of it is done, applied where none of it is.
  */
 #ifndef EVO_MIGRATION_RESOLVE_H
 #define EVO_MIGRATION_RESOLVE_H

@@ -1,6 +1,10 @@
 #include "migration/statements.h"
 
+#include <strings.h>
+
 #include "base/cancel.h"
+#include "migration/begun.h"
+#include "migration/checkpoint.h"
 #include "migration/concurrent.h"
 #include "migration/failure.h"
 #include "migration/retry.h"
@@ -20,8 +24,18 @@ struct run {
     char lock_timeout[TIMEOUT_MAX], statement_timeout[TIMEOUT_MAX]; /* of the session, for this file */
     size_t before; /* statements before it are done */
     size_t at; /* statement that is being run; script.count: all are through */
+    struct evo_checkpoint checkpoint;
     bool changed; /* something of this file is in the schema already */
+    bool partly; /* a statement that may commit inside failed */
+    bool committing; /* a COMMIT was sent whose answer may have been missed */
+    bool asks; /* what an earlier run began cannot be found out */
 };
+
+static enum evo_bare class_of(const struct run *r, size_t unit)
+{
+    const struct evo_sql_statement *st = &r->step->script.items[r->step->units[unit].first];
+    return evo_bare_class(st->kind, r->step->text.buf + st->start, st->len);
+}
 
 static const char *unit_sql(const struct run *r, size_t unit, size_t *n)
 {
@@ -44,18 +58,15 @@ static enum evo_errc start(struct run *r, struct evo_error *err)
     struct evo_session *s = r->s;
     enum evo_errc rc = evo_journal_create(s->pg, &s->journal, &s->ledger, err);
     if (!rc)
+        rc = evo_checkpoint_init(&r->checkpoint, s, r->step, err);
+    if (!rc)
         rc = evo_session_begin(s, r->step, err);
     if (!rc && r->step->resume && !r->step->down)
         rc = evo_ledger_resolve_rolled_back(s->pg, &s->ledger, r->step->migration->name, err);
     if (!rc && !r->step->down)
         rc = evo_ledger_start(s->pg, &s->ledger, r->step->migration, &r->id, err);
-    for (size_t u = 0; !rc && u < r->step->nunits; u++) {
-        if (r->step->units[u].setting)
-            continue;
-        if (state_of(r, u) == EVO_UNIT_NEW)
-            rc = evo_journal_begin(s->pg, r->kind, r->step, u, err);
-        break; /* only the first: its row says whose this attempt is */
-    }
+    if (!rc)
+        rc = evo_journal_start(s->pg, r->kind, r->step, err);
     if (!rc)
         rc = evo_session_commit(s, err);
     if (rc)
@@ -98,19 +109,25 @@ static enum evo_errc apply_directives(struct run *r, struct evo_error *err)
     return rc ? rc : remember_timeouts(r, err);
 }
 
-static enum evo_errc send(struct run *r, size_t unit, struct evo_strbuf *blockers, struct evo_error *err)
+/* Statements [first, first + count) of the script. */
+static enum evo_errc send(struct run *r, size_t first, size_t count, bool waits, struct evo_strbuf *blockers,
+                          struct evo_error *err)
 {
-    const struct evo_step_unit *u = &r->step->units[unit];
     struct evo_script_outcome outcome = { 0 };
-    int64_t lock = u->concurrent_index ? 0 : evo_session_lock_timeout(r->s, r->step);
+    int64_t lock = waits ? 0 : evo_session_lock_timeout(r->s, r->step);
     evo_watch_arm(r->s->watch, evo_pg_backend_pid(r->s->pg), evo_apply_watch_after(lock));
-    enum evo_errc rc = evo_script_run(r->s->pg, r->step, u->first, u->count, &outcome, err);
-    r->at = u->first + (outcome.done < u->count ? outcome.done : u->count - 1);
+    enum evo_errc rc = evo_script_run(r->s->pg, r->step, first, count, &outcome, err);
+    r->at = first + (outcome.done < count ? outcome.done : count - 1);
     evo_strbuf_clear(blockers);
     evo_watch_disarm(r->s->watch, blockers);
-    if (!rc && u->bare && evo_pg_in_transaction(r->s->pg))
-        rc = evo_error_set(err, EVO_ERR_DATABASE, "the statement left a transaction open");
     return rc;
+}
+
+static enum evo_errc refuse_open(const struct run *r, struct evo_error *err)
+{
+    if (!evo_pg_in_transaction(r->s->pg))
+        return EVO_OK;
+    return evo_error_set(err, EVO_ERR_DATABASE, "the statement left a transaction open");
 }
 
 /* In a transaction of ours, with its checkpoint. */
@@ -118,17 +135,74 @@ static enum evo_errc run_wrapped(struct run *r, size_t unit, struct evo_strbuf *
                                  struct evo_error *err)
 {
     struct evo_session *s = r->s;
+    const struct evo_step_unit *u = &r->step->units[unit];
+    bool read_only = false;
     enum evo_errc rc = evo_pg_exec(s->pg, "BEGIN", err);
     if (!rc)
         rc = set_timeouts(r, false, err);
     if (!rc)
-        rc = send(r, unit, blockers, err);
+        rc = send(r, u->first, u->count, false, blockers, err);
     if (!rc)
-        rc = evo_journal_done(s->pg, r->kind, r->step, unit, err);
+        rc = evo_checkpoint_inside(&r->checkpoint, unit, &read_only, err);
+    r->committing = !rc;
     if (!rc)
         rc = evo_session_commit(s, err);
+    if (!rc && read_only)
+        rc = evo_checkpoint_done(&r->checkpoint, unit, err);
     if (rc)
         evo_session_rollback(s);
+    return rc;
+}
+
+enum ending { ENDS_IN_COMMIT, ENDS_IN_ROLLBACK, ENDS_OTHERWISE };
+
+/* How a block of the file's own ends. */
+static enum ending ending_of(const struct run *r, size_t unit)
+{
+    static const struct {
+        const char *text;
+        enum ending ending;
+    } table[] = {
+        { "COMMIT", ENDS_IN_COMMIT },
+        { "COMMIT WORK", ENDS_IN_COMMIT },
+        { "COMMIT TRANSACTION", ENDS_IN_COMMIT },
+        { "END", ENDS_IN_COMMIT },
+        { "END WORK", ENDS_IN_COMMIT },
+        { "END TRANSACTION", ENDS_IN_COMMIT },
+        { "ROLLBACK", ENDS_IN_ROLLBACK },
+        { "ABORT", ENDS_IN_ROLLBACK },
+    };
+    const struct evo_step_unit *u = &r->step->units[unit];
+    const struct evo_sql_statement *last = &r->step->script.items[u->first + u->count - 1];
+    EVO_AUTO_STR line = evo_sql_one_line(r->step->text.buf + last->start, last->len, 64);
+    for (size_t i = 0; i < EVO_COUNT(table); i++)
+        if (strcasecmp(line, table[i].text) == 0)
+            return table[i].ending;
+    return ENDS_OTHERWISE;
+}
+
+/* A BEGIN … COMMIT of the file's own, its checkpoint before its COMMIT. */
+static enum evo_errc run_block(struct run *r, size_t unit, struct evo_strbuf *blockers, struct evo_error *err)
+{
+    const struct evo_step_unit *u = &r->step->units[unit];
+    size_t body = u->count - 1;
+    bool inside = ending_of(r, unit) == ENDS_IN_COMMIT;
+    bool read_only = false;
+    enum evo_errc rc = set_timeouts(r, false, err);
+    if (!rc)
+        rc = send(r, u->first, body, false, blockers, err);
+    if (!rc && inside)
+        rc = evo_checkpoint_inside(&r->checkpoint, unit, &read_only, err);
+    r->committing = !rc;
+    if (!rc)
+        rc = send(r, u->first + body, 1, false, blockers, err);
+    if (!rc)
+        rc = refuse_open(r, err);
+    r->changed = r->changed || !rc;
+    if (!rc && (!inside || read_only))
+        rc = evo_checkpoint_done(&r->checkpoint, unit, err);
+    if (rc)
+        evo_session_rollback(r->s);
     return rc;
 }
 
@@ -157,32 +231,13 @@ static void clean_up_index(const struct run *r, size_t unit, struct evo_error *e
                            left.buf, detail[0] ? " " : "", detail);
 }
 
-/* SQLSTATEs by which a statement that was begun before says that it has happened. */
-static bool says_it_happened(const struct run *r, size_t unit, const struct evo_error *e)
-{
-    static const char *const there[] = { "42P07", "42710", "42P04", "42701", "42P06" };
-    static const char *const gone[] = { "42704", "42P01", "3D000", "42703" };
-    size_t n = 0;
-    const char *sql = unit_sql(r, unit, &n);
-    EVO_AUTO_STR summary = evo_sql_summary(sql, n);
-    bool drops = evo_starts_with(summary, "DROP");
-    const char *const *states = drops ? gone : there;
-    size_t count = drops ? EVO_COUNT(gone) : EVO_COUNT(there);
-    for (size_t i = 0; i < count; i++)
-        if (evo_streq(e->sqlstate, states[i]))
-            return true;
-    return false;
-}
-
-/* INVALID remains of an earlier build are dropped. *ret_done: the index stands, and an earlier run began it. */
-static enum evo_errc prepare_index(const struct run *r, size_t unit, bool begun, bool *ret_done,
-                                   struct evo_error *err)
+/* INVALID remains of an earlier build are dropped. */
+static enum evo_errc prepare_index(const struct run *r, size_t unit, struct evo_error *err)
 {
     size_t n = 0;
     const char *sql = unit_sql(r, unit, &n);
     EVO_AUTO(index_remains) remains = { 0 };
     enum evo_errc rc = evo_index_find(r->s->pg, sql, n, &remains, err);
-    *ret_done = !rc && begun && remains.state == EVO_INDEX_VALID;
     if (rc || remains.state != EVO_INDEX_INVALID)
         return rc;
     evo_notice(r->s->o->task, "index %s was left INVALID by a build that failed: dropping it", remains.name);
@@ -202,57 +257,155 @@ static enum evo_errc check_index(const struct run *r, size_t unit, struct evo_er
 }
 
 /* Without a transaction around it. */
-static enum evo_errc run_bare(struct run *r, size_t unit, bool begun, struct evo_strbuf *blockers,
-                              struct evo_error *err)
+static enum evo_errc run_bare(struct run *r, size_t unit, struct evo_strbuf *blockers, struct evo_error *err)
 {
     const struct evo_step_unit *u = &r->step->units[unit];
-    struct evo_pg *pg = r->s->pg;
-    bool done = false;
-    enum evo_errc rc = EVO_OK;
-    if (u->concurrent_index)
-        rc = prepare_index(r, unit, begun, &done, err);
+    enum evo_errc rc = u->concurrent_index ? prepare_index(r, unit, err) : EVO_OK;
     if (rc)
         return rc;
-    if (!done) {
-        rc = set_timeouts(r, u->concurrent_index, err);
-        if (!rc)
-            rc = send(r, unit, blockers, err);
-        if (rc && evo_pg_alive(pg) && evo_pg_in_transaction(pg))
-            evo_session_rollback(r->s);
-        if (rc && begun && says_it_happened(r, unit, err)) {
-            evo_notice(r->s->o->task, "migration \"%s\": an earlier run had done line %d already (%s)",
-                       r->step->migration->name, r->step->script.items[u->first].line, err->message);
-            rc = EVO_OK;
-        }
-        if (!rc && u->concurrent_index)
-            rc = check_index(r, unit, err);
-        if (rc && u->concurrent_index)
-            clean_up_index(r, unit, err);
-    }
-    if (!rc && !u->setting)
-        rc = evo_journal_done(pg, r->kind, r->step, unit, err);
+    rc = set_timeouts(r, u->concurrent_index, err);
+    if (!rc)
+        rc = send(r, u->first, u->count, u->concurrent_index, blockers, err);
+    if (!rc)
+        rc = refuse_open(r, err);
+    if (rc && evo_pg_alive(r->s->pg) && evo_pg_in_transaction(r->s->pg))
+        evo_session_rollback(r->s);
+    if (!rc && u->concurrent_index)
+        rc = check_index(r, unit, err);
+    if (rc && u->concurrent_index)
+        clean_up_index(r, unit, err);
     return rc;
+}
+
+static void note_done(const struct run *r, size_t unit)
+{
+    evo_notice(r->s->o->task, "migration \"%s\": an earlier run had done line %d already",
+               r->step->migration->name, r->step->script.items[r->step->units[unit].first].line);
+}
+
+/* What an earlier run sent without getting its answer is for a person to look at. */
+static enum evo_errc ask(struct run *r, size_t unit, const char *found, struct evo_error *err)
+{
+    size_t n = 0;
+    const char *sql = unit_sql(r, unit, &n);
+    EVO_AUTO_STR summary = evo_sql_summary(sql, n);
+    int line = r->step->script.items[r->step->units[unit].first].line;
+    r->asks = true;
+    (void)evo_error_set(err, EVO_ERR_FAILED,
+                        "an earlier run sent %s (line %d), and what became of it cannot be proven", summary,
+                        line);
+    (void)evo_error_detail(
+        err,
+        "%s%s%sIt cannot run in a transaction, so a part of it may have been done; evo does not "
+        "run it a second time by itself.",
+        found ? "What is there is not what the statement makes: " : "", found ? found : "",
+        found ? ". " : "");
+    return evo_error_at(err, r->step->path, line);
+}
+
+/* A unit that was begun. *ret_done: it happened. */
+static enum evo_errc judge_begun(struct run *r, size_t unit, bool same_text, bool *ret_done,
+                                 struct evo_error *err)
+{
+    size_t n = 0;
+    const char *sql = unit_sql(r, unit, &n);
+    EVO_AUTO_STR found = NULL;
+    enum evo_proof proof = EVO_PROOF_NONE;
+    bool there = true;
+    enum evo_errc rc = EVO_OK;
+    if (!same_text)
+        return ask(r, unit, NULL, err);
+    switch (class_of(r, unit)) {
+    case EVO_BARE_AGAIN:
+        return EVO_OK;
+    case EVO_BARE_INDEX:
+        rc = evo_bare_prove_index(r->s->pg, sql, n, &proof, &found, err);
+        break;
+    case EVO_BARE_DROP_INDEX: /* it was there before it */
+        rc = evo_bare_dropped_is_there(r->s->pg, sql, n, &there, err);
+        proof = there ? EVO_PROOF_UNDONE : EVO_PROOF_DONE;
+        break;
+    case EVO_BARE_ONCE:
+    case EVO_BARE_COMMITS:
+        break;
+    }
+    if (!rc && proof == EVO_PROOF_NONE)
+        return ask(r, unit, found, err);
+    *ret_done = !rc && proof == EVO_PROOF_DONE;
+    return rc;
+}
+
+/* Whether its row must be written before it is sent. A DROP INDEX of nothing is the server's to refuse. */
+static enum evo_errc wants_begin(const struct run *r, size_t unit, bool *ret, struct evo_error *err)
+{
+    const struct evo_step_unit *u = &r->step->units[unit];
+    *ret = u->block ? ending_of(r, unit) == ENDS_OTHERWISE : u->bare && !u->setting;
+    if (!*ret || u->block || class_of(r, unit) != EVO_BARE_DROP_INDEX)
+        return EVO_OK;
+    size_t n = 0;
+    const char *sql = unit_sql(r, unit, &n);
+    return evo_bare_dropped_is_there(r->s->pg, sql, n, ret, err);
+}
+
+static enum evo_errc try_unit(struct run *r, size_t unit, struct evo_strbuf *blockers, struct evo_error *err)
+{
+    const struct evo_step_unit *u = &r->step->units[unit];
+    bool begun = false;
+    r->committing = false;
+    enum evo_errc rc = wants_begin(r, unit, &begun, err);
+    if (!rc && begun)
+        rc = evo_checkpoint_begin(&r->checkpoint, unit, err);
+    if (rc)
+        return rc;
+    rc = u->block  ? run_block(r, unit, blockers, err)
+         : u->bare ? run_bare(r, unit, blockers, err)
+                   : run_wrapped(r, unit, blockers, err);
+    if (!rc && u->bare && !u->block && !u->setting) {
+        r->changed = true;
+        return evo_checkpoint_done(&r->checkpoint, unit, err);
+    }
+    if (!rc || !begun)
+        return rc;
+    bool commits = class_of(r, unit) == EVO_BARE_COMMITS;
+    r->partly = r->partly || commits;
+    /* refused: it did not happen */
+    if (!commits && rc != EVO_ERR_CANCELLED && err->sqlstate[0] && evo_pg_alive(r->s->pg))
+        evo_checkpoint_unbegin(&r->checkpoint, unit);
+    return rc;
+}
+
+/* The server says that it cannot run in a transaction, which the parser could not see. */
+static bool wants_none(const struct evo_step_unit *u, const struct evo_error *e)
+{
+    return !u->bare && (evo_streq(e->sqlstate, "25001") || evo_streq(e->sqlstate, "2D000"));
 }
 
 static enum evo_errc run_unit(struct run *r, size_t unit, struct evo_error *err)
 {
-    const struct evo_step_unit *u = &r->step->units[unit];
+    struct evo_step_unit *u = &r->step->units[unit];
     enum evo_unit_state state = state_of(r, unit);
     r->at = r->before = u->first;
-    if (state == EVO_UNIT_DONE) {
-        r->changed = true;
-        return EVO_OK;
-    }
     enum evo_errc rc = evo_cancel_check(err);
-    if (!rc && !u->setting)
-        rc = evo_journal_begin(r->s->pg, r->kind, r->step, unit, err);
-    if (rc)
+    bool done = state == EVO_UNIT_DONE;
+    if (!rc && (state == EVO_UNIT_BEGUN || state == EVO_UNIT_BEGUN_OTHERWISE)) {
+        rc = judge_begun(r, unit, state == EVO_UNIT_BEGUN, &done, err);
+        if (!rc && done)
+            rc = evo_checkpoint_done(&r->checkpoint, unit, err);
+        if (!rc && done)
+            note_done(r, unit);
+    }
+    if (done)
+        r->changed = true;
+    if (rc || done)
         return rc;
     EVO_AUTO(strbuf) blockers = EVO_STRBUF_INIT;
     int64_t failed = 0;
-    while ((rc = u->bare ? run_bare(r, unit, state == EVO_UNIT_BEGUN, &blockers, err)
-                         : run_wrapped(r, unit, &blockers, err)) != EVO_OK) {
-        if (!evo_apply_again(r->s, r->step, &failed, err))
+    while ((rc = try_unit(r, unit, &blockers, err)) != EVO_OK) {
+        if (wants_none(u, err)) {
+            u->bare = true;
+            continue;
+        }
+        if (r->partly || !evo_apply_again(r->s, r->step, &failed, err))
             break;
         r->applied->retries++;
     }
@@ -261,7 +414,7 @@ static enum evo_errc run_unit(struct run *r, size_t unit, struct evo_error *err)
         return u->setting ? remember_timeouts(r, err) : EVO_OK;
     }
     bool locks = evo_retry_wants(err->sqlstate) && err->code != EVO_ERR_CANCELLED && evo_pg_alive(r->s->pg);
-    return locks ? evo_failure_locks(r->s, r->step, failed, blockers.buf, err) : rc;
+    return locks && !r->partly ? evo_failure_locks(r->s, r->step, failed, blockers.buf, err) : rc;
 }
 
 static enum evo_errc finish(struct run *r, struct evo_error *err)
@@ -299,8 +452,27 @@ static enum evo_errc stop(struct run *r, struct evo_error *err)
     }
     evo_session_grace_end(signo);
 
+    if (r->asks) {
+        err->schema_clean = EVO_NO;
+        evo_failure_unresolved(s, r->step, err);
+        err->next[0] = '\0'; /* what a person must look at is no command */
+        return evo_error_migration(err, r->step->migration->name);
+    }
     bool left = strstr(err->detail, "Left behind") != NULL;
-    enum evo_tristate clean = r->changed || left ? EVO_NO : evo_pg_alive(s->pg) ? EVO_YES : EVO_UNKNOWN;
+    bool unheard = !evo_pg_alive(s->pg) || (r->committing && err->code == EVO_ERR_CANCELLED);
+    enum evo_tristate clean = r->changed || left ? EVO_NO : unheard || r->partly ? EVO_UNKNOWN : EVO_YES;
+    if (r->partly) {
+        EVO_AUTO_STR detail = evo_strdup(err->detail);
+        (void)evo_error_detail(
+            err,
+            "It runs outside a transaction and may commit inside: a part of it may have been "
+            "done, and it is not run a second time.%s%s",
+            detail[0] ? " " : "", detail);
+        (void)evo_failure_shape(s, r->step, clean, err);
+        evo_failure_unresolved(s, r->step, err);
+        err->next[0] = '\0';
+        return err->code;
+    }
     evo_failure_resumable(s, r->step, err);
     if (err->code == EVO_ERR_LOCK_UNAVAILABLE) {
         err->schema_clean = clean;
@@ -319,6 +491,7 @@ enum evo_errc evo_statements_run(struct evo_session *s, struct evo_step *step, s
         return rc; /* complete as it is: nothing was started */
     rc = start(&r, err);
     EVO_AUTO_STR id = r.id;
+    EVO_AUTO(checkpoint) checkpoint = r.checkpoint; /* released at the end of the scope */
     if (rc == EVO_ERR_PERMISSION) {
         err->schema_clean = EVO_YES;
         return evo_error_migration(err, step->migration->name);

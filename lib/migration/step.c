@@ -47,9 +47,58 @@ const struct evo_directives *evo_step_directives(const struct evo_step *step)
     return step->down ? &step->down_directives : &step->migration->directives;
 }
 
+/* Behind the parenthesis that closes the one at `p`; NULL where there is none. Text with comments inside is not worth
+ * its rules. */
+static const char *skip_list(const char *p)
+{
+    int depth = 0;
+    for (; *p; p++) {
+        if (*p == '\'' || *p == '"') {
+            p = strchr(p + 1, *p);
+            if (!p)
+                return NULL;
+        } else if (*p == '(') {
+            depth++;
+        } else if (*p == ')' && --depth == 0) {
+            return p + 1;
+        }
+    }
+    return NULL;
+}
+
+static const char *skip_word(const char *p, const char *word)
+{
+    size_t n = strlen(word);
+    if (strncasecmp(p, word, n) != 0)
+        return NULL;
+    return p + n + strspn(p + n, " ");
+}
+
+/* SELECT [pg_catalog.]set_config(…) [, …] and nothing else: how pg_dump writes SET. */
+static bool is_set_config(const struct evo_step *step, size_t i)
+{
+    if (!has_word(step, i, "SELECT"))
+        return false;
+    EVO_AUTO_STR line =
+        evo_sql_one_line(statement_text(step, i), step->script.items[i].len, step->script.items[i].len);
+    const char *p = skip_word(line, "SELECT ");
+    while (p) {
+        const char *qualified = skip_word(p, "pg_catalog.");
+        p = skip_word(qualified ? qualified : p, "set_config");
+        p = p && *p == '(' ? skip_list(p) : NULL;
+        if (!p)
+            return false;
+        p += strspn(p, " ");
+        if (!*p)
+            return true;
+        p = skip_word(p, ",");
+    }
+    return false;
+}
+
 bool evo_step_is_setting(const struct evo_step *step, size_t i)
 {
-    return has_word(step, i, "SET") || has_word(step, i, "RESET");
+    return has_word(step, i, "SET") || has_word(step, i, "RESET") || is_set_config(step, i);
 }
 
 static void add_unit(struct evo_step *step, struct evo_step_unit unit)
@@ -58,7 +107,7 @@ static void add_unit(struct evo_step *step, struct evo_step_unit unit)
     step->units[step->nunits++] = unit;
 }
 
-static void cut_into_units(struct evo_step *step, bool all_bare)
+static void cut_into_units(struct evo_step *step)
 {
     step->nunits = 0;
     const struct evo_sql_script *script = &step->script;
@@ -71,9 +120,10 @@ static void cut_into_units(struct evo_step *step, bool all_bare)
             i++; /* the one that ends it: evo_step_decide() saw that they come in pairs */
             unit.count = i - unit.first + 1;
             unit.bare = true;
+            unit.block = true;
         } else {
             unit.setting = evo_step_is_setting(step, i);
-            unit.bare = all_bare || s->kind == EVO_SQL_NO_TRANSACTION || unit.setting;
+            unit.bare = s->kind == EVO_SQL_NO_TRANSACTION || unit.setting;
             unit.concurrent_index = s->concurrent_index;
         }
         add_unit(step, unit);
@@ -128,7 +178,7 @@ void evo_step_decide(struct evo_step *step)
         evo_strvec_push(&step->warnings,
                         "begins or ends transactions itself: it is sent as it is, and evo cannot undo it");
     if (step->mode == EVO_STEP_STATEMENTS)
-        cut_into_units(step, asked);
+        cut_into_units(step);
     if (step->nunits > 1)
         evo_strvec_push(&step->warnings,
                         "runs statement by statement, not as a whole: each is on record, and a run that "
@@ -139,7 +189,7 @@ void evo_step_decide(struct evo_step *step)
 void evo_step_without_transaction(struct evo_step *step)
 {
     step->mode = EVO_STEP_STATEMENTS;
-    cut_into_units(step, true);
+    cut_into_units(step);
 }
 
 static enum evo_errc load_probes(struct evo_step *step, struct evo_error *err)

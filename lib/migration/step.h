@@ -5,7 +5,8 @@
  *
  *   transaction   all of it, its probes and the ledger's row in one transaction: all or nothing
  *   statements    it holds a statement that cannot run in a transaction, or "-- evo:no-transaction": one after the
- *                 other, each checkpointed in evo.journal, resumable at the one that failed
+ *                 other, each in a transaction with its checkpoint in evo.journal wherever it can be, resumable at
+ *                 the one that failed
  *   as-is         it opens or ends transactions itself: sent as it is, in one message, as its own tool would; evo
  *                 cannot undo it
  *
@@ -29,8 +30,9 @@ const char *evo_step_mode_name(enum evo_step_mode mode); /* "transaction", "stat
 struct evo_step_unit {
     size_t first, count; /* statements of the script */
     bool bare; /* runs without a transaction of ours around it */
+    bool block; /* a BEGIN … COMMIT of the file's own */
     bool concurrent_index;
-    bool setting; /* SET or RESET: no checkpoint, run again when resumed */
+    bool setting; /* SET, RESET, SELECT set_config(): no checkpoint, run again when resumed */
 };
 
 struct evo_step {
@@ -64,8 +66,8 @@ bool evo_step_is_setting(const struct evo_step *step, size_t i);
 
 /* Fills mode, units and warnings from text, script and directives. */
 void evo_step_decide(struct evo_step *step);
-/* Turns a step of mode `transaction` into `statements`, each without a transaction of ours: what the server asked for
- * (25001, 2D000) where the parser could not see it. */
+/* Turns a step of mode `transaction` into `statements`: what the server asked for (25001, 2D000) where the parser could
+ * not see it. Which of them cannot run in a transaction shows when it is run. */
 void evo_step_without_transaction(struct evo_step *step);
 
 /* {name, file, statements, transaction, mode, verify, resumed, locks[], irreversible, warnings[]} */

@@ -174,7 +174,7 @@ SQL
     assert_exit 0
     # as after a kill between the statement and its checkpoint
     pg_sql "UPDATE _prisma_migrations SET finished_at = NULL, applied_steps_count = 0 WHERE migration_name LIKE '%_d';
-            INSERT INTO evo.journal (ledger, name, checksum, statement, sha256) SELECT 'prisma', migration_name, checksum, 1, '' FROM _prisma_migrations WHERE migration_name LIKE '%_d'"
+            INSERT INTO evo.journal (ledger, name, checksum, statement, sha256) SELECT 'prisma', migration_name, checksum, 1, encode(sha256('DROP INDEX CONCURRENTLY old'), 'hex') FROM _prisma_migrations WHERE migration_name LIKE '%_d'"
     run_evo evo-migrate up
     assert_exit 0
     assert_stderr_has 'done line 1 already'

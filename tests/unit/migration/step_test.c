@@ -79,6 +79,30 @@ static void test_units_say_what_runs_bare(void **state)
     assert_int_equal(step.units[3].count, 3);
 }
 
+static void test_settings_are_told_from_what_they_look_like(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool expected;
+    } rows[] = {
+        { "SET search_path = a", true },
+        { "RESET ALL", true },
+        { "SELECT pg_catalog.set_config('search_path', '', false)", true },
+        { "select\n  set_config ( 'a.b', 'x''(', false ) , set_config('c.d', lower('X'), true)", true },
+        { "SELECT set_config('a.b', 'x', false), work()", false },
+        { "SELECT set_config('a.b', 'x', false) FROM t", false },
+        { "SELECT set_configuration()", false },
+        { "SELECT 1", false },
+    };
+    for (size_t i = 0; i < EVO_COUNT(rows); i++) {
+        EVO_AUTO(step) step = { 0 };
+        build(&step, rows[i].text, false);
+        if (evo_step_is_setting(&step, 0) != rows[i].expected)
+            fail_msg("row %zu: %s", i, rows[i].text);
+    }
+}
+
 static void test_as_is_warns_that_it_cannot_be_undone(void **state)
 {
     (void)state;
@@ -148,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decide_by_what_the_file_holds),
         cmocka_unit_test(test_units_say_what_runs_bare),
+        cmocka_unit_test(test_settings_are_told_from_what_they_look_like),
         cmocka_unit_test(test_as_is_warns_that_it_cannot_be_undone),
         cmocka_unit_test(test_not_understood_is_named_with_its_line),
         cmocka_unit_test(test_journal_proves_what_is_done),
