@@ -56,9 +56,13 @@ static enum evo_errc failed(const char *messages, struct evo_error *err)
         enum evo_errc code;
         const char *hint;
     } table[] = {
+        { "permission denied for schema", EVO_ERR_PERMISSION,
+          "Make the role the owner of the target: ALTER DATABASE … OWNER TO …; or have evo make it: "
+          "--create." },
         { "permission denied", EVO_ERR_PERMISSION, "Restore as a role that may, or with --no-owner." },
         { "must be owner", EVO_ERR_PERMISSION, "Restore as a role that may, or with --no-owner." },
         { "must be superuser", EVO_ERR_PERMISSION, "Restore as a superuser." },
+        { "must be member of role", EVO_ERR_PERMISSION, "Restore as a role that may, or with --no-owner." },
         { "must be able to SET ROLE", EVO_ERR_PERMISSION, "Restore as a role that may, or with --no-owner." },
         { "does not exist", EVO_ERR_DATABASE,
           "Roles are not part of a backup: CREATE ROLE what is missing, or restore with --no-owner." },
@@ -104,7 +108,7 @@ static void tidy(char *messages, struct evo_strbuf *out)
 }
 
 enum evo_errc evo_pgrestore_folder(const struct evo_pgrestore *r, const char *folder, const char *list,
-                                   bool parallel, struct evo_error *err)
+                                   enum evo_pgrestore_how how, struct evo_error *err)
 {
     EVO_AUTO(strvec) argv = EVO_STRVEC_INIT;
     EVO_AUTO(strvec) env = EVO_STRVEC_INIT;
@@ -112,7 +116,9 @@ enum evo_errc evo_pgrestore_folder(const struct evo_pgrestore *r, const char *fo
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
     build_argv(r, &argv);
     evo_strvec_push(&argv, "--format=directory");
-    if (parallel && r->jobs > 1)
+    if (how == EVO_PGRESTORE_ONE_TRANSACTION)
+        evo_strvec_push(&argv, "--single-transaction");
+    if (how == EVO_PGRESTORE_PARALLEL && r->jobs > 1)
         evo_strvec_pushf(&argv, "--jobs=%d", r->jobs);
     if (list)
         evo_strvec_pushf(&argv, "--use-list=%s", list);

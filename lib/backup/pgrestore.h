@@ -15,11 +15,12 @@ struct evo_pgrestore {
     int jobs;
     bool no_owner;
 };
-/* Restores the archive in directory format in `folder`, in parallel where `parallel`. `list`, where given, is a file of
+enum evo_pgrestore_how { EVO_PGRESTORE_PLAIN, EVO_PGRESTORE_PARALLEL, EVO_PGRESTORE_ONE_TRANSACTION };
+/* Restores the archive in directory format in `folder`. `list`, where given, is a file of
  * the dump ids to restore, one a line (pg_restore --use-list); the other entries stay in the table of contents, since
  * pg_restore learns from them which entries lock the same table and must not run side by side. */
 enum evo_errc evo_pgrestore_folder(const struct evo_pgrestore *r, const char *folder, const char *list,
-                                   bool parallel, struct evo_error *err) EVO_CHECK;
+                                   enum evo_pgrestore_how how, struct evo_error *err) EVO_CHECK;
 /* Feeds it an object of a backup, an archive in custom format. The end of the object is handed over only when all of it
  * has been checked. */
 enum evo_errc evo_pgrestore_object(const struct evo_pgrestore *r, struct evo_store *store, const char *prefix,

@@ -6,8 +6,10 @@
 #include "backup/object.h"
 #include "backup/pgrestore.h"
 #include "backup/plan.h"
+#include "backup/target.h"
 #include "backup/verify.h"
 #include "base/cancel.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/parse.h"
 #include "pg/tools.h"
@@ -34,7 +36,10 @@ struct restore {
     struct evo_strbuf toc_bytes;
     struct evo_toc toc;
     char *folder; /* toc.dat for pg_restore; NULL: none yet */
+    struct evo_target target; /* before; not of one made here */
     bool created;
+    bool is_source; /* the target is the database that was backed up */
+    enum { STAGE_BEFORE, STAGE_SCHEMA, STAGE_ROWS, STAGE_REST } stage;
 };
 
 /* ---- the backup ------------------------------------------------------------- */
@@ -115,49 +120,71 @@ static void show_identity(struct restore *r, struct evo_pg *pg)
     if (!evo_pg_query(pg, "SELECT system_identifier::text FROM pg_catalog.pg_control_system()", 0, NULL, &id,
                       &ignored))
         cluster = evo_pg_value(id, 0, 0);
-    evo_notice(o->task, "backup \"%s\" of database \"%s\" goes into database \"%s\" at %s (server %s%s%s)",
-               o->backup->manifest.id, o->backup->manifest.database, o->target->database, o->target->redacted,
-               evo_pg_version_text(pg), cluster ? ", system identifier " : "", cluster ? cluster : "");
+    const struct evo_manifest *m = &o->backup->manifest;
+    char age[EVO_HUMAN_MAX];
+    char size[EVO_HUMAN_MAX];
+    evo_notice(o->task,
+               "backup \"%s\" of database \"%s\" in environment \"%s\", taken %s, %s, goes into database "
+               "\"%s\" at %s "
+               "(server %s%s%s)",
+               m->id, m->database, m->environment, evo_backup_age(m->created_ms, evo_wall_ms(), age),
+               evo_format_size(evo_manifest_totals(m).stored_bytes, size), o->target->database,
+               o->target->redacted, evo_pg_version_text(pg), cluster ? ", system identifier " : "",
+               cluster ? cluster : "");
+    r->is_source = cluster && m->system_identifier && evo_streq(cluster, m->system_identifier) &&
+                   evo_streq(m->database, o->target->database);
+    if (r->is_source)
+        evo_warn(o->task, "database \"%s\" is the very database that this backup was taken from",
+                 o->target->database);
     if (evo_pg_version(pg) / 10000 < o->backup->manifest.server_version_num / 10000)
         evo_warn(o->task, "the target's server is older than the one that was backed up");
 }
 
-/* Things of a user's in the database, at most a few names. */
-static enum evo_errc refuse_full(const struct evo_restore_options *o, struct evo_pg *pg,
-                                 struct evo_error *err)
+static void add_names(struct evo_strbuf *out, const struct evo_strvec *names, int64_t all)
 {
-    static const char sql[] =
-        "WITH own AS (SELECT oid, nspname FROM pg_catalog.pg_namespace n WHERE nspname !~ '^pg_' "
-        "  AND nspname <> 'information_schema' AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend "
-        "  WHERE classid = 'pg_namespace'::regclass AND objid = n.oid AND deptype = 'e')), "
-        "ext AS (SELECT classid, objid FROM pg_catalog.pg_depend WHERE deptype = 'e') "
-        "SELECT what FROM (SELECT 1 AS n, nspname || '.' || relname AS what FROM pg_catalog.pg_class c "
-        "    JOIN own ON own.oid = relnamespace WHERE ('pg_class'::regclass, c.oid) NOT IN (SELECT * FROM "
-        "ext) "
-        "    AND relkind <> 'i' "
-        "  UNION ALL SELECT 2, nspname || '.' || proname || '()' FROM pg_catalog.pg_proc p "
-        "    JOIN own ON own.oid = pronamespace WHERE ('pg_proc'::regclass, p.oid) NOT IN (SELECT * FROM "
-        "ext) "
-        "  UNION ALL SELECT 3, nspname || '.' || typname FROM pg_catalog.pg_type t JOIN own ON own.oid = "
-        "typnamespace "
-        "    WHERE typtype IN ('e', 'd', 'r') AND ('pg_type'::regclass, t.oid) NOT IN (SELECT * FROM ext) "
-        "  UNION ALL SELECT 4, 'schema ' || nspname FROM own WHERE nspname <> 'public' "
-        "  UNION ALL SELECT 5, 'large object ' || oid FROM pg_catalog.pg_largeobject_metadata) x "
-        "ORDER BY n, what LIMIT 6";
-    EVO_AUTO_PTR(pg_result) r = NULL;
-    enum evo_errc rc = evo_pg_query(pg, sql, 0, NULL, &r, err);
-    if (rc || !evo_pg_rows(r))
-        return rc;
+    for (size_t i = 0; i < names->count && i < 5; i++)
+        evo_strbuf_addf(out, "%s\"%s\"", i ? ", " : "", names->items[i]);
+    evo_strbuf_adds(out, all > 5 ? ", …" : "");
+}
+
+/* Says what stands in the way, and a way that can be gone. */
+static enum evo_errc refuse_full(const struct restore *r, struct evo_error *err)
+{
+    const struct evo_restore_options *o = r->options;
+    const struct evo_target *t = &r->target;
+    const char *source = r->is_source ? " It is the very database that the backup was taken from." : "";
     EVO_AUTO(strbuf) names = EVO_STRBUF_INIT;
-    for (int i = 0; i < evo_pg_rows(r) && i < 5; i++)
-        evo_strbuf_addf(&names, "%s\"%s\"", i ? ", " : "", evo_pg_value(r, i, 0));
-    evo_error_set(err, EVO_ERR_TARGET_NOT_EMPTY, "database \"%s\" is not empty", o->target->database);
-    evo_error_detail(err, "It holds %s%s.", names.buf, evo_pg_rows(r) > 5 ? ", …" : "");
+    evo_error_set(err, EVO_ERR_TARGET_NOT_EMPTY, "database \"%s\" %s", o->target->database,
+                  o->into_existing ? "holds names of the backup's already" : "is not empty");
+    if (t->taken_count) {
+        add_names(&names, &t->taken, t->taken_count);
+        evo_error_detail(err, "It holds what the backup holds too: %s.%s Nothing was changed.", names.buf,
+                         source);
+        return evo_error_hint(
+            err, "Restore into a new database: evo-restore %s --create --to URL_OF_A_NEW_DATABASE",
+            o->backup->manifest.id);
+    }
+    add_names(&names, &t->things, (int64_t)t->things.count);
+    evo_error_detail(err, "It holds %s.%s Nothing was changed.", names.buf, source);
     return evo_error_hint(
         err,
         "Restore into a new database: evo-restore %s --create --to URL_OF_A_NEW_DATABASE; or beside "
         "what is there with --into-existing --confirm %s.",
         o->backup->manifest.id, o->target->database);
+}
+
+static void hint_at_createdb(struct evo_pg *pg, struct evo_error *err)
+{
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    struct evo_error ignored = EVO_ERROR_INIT;
+    if (evo_pg_query(pg, "SELECT current_user", 0, NULL, &r, &ignored) || evo_pg_rows(r) != 1)
+        return;
+    EVO_AUTO_STR role = evo_pg_identifier(pg, evo_pg_value(r, 0, 0));
+    evo_error_hint(
+        err,
+        "ALTER ROLE %s CREATEDB; or have the database made first, owned by the role, and restore without "
+        "--create.",
+        role);
 }
 
 static enum evo_errc create_database(struct restore *r, struct evo_pg *pg, struct evo_error *err)
@@ -166,8 +193,12 @@ static enum evo_errc create_database(struct restore *r, struct evo_pg *pg, struc
     EVO_AUTO_STR options = evo_toc_database_options(&r->toc);
     enum evo_errc rc =
         evo_pg_execf(pg, err, "CREATE DATABASE %s %s", name, options ? options : "WITH TEMPLATE = template0");
-    if (rc)
-        return evo_error_prefix(err, "could not create database \"%s\"", r->options->target->database);
+    if (rc) {
+        evo_error_prefix(err, "could not create database \"%s\"", r->options->target->database);
+        if (rc == EVO_ERR_PERMISSION)
+            hint_at_createdb(pg, err);
+        return rc;
+    }
     r->created = true;
     return EVO_OK;
 }
@@ -205,7 +236,11 @@ static enum evo_errc prepare_target(struct restore *r, struct evo_error *err)
     if (rc)
         return rc;
     show_identity(r, pg);
-    return o->into_existing ? EVO_OK : refuse_full(o, pg, err);
+    rc = evo_target_look(pg, &r->toc, &r->target, err);
+    if (rc)
+        return rc;
+    bool refused = o->into_existing ? r->target.taken_count > 0 : r->target.things.count > 0;
+    return refused ? refuse_full(r, err) : EVO_OK;
 }
 
 static void drop_created(struct restore *r)
@@ -225,6 +260,63 @@ static void drop_created(struct restore *r)
     else
         evo_warn(r->options->task, "database \"%s\" is incomplete and could not be dropped",
                  r->options->target->database);
+    if (signo)
+        evo_cancel_request(signo);
+}
+
+/* Nothing is made where a name is taken, and nothing of others is dropped. */
+static void say_what_is_there(const struct restore *r)
+{
+    const struct evo_restore_options *o = r->options;
+    const struct evo_restoration *result = r->result;
+    long long all = (long long)evo_manifest_totals(&o->backup->manifest).tables;
+    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    if (r->stage == STAGE_SCHEMA) {
+        evo_strbuf_adds(&text,
+                        "some of the backup's tables and other objects have been made, none holds rows");
+    } else if (r->stage == STAGE_ROWS) {
+        evo_strbuf_addf(&text, "the backup's tables have been made, %zu of %lld hold their rows",
+                        result->count, all);
+        for (size_t i = 0; i < result->count && i < 5; i++)
+            evo_strbuf_addf(&text, "%s\"%s\"", i ? ", " : " (", result->tables[i].name);
+        evo_strbuf_addf(&text, "%s%s; indexes, constraints and privileges are missing",
+                        result->count > 5 ? ", …" : "", result->count ? ")" : "");
+    } else {
+        evo_strbuf_adds(&text, "the backup's tables have been made and hold their rows, but some indexes, "
+                               "constraints, triggers or privileges are missing");
+    }
+    evo_warn(o->task,
+             "the restore into database \"%s\" is incomplete: %s; no table that was there before was changed",
+             o->target->database, text.buf);
+}
+
+static void take_back(struct restore *r)
+{
+    const struct evo_restore_options *o = r->options;
+    const struct evo_target *t = &r->target;
+    if (r->stage == STAGE_BEFORE || (r->stage == STAGE_SCHEMA && t->one_transaction)) {
+        evo_notice(o->task, "nothing was changed in database \"%s\"", o->target->database);
+        return;
+    }
+    if (t->things.count) {
+        say_what_is_there(r);
+        return;
+    }
+    EVO_AUTO_PTR(pg) pg = NULL;
+    struct evo_error ignored = EVO_ERROR_INIT;
+    int signo = evo_cancel_signal();
+    evo_cancel_acknowledge();
+    bool undone = t->one_transaction && !open_target(o->target, o->task, &pg, &ignored) &&
+                  evo_target_undo(pg, &r->toc, t);
+    if (undone)
+        evo_notice(
+            o->task,
+            "what had been restored into database \"%s\" was incomplete and has been removed: it is empty "
+            "as before",
+            o->target->database);
+    else
+        evo_warn(o->task, "database \"%s\", which was empty, is incomplete: drop it before the next attempt",
+                 o->target->database);
     if (signo)
         evo_cancel_request(signo);
 }
@@ -300,17 +392,24 @@ static enum evo_errc restore_all(struct restore *r, struct evo_error *err)
     enum evo_errc rc = make_folder(r, err);
     if (!rc)
         rc = write_toc(r, before_data, &list, err);
-    if (!rc)
-        rc = evo_pgrestore_folder(&r->tool, r->folder, list, false, err);
-    if (!rc)
-        rc = evo_load_tables(o, &r->toc, r->jobs, r->result, err);
+    if (rc)
+        return rc;
+    r->stage = STAGE_SCHEMA;
+    rc = evo_pgrestore_folder(&r->tool, r->folder, list,
+                              r->target.one_transaction ? EVO_PGRESTORE_ONE_TRANSACTION : EVO_PGRESTORE_PLAIN,
+                              err);
+    if (rc)
+        return rc;
+    r->stage = STAGE_ROWS;
+    rc = evo_load_tables(o, &r->toc, r->jobs, r->result, err);
     if (!rc && lo)
         rc = evo_pgrestore_object(&r->tool, o->store, o->backup->prefix, lo, err);
     if (!rc)
         rc = write_toc(r, after_data, &list, err);
-    if (!rc)
-        rc = evo_pgrestore_folder(&r->tool, r->folder, list, true, err);
-    return rc;
+    if (rc)
+        return rc;
+    r->stage = STAGE_REST;
+    return evo_pgrestore_folder(&r->tool, r->folder, list, EVO_PGRESTORE_PARALLEL, err);
 }
 
 static enum evo_errc run(struct restore *r, struct evo_error *err)
@@ -326,8 +425,7 @@ static enum evo_errc run(struct restore *r, struct evo_error *err)
     if (rc && r->created)
         drop_created(r);
     else if (rc)
-        evo_warn(r->options->task, "database \"%s\" is incomplete: drop it before the next attempt",
-                 r->options->target->database);
+        take_back(r);
     return rc;
 }
 
@@ -341,6 +439,7 @@ enum evo_errc evo_restore(const struct evo_restore_options *o, struct evo_restor
     remove_folder(&r);
     free(r.folder);
     free(r.tool_path);
+    evo_target_release(&r.target);
     evo_toc_release(&r.toc);
     evo_strbuf_release(&r.toc_bytes);
     return rc;

@@ -6,8 +6,10 @@
  * loaded. pg_restore then sets sequences, makes indexes and constraints, refreshes views and grants; large objects come from
  * lo.dump. No data touches the local disk; toc.dat does, in a folder of its own (0700) that is removed.
  *
- * A database that holds anything is not restored into unless the caller says so. What fails leaves an incomplete target
- * behind, unless it was made here: then it is dropped again.
+ * A database that holds anything is not restored into unless the caller says so, and none that holds a name of the
+ * backup's. Into a database that is there already the schema comes in one transaction, where the server's lock table has
+ * room for that. What fails is taken back where the target was made here (it is dropped) or was empty (target.h); else
+ * the task is told what is there.
  */
 #ifndef EVO_BACKUP_RESTORE_H
 #define EVO_BACKUP_RESTORE_H

@@ -164,8 +164,61 @@ setup() {
     assert_exit 0
     assert_equal "1|2" "$(pg_sql -d "${PG_DB}_x" 'SELECT t.id, other.id FROM t, other')"
     run_evo evo-restore latest --to "$(pg_url "${PG_DB}_x")" --into-existing --confirm "${PG_DB}_x" --json
+    assert_exit 1
+    assert_json '.error.reason == "target_not_empty" and (.error.detail | contains("\"public.t\"")) and (.error.hint | contains("--into-existing") | not)'
+    assert_equal 1 "$(pg_sql -d "${PG_DB}_x" 'SELECT count(*) FROM t')"
+}
+
+@test "restore: over the database that was backed up is refused, also with --into-existing" {
+    pg_sql 'CREATE TABLE t AS SELECT 1 AS id; CREATE SCHEMA s; CREATE VIEW s.v AS SELECT 1 AS n'
+    run_evo evo-backup create
+    run_evo evo-restore latest --to "$PG_URL" --json
+    assert_exit 1
+    assert_json '(.error.detail | contains("very database")) and (.error.hint | contains("--create")) and (.error.hint | contains("--into-existing") | not)'
+    run_evo evo-restore latest --to "$PG_URL" --into-existing --confirm "$PG_DB"
+    assert_exit 1
+    assert_stderr_has "database \"$PG_DB\" is the very database that this backup was taken from"
+    assert_stderr_has '"public.t", "s.v", "schema s"'
+    assert_stderr_has 'in environment "default", taken '
+    # shellcheck disable=SC2154 # set by run_evo
+    [[ $stderr != *"drop it"* ]]
+    assert_equal 1 "$(pg_sql 'SELECT count(*) FROM t')"
+}
+
+@test "restore: as a plain role what cannot be owned is hinted at, and the retry finds the target empty" {
+    pg_fresh_role
+    pg_sql "CREATE SCHEMA evo; CREATE TABLE evo.t AS SELECT 1 AS id"
+    run_evo evo-backup create
+    pg_sql -d postgres "CREATE DATABASE ${PG_DB}_x OWNER $PG_ROLE"
+    run_evo evo-restore latest --to "$(pg_url "${PG_DB}_x" "$PG_ROLE")" --json
     assert_exit 3
-    assert_json '.error.detail | contains("already exists")'
+    assert_json '.error.reason == "permission" and (.error.hint | contains("--no-owner"))'
+    assert_stderr_has "nothing was changed in database"
+    run_evo evo-restore latest --to "$(pg_url "${PG_DB}_x" "$PG_ROLE")" --no-owner --json
+    assert_exit 0
+    run_evo evo-restore latest --create --to "$(pg_url "${PG_DB}_y" "$PG_ROLE")" --json
+    assert_exit 3
+    assert_json '.error.reason == "permission" and (.error.hint | contains("CREATEDB"))'
+}
+
+@test "restore: what fails behind the rows is taken back from an empty database, and nothing else" {
+    pg_fresh_role
+    # The grant is the last of it, and its role will be gone.
+    pg_sql "CREATE EXTENSION citext; CREATE SCHEMA s; CREATE TYPE s.e AS ENUM ('a'); CREATE TABLE s.t (id int PRIMARY KEY, up int REFERENCES s.t, e s.e, c citext);
+        INSERT INTO s.t VALUES (1, 1, 'a', 'x'); CREATE VIEW v AS SELECT * FROM s.t; CREATE PUBLICATION p; SELECT lo_create(4711); GRANT SELECT ON s.t TO $PG_ROLE" >/dev/null
+    run_evo evo-backup create
+    pg_sql "REVOKE SELECT ON s.t FROM $PG_ROLE; DROP ROLE $PG_ROLE"
+    pg_sql -d postgres "CREATE DATABASE ${PG_DB}_x"
+    pg_sql -d "${PG_DB}_x" 'CREATE EXTENSION citext; CREATE PUBLICATION mine'
+    run_evo evo-restore latest --to "$(pg_url "${PG_DB}_x")"
+    assert_exit 3
+    assert_stderr_has "it is empty as before"
+    assert_equal "citext plpgsql" "$(pg_sql -d "${PG_DB}_x" "SELECT string_agg(extname, ' ' ORDER BY extname) FROM pg_extension")"
+    assert_equal "mine" "$(pg_sql -d "${PG_DB}_x" 'SELECT pubname FROM pg_publication')"
+    pg_sql -d postgres "CREATE ROLE $PG_ROLE"
+    run_evo evo-restore latest --to "$(pg_url "${PG_DB}_x")"
+    assert_exit 0
+    assert_equal "1" "$(pg_sql -d "${PG_DB}_x" 'SELECT id FROM v')"
 }
 
 @test "restore: a dry run changes nothing" {

@@ -185,8 +185,16 @@ assert_refused() {
     run_evo evo-restore latest --to "$(pg_url "${PG_DB}_r")"
     assert_exit 6
     assert_stderr_has "public.a"
-    assert_stderr_has "is incomplete: drop it"
+    assert_stderr_has "it is empty as before"
+    assert_equal "" "$(pg_sql -d "${PG_DB}_r" "SELECT to_regclass('a')")"
+    # Into one that is not empty: it is said what is there.
+    pg_sql -d "${PG_DB}_r" 'CREATE TABLE other AS SELECT 2 AS id'
+    run_evo evo-restore latest --to "$(pg_url "${PG_DB}_r")" --into-existing --confirm "${PG_DB}_r"
+    assert_exit 6
+    assert_stderr_has "no table that was there before was changed"
+    assert_stderr_has "hold their rows"
     assert_equal 0 "$(pg_sql -d "${PG_DB}_r" 'SELECT count(*) FROM a')"
+    assert_equal 2 "$(pg_sql -d "${PG_DB}_r" 'SELECT id FROM other')"
 }
 
 @test "latest does not pass over a newest backup whose manifest is damaged" {
