@@ -2,7 +2,11 @@
 
 #include <inttypes.h>
 
+#include "migration/session.h"
 #include "sql/split.h"
+
+/* A cancelled run has seconds to clean up in. */
+#define CLEANUP_MS 2500
 
 void evo_index_remains_release(struct evo_index_remains *r)
 {
@@ -96,5 +100,47 @@ enum evo_errc evo_index_reindex_remains(struct evo_pg *pg, struct evo_strbuf *na
         0, NULL, &r, err);
     for (int row = 0; !rc && row < evo_pg_rows(r); row++)
         evo_strbuf_addf(names, "%s%s", names->len ? ", " : "", evo_pg_value(r, row, 0));
+    return rc;
+}
+
+void evo_index_clean_up(struct evo_pg *pg, const char *sql, size_t n, struct evo_error *err)
+{
+    if (!evo_pg_alive(pg))
+        return;
+    int signo = evo_session_grace_begin();
+    struct evo_error ignored = EVO_ERROR_INIT;
+    EVO_AUTO(index_remains) remains = { 0 };
+    EVO_AUTO(strbuf) left = EVO_STRBUF_INIT;
+    bool looked = !evo_index_find(pg, sql, n, &remains, &ignored);
+    if (looked && remains.state == EVO_INDEX_INVALID &&
+        evo_index_drop(pg, remains.name, CLEANUP_MS, &ignored))
+        evo_strbuf_adds(&left, remains.name);
+    if (looked && !remains.of_table)
+        (void)!evo_index_reindex_remains(pg, &left, &ignored);
+    evo_session_grace_end(signo);
+    if (!left.len)
+        return;
+    EVO_AUTO_STR detail = evo_strdup(err->detail);
+    (void)evo_error_detail(err, "Left behind, INVALID: %s (DROP INDEX CONCURRENTLY %s;).%s%s", left.buf,
+                           left.buf, detail[0] ? " " : "", detail);
+}
+
+enum evo_errc evo_index_prepare(struct evo_pg *pg, const char *sql, size_t n, struct evo_task *task,
+                                struct evo_error *err)
+{
+    EVO_AUTO(index_remains) remains = { 0 };
+    enum evo_errc rc = evo_index_find(pg, sql, n, &remains, err);
+    if (rc || remains.state != EVO_INDEX_INVALID)
+        return rc;
+    evo_notice(task, "index %s was left INVALID by a build that failed: dropping it", remains.name);
+    return evo_index_drop(pg, remains.name, 0, err);
+}
+
+enum evo_errc evo_index_check(struct evo_pg *pg, const char *sql, size_t n, struct evo_error *err)
+{
+    EVO_AUTO(index_remains) remains = { 0 };
+    enum evo_errc rc = evo_index_find(pg, sql, n, &remains, err);
+    if (!rc && remains.state == EVO_INDEX_INVALID)
+        rc = evo_error_set(err, EVO_ERR_DATABASE, "index %s is INVALID after it was built", remains.name);
     return rc;
 }

@@ -37,4 +37,12 @@ enum evo_errc evo_index_drop(struct evo_pg *pg, const char *name, int64_t statem
 enum evo_errc evo_index_reindex_remains(struct evo_pg *pg, struct evo_strbuf *names,
                                         struct evo_error *err) EVO_CHECK;
 
+/* Around a concurrent build. Before: INVALID remains of an earlier one are dropped. */
+enum evo_errc evo_index_prepare(struct evo_pg *pg, const char *sql, size_t n, struct evo_task *task,
+                                struct evo_error *err) EVO_CHECK;
+/* Behind one that went through: IF NOT EXISTS over an index that is not usable is no success. */
+enum evo_errc evo_index_check(struct evo_pg *pg, const char *sql, size_t n, struct evo_error *err) EVO_CHECK;
+/* Behind one that failed, also by a cancel: drops what it left, and says in err's detail what is still there. */
+void evo_index_clean_up(struct evo_pg *pg, const char *sql, size_t n, struct evo_error *err);
+
 #endif

@@ -10,8 +10,6 @@
 #include "migration/retry.h"
 #include "migration/script.h"
 
-/* A cancelled run has seconds to clean up in. */
-#define CLEANUP_MS 2500
 /* "2147483647ms" */
 #define TIMEOUT_MAX 32
 
@@ -26,6 +24,7 @@ struct run {
     size_t at; /* statement that is being run; script.count: all are through */
     struct evo_checkpoint checkpoint;
     bool changed; /* something of this file is in the schema already */
+    bool unsure; /* a statement that leaves something where it fails in the middle failed */
     bool partly; /* a statement that may commit inside failed */
     bool committing; /* a COMMIT was sent whose answer may have been missed */
     bool asks; /* what an earlier run began cannot be found out */
@@ -206,61 +205,13 @@ static enum evo_errc run_block(struct run *r, size_t unit, struct evo_strbuf *bl
     return rc;
 }
 
-/* What a failed concurrent build left behind. Says in err's detail what is still there. */
-static void clean_up_index(const struct run *r, size_t unit, struct evo_error *err)
-{
-    if (!evo_pg_alive(r->s->pg))
-        return;
-    size_t n = 0;
-    const char *sql = unit_sql(r, unit, &n);
-    int signo = evo_session_grace_begin();
-    struct evo_error ignored = EVO_ERROR_INIT;
-    EVO_AUTO(index_remains) remains = { 0 };
-    EVO_AUTO(strbuf) left = EVO_STRBUF_INIT;
-    bool looked = !evo_index_find(r->s->pg, sql, n, &remains, &ignored);
-    if (looked && remains.state == EVO_INDEX_INVALID &&
-        evo_index_drop(r->s->pg, remains.name, CLEANUP_MS, &ignored))
-        evo_strbuf_adds(&left, remains.name);
-    if (looked && !remains.of_table)
-        (void)!evo_index_reindex_remains(r->s->pg, &left, &ignored);
-    evo_session_grace_end(signo);
-    if (!left.len)
-        return;
-    EVO_AUTO_STR detail = evo_strdup(err->detail);
-    (void)evo_error_detail(err, "Left behind, INVALID: %s (DROP INDEX CONCURRENTLY %s;).%s%s", left.buf,
-                           left.buf, detail[0] ? " " : "", detail);
-}
-
-/* INVALID remains of an earlier build are dropped. */
-static enum evo_errc prepare_index(const struct run *r, size_t unit, struct evo_error *err)
-{
-    size_t n = 0;
-    const char *sql = unit_sql(r, unit, &n);
-    EVO_AUTO(index_remains) remains = { 0 };
-    enum evo_errc rc = evo_index_find(r->s->pg, sql, n, &remains, err);
-    if (rc || remains.state != EVO_INDEX_INVALID)
-        return rc;
-    evo_notice(r->s->o->task, "index %s was left INVALID by a build that failed: dropping it", remains.name);
-    return evo_index_drop(r->s->pg, remains.name, 0, err);
-}
-
-/* IF NOT EXISTS over an index that is not usable is no success. */
-static enum evo_errc check_index(const struct run *r, size_t unit, struct evo_error *err)
-{
-    size_t n = 0;
-    const char *sql = unit_sql(r, unit, &n);
-    EVO_AUTO(index_remains) remains = { 0 };
-    enum evo_errc rc = evo_index_find(r->s->pg, sql, n, &remains, err);
-    if (!rc && remains.state == EVO_INDEX_INVALID)
-        rc = evo_error_set(err, EVO_ERR_DATABASE, "index %s is INVALID after it was built", remains.name);
-    return rc;
-}
-
 /* Without a transaction around it. */
 static enum evo_errc run_bare(struct run *r, size_t unit, struct evo_strbuf *blockers, struct evo_error *err)
 {
     const struct evo_step_unit *u = &r->step->units[unit];
-    enum evo_errc rc = u->concurrent_index ? prepare_index(r, unit, err) : EVO_OK;
+    size_t n = 0;
+    const char *sql = unit_sql(r, unit, &n);
+    enum evo_errc rc = u->concurrent_index ? evo_index_prepare(r->s->pg, sql, n, r->s->o->task, err) : EVO_OK;
     if (rc)
         return rc;
     rc = set_timeouts(r, u->concurrent_index, err);
@@ -271,9 +222,9 @@ static enum evo_errc run_bare(struct run *r, size_t unit, struct evo_strbuf *blo
     if (rc && evo_pg_alive(r->s->pg) && evo_pg_in_transaction(r->s->pg))
         evo_session_rollback(r->s);
     if (!rc && u->concurrent_index)
-        rc = check_index(r, unit, err);
+        rc = evo_index_check(r->s->pg, sql, n, err);
     if (rc && u->concurrent_index)
-        clean_up_index(r, unit, err);
+        evo_index_clean_up(r->s->pg, sql, n, err);
     return rc;
 }
 
@@ -366,7 +317,9 @@ static enum evo_errc try_unit(struct run *r, size_t unit, struct evo_strbuf *blo
     }
     if (!rc || !begun)
         return rc;
-    bool commits = class_of(r, unit) == EVO_BARE_COMMITS;
+    enum evo_bare class = class_of(r, unit);
+    bool commits = class == EVO_BARE_COMMITS;
+    r->unsure = r->unsure || class == EVO_BARE_ONCE || class == EVO_BARE_DROP_INDEX;
     r->partly = r->partly || commits;
     /* refused: it did not happen */
     if (!commits && rc != EVO_ERR_CANCELLED && err->sqlstate[0] && evo_pg_alive(r->s->pg))
@@ -460,7 +413,9 @@ static enum evo_errc stop(struct run *r, struct evo_error *err)
     }
     bool left = strstr(err->detail, "Left behind") != NULL;
     bool unheard = !evo_pg_alive(s->pg) || (r->committing && err->code == EVO_ERR_CANCELLED);
-    enum evo_tristate clean = r->changed || left ? EVO_NO : unheard || r->partly ? EVO_UNKNOWN : EVO_YES;
+    enum evo_tristate clean = r->changed || left                  ? EVO_NO
+                              : unheard || r->unsure || r->partly ? EVO_UNKNOWN
+                                                                  : EVO_YES;
     if (r->partly) {
         EVO_AUTO_STR detail = evo_strdup(err->detail);
         (void)evo_error_detail(
