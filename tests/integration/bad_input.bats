@@ -140,6 +140,7 @@ untouched() {
     cat >on-a-small-disk <<'SH'
 #!/bin/sh
 mkdir -p small && mount -t tmpfs -o size=256k tmpfs small || exit 99
+trap 'umount small' EXIT
 status=0
 "$@" || status=$?
 find small -type f >left
@@ -148,6 +149,8 @@ SH
     chmod +x on-a-small-disk
     local -a apart=(unshare --mount)
     [ "$(id -u)" -eq 0 ] || apart+=(--user --map-root-user)
+    # The root of a chroot is no mount point, and its propagation cannot be changed.
+    "${apart[@]}" true 2>/dev/null || apart+=(--propagation unchanged)
     run_program "${apart[@]}" ./on-a-small-disk "$BUILD/bin/evo-backup" create --store small --json
     refused 4 disk
     assert_equal '' "$(cat left)"
