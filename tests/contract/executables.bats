@@ -187,6 +187,21 @@ unknown_environment_is_refused() {
     assert_exit 0
 }
 
+@test "the README's evo.json follows its schema, and every executable takes it" {
+    awk '/^```json$/ { on = 1; next } /^```$/ { on = 0 } on' "$EVO_ROOT/README.md" >evo.json
+    assert_schema "$EVO_ROOT/lib/schema/evo.schema.json" evo.json
+    each_command with_argument configuration_is_taken
+    echo '{"migrate": {"lock-timeuot": "2s"}}' >wrong.json
+    run_program "$EVO_TOOLS/check-jsonschema/bin/check-jsonschema" --schemafile "$EVO_ROOT/lib/schema/evo.schema.json" wrong.json
+    assert_exit 1
+}
+
+configuration_is_taken() {
+    run_evo "$@" --config "$BATS_TEST_TMPDIR/evo.json" --environment production --show-config
+    assert_exit 0 || return
+    assert_stdout_has 'evo.json: environments.production.expect-database'
+}
+
 @test "every input of the action is an option, and reaches the executables" {
     local file name variable
     "$BUILD"/bin/evo-deploy --dump-options | jq -r '.shared[].name' >known
