@@ -278,7 +278,8 @@ INI
 
 @test "a statement that pg_restore could not run is not shown: it may hold a password" {
     pg_fresh_db
-    local source=$PG_DB role=r_mapped_$(random_word)
+    local source=$PG_DB role
+    role=r_mapped_$(random_word)
     add_canary canary-user-mapping
     pg_sql "CREATE EXTENSION IF NOT EXISTS postgres_fdw; CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw; CREATE ROLE $role;
         CREATE USER MAPPING FOR $role SERVER s OPTIONS (user 'u', password 'canary-user-mapping')"
