@@ -6,6 +6,8 @@
 # shop_project [DIR]: a copy of the demo's project, with nothing applied; cd into it.
 shop_project() {
     SHOP=${1:-$BATS_TEST_TMPDIR/shop}
+    # Where evo-deploy makes a run directory when none is given: it goes with the test.
+    export TMPDIR=$BATS_TEST_TMPDIR
     mkdir -p "$SHOP"
     cp -R "$EVO_ROOT/scripts/demo-shop/prisma" "$SHOP/"
     cd "$SHOP" || return
