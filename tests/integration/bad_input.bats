@@ -133,6 +133,17 @@ untouched() {
     assert_equal 0 "$(pg_sql "SELECT count(*) FROM pg_class WHERE relname = 'one'")"
 }
 
+@test "a password in a statement that a function ran is not shown with the error" {
+    add_canary canary-in-context
+    # shellcheck disable=SC2016 # the server's quotes
+    shop_migration 20240301_role 'DO $$ BEGIN EXECUTE $q$ALTER ROLE no_such_role_here PASSWORD '\''canary-in-context'\''$q$; END $$;'
+    run_evo evo-migrate up --json --run-dir run
+    assert_exit 7
+    assert_stderr_has no_such_role_here
+    assert_stderr_has 'not shown'
+    assert_no_secret run/*.json
+}
+
 @test "a disk that is full" {
     run_evo evo-migrate up
     pg_sql "INSERT INTO users (email) SELECT md5(i::text) || md5((i * 3)::text) FROM generate_series(1, 20000) i"
