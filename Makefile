@@ -1,6 +1,7 @@
 # evo's build: one file, read top to bottom.
 #
-# A new .c under lib/<folder>/ or cmd/ is picked up without an edit here; so is
+# A new .c under lib/<folder>/ or cmd/ is picked up without an edit here (cmd/evo-<name>/*.c
+# goes into the executable evo-<name>); so is
 # a new tests/unit/<folder>/<stem>_test.c, and tests/server/<folder>/<stem>_test.c,
 # whose programs need a PostgreSQL server. `make help` lists the targets.
 
@@ -29,7 +30,7 @@ OPT ?= -O2 -g
 HARDEN ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2
 EXTRA_CFLAGS ?=
 EXTRA_LDFLAGS ?=
-CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DEVO_VERSION='"$(VERSION)"' -Ilib -I$(BUILD)/gen -fPIE -fno-common \
+CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DEVO_VERSION='"$(VERSION)"' -Ilib -Icmd -I$(BUILD)/gen -fPIE -fno-common \
 	-ffile-prefix-map=$(CURDIR)=. $(WARNINGS) $(OPT) $(HARDEN) $(PKG_CFLAGS) $(CFLAGS) $(EXTRA_CFLAGS)
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(EXTRA_LDFLAGS)
 
@@ -45,6 +46,7 @@ endif
 
 LIB_SRC := $(sort $(wildcard lib/*/*.c))
 CMD_SRC := $(sort $(wildcard cmd/*.c))
+CMD_PART_SRC := $(sort $(wildcard cmd/*/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/*/*_test.c))
 SERVER_SRC := $(sort $(wildcard tests/server/*/*_test.c))
 SQL_SRC := $(sort $(wildcard lib/schema/*.sql))
@@ -92,10 +94,12 @@ $(ARCHIVE): $(LIB_OBJ)
 	$(say) AR $@
 	$(Q)rm -f $@ && ar rcs $@ $(LIB_OBJ)
 
-$(BUILD)/bin/%: $(BUILD)/obj/cmd/%.o $(ARCHIVE)
+# An executable of many commands has them in a folder of its name.
+.SECONDEXPANSION:
+$(BUILD)/bin/%: $(BUILD)/obj/cmd/%.o $$(addprefix $(BUILD)/obj/,$$(addsuffix .o,$$(basename $$(wildcard cmd/$$*/*.c)))) $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(say) LD $@
-	$(Q)$(CC) $(LDFLAGS_ALL) $(OPT) -o $@ $< $(ARCHIVE) $(LIBS)
+	$(Q)$(CC) $(LDFLAGS_ALL) $(OPT) -o $@ $(filter %.o,$^) $(ARCHIVE) $(LIBS)
 
 $(BUILD)/tests/%: tests/%.c $(ARCHIVE) Makefile
 	@mkdir -p $(@D)
@@ -103,7 +107,7 @@ $(BUILD)/tests/%: tests/%.c $(ARCHIVE) Makefile
 	$(Q)$(CC) $(CFLAGS_ALL) -Itests/unit -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(ARCHIVE) \
 		$(shell $(PKG_CONFIG) --cflags --libs cmocka) $(LIBS)
 
--include $(LIB_OBJ:.o=.d) $(CMD_SRC:%.c=$(BUILD)/obj/%.d) $(UNIT_BIN:%=%.d) $(SERVER_BIN:%=%.d)
+-include $(LIB_OBJ:.o=.d) $(CMD_SRC:%.c=$(BUILD)/obj/%.d) $(CMD_PART_SRC:%.c=$(BUILD)/obj/%.d) $(UNIT_BIN:%=%.d) $(SERVER_BIN:%=%.d)
 
 # ---- targets for people -----------------------------------------------------
 

@@ -17,7 +17,8 @@ readme() {
 # cmd: the executables
 
 One file an executable: what it does and its exit statuses, the options struct, the
-option table, `run`, the descriptor. Made by `make docs` from the tables; not to be
+option table, `run`, the descriptor. Where it has many commands, each has a file in a
+folder of the executable's name. Made by `make docs` from the tables; not to be
 edited. A new executable is a new file here: the Makefile finds it, and `evo NAME` runs it.
 
 `evo NAME …` runs `evo-NAME …`. A value is looked for in this order: flag, the action's

@@ -7,8 +7,8 @@
 #include "backup/restore.h"
 #include "base/clock.h"
 #include "base/parse.h"
+#include "cli/backup_of.h"
 #include "cli/command.h"
-#include "cli/connect.h"
 
 struct restore_options {
     struct evo_secret to;
@@ -35,20 +35,6 @@ static const struct evo_option options[] = {
     { "backup-of", EVO_OPT_STRING, offsetof(struct restore_options, backup_of), .value = "NAME",
       .help = "whose backup \"latest\" is (default: the database that --database names)" },
 };
-
-static enum evo_errc whose(struct evo_cmd *cmd, const struct restore_options *o, char **ret,
-                           struct evo_error *err)
-{
-    if (o->backup_of || (!evo_secret_is_set(&cmd->shared->database) && !getenv("PGDATABASE"))) {
-        *ret = evo_strdup(o->backup_of);
-        return EVO_OK;
-    }
-    EVO_AUTO(conninfo) info = { 0 };
-    enum evo_errc rc = evo_cmd_conninfo(cmd, &info, err);
-    if (!rc)
-        *ret = evo_strdup(info.database);
-    return rc;
-}
 
 static enum evo_errc check_usage(const struct restore_options *o, struct evo_conninfo *target,
                                  struct evo_error *err)
@@ -99,15 +85,10 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
     EVO_AUTO_PTR(store) store = NULL;
     EVO_AUTO(backup) backup = { 0 };
     EVO_AUTO(restoration) result = { 0 };
-    EVO_AUTO_STR database = NULL;
     fill(cmd, NULL, &result);
     enum evo_errc rc = check_usage(o, &target, err);
     if (!rc)
-        rc = whose(cmd, o, &database, err);
-    if (!rc)
-        rc = evo_cmd_store(cmd, &store, err);
-    if (!rc)
-        rc = evo_backup_open(store, evo_cmd_environment(cmd), database, cmd->args.items[0], &backup, err);
+        rc = evo_cmd_open_backup(cmd, cmd->args.items[0], o->backup_of, &store, &backup, err);
     if (rc)
         return rc;
     struct evo_restore_options restore = { .store = store,

@@ -52,6 +52,13 @@ refuses() {
     refuses lib/left/b.c '#  include "cli/d.h"' 'from a level above it'
 }
 
+@test "an executable includes from its own folder under cmd, not from another one's" {
+    mkdir "$TREE/cmd/evo-x" "$TREE/cmd/evo-y"
+    echo '#include "evo-x/parts.h"' >>"$TREE/cmd/evo-x.c"
+    echo '#include "evo-x/parts.h"' >"$TREE/cmd/evo-x/part.c"
+    refuses cmd/evo-y/part.c '#include "evo-x/parts.h"' 'in no folder that'
+}
+
 @test "a third-party header from another folder is refused" {
     refuses lib/right/c.h '#include <curl/curl.h>' 'from lib/left only'
     setup

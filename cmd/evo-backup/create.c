@@ -1,0 +1,108 @@
+/*
+ * evo-backup create: a consistent, parallel, compressed backup, streamed to the store.
+ */
+#include "evo-backup/commands.h"
+
+#include "backup/create.h"
+#include "base/clock.h"
+#include "base/parse.h"
+#include "cli/connect.h"
+
+struct options {
+    int64_t jobs;
+    char *compress;
+    uint64_t memory;
+    int64_t lock_timeout_ms;
+};
+
+static const struct evo_option options[] = {
+    { "jobs", EVO_OPT_INT, offsetof(struct options, jobs), .value = "N", .min = 1, .max = 32, .letter = 'j',
+      .help = "sessions that copy at the same time (default: one a processor, 2 to 4)" },
+    { "compress", EVO_OPT_CHOICE, offsetof(struct options, compress), .value = "LEVEL", .fallback = "fast",
+      .choices = "fast better none", .help = "how hard to compress the tables" },
+    { "memory", EVO_OPT_SIZE, offsetof(struct options, memory), .value = "SIZE", .fallback = "64MiB",
+      .help = "memory to stay within" },
+    { "lock-timeout", EVO_OPT_DURATION, offsetof(struct options, lock_timeout_ms), .value = "DURATION",
+      .fallback = "60s", .help = "give up when a table stays locked by others for this long" },
+};
+
+static void fill_created(struct evo_cmd *cmd, const struct evo_manifest *m, const char *location)
+{
+    struct evo_manifest_totals t = evo_manifest_totals(m);
+    evo_json_set_string(cmd->data, "id", m->id[0] ? m->id : NULL);
+    evo_json_set_string(cmd->data, "location", location);
+    evo_json_set_string(cmd->data, "database", m->database);
+    evo_json_set_int(cmd->data, "tables", t.tables);
+    evo_json_set_int(cmd->data, "rows", t.rows);
+    evo_json_set_int(cmd->data, "raw_bytes", (int64_t)t.raw_bytes);
+    evo_json_set_int(cmd->data, "stored_bytes", (int64_t)t.stored_bytes);
+    evo_json_set_int(cmd->data, "objects", t.objects);
+    evo_json_set_int(cmd->data, "elapsed_ms", evo_wall_ms() - cmd->started_ms);
+    evo_json_set_string(cmd->data, "lsn", m->wal_after);
+    evo_json_set_string(cmd->data, "server_version", m->server_version);
+}
+
+static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
+{
+    const struct options *o = opts;
+    EVO_AUTO(conninfo) info = { 0 };
+    EVO_AUTO_PTR(store) store = NULL;
+    EVO_AUTO_PTR(pg) pg = NULL;
+    EVO_AUTO(manifest) m = EVO_MANIFEST_INIT;
+    EVO_AUTO(strbuf) location = EVO_STRBUF_INIT;
+    fill_created(cmd, &m, NULL);
+    enum evo_errc rc = evo_cmd_conninfo(cmd, &info, err);
+    if (!rc)
+        rc = evo_cmd_store(cmd, &store, err);
+    if (!rc)
+        rc = evo_store_check(store, err);
+    if (!rc)
+        rc = evo_cmd_connect(cmd, &info, &pg, err);
+    if (rc)
+        return rc;
+    struct evo_backup_options backup = { .pg = pg,
+                                         .conninfo = &info,
+                                         .store = store,
+                                         .environment = evo_cmd_environment(cmd),
+                                         .jobs = (int)o->jobs,
+                                         .compress = o->compress,
+                                         .memory = o->memory,
+                                         .lock_timeout_ms = o->lock_timeout_ms,
+                                         .task = cmd->task };
+    rc = evo_backup_create(&backup, &m, err);
+    EVO_AUTO(strbuf) key = EVO_STRBUF_INIT;
+    evo_backup_key(&key, m.environment, m.database, m.id[0] ? m.id : NULL, NULL);
+    evo_strbuf_addf(&location, "%s/%s", evo_store_url(store), key.buf);
+    /* What failed has been taken back: an id that leads nowhere would only mislead. */
+    if (rc)
+        m.id[0] = '\0';
+    fill_created(cmd, &m, rc ? NULL : location.buf);
+    if (rc)
+        return rc;
+    struct evo_manifest_totals t = evo_manifest_totals(&m);
+    char raw[EVO_HUMAN_MAX];
+    char stored[EVO_HUMAN_MAX];
+    char elapsed[EVO_HUMAN_MAX];
+    evo_print(cmd, "%s%s%s  %s\n", evo_style(cmd, EVO_STYLE_BOLD), m.id, evo_style(cmd, EVO_STYLE_RESET),
+              location.buf);
+    evo_print(cmd, "%lld table%s, %lld row%s, %s in %s, %s\n", (long long)t.tables, evo_plural(t.tables),
+              (long long)t.rows, evo_plural(t.rows), evo_format_size(t.raw_bytes, raw),
+              evo_format_size(t.stored_bytes, stored),
+              evo_format_duration(evo_wall_ms() - cmd->started_ms, elapsed));
+    return EVO_OK;
+}
+
+const struct evo_command evo_command_create = {
+    .name = "create",
+    .summary = "back the database up",
+    .description =
+        "Takes a consistent backup of the whole database while it is in use, by several sessions on one "
+        "snapshot, and streams it to the store. It counts as a backup only when all of it is there. "
+        "RESTORE.txt beside it holds the commands that restore it without evo.",
+    .examples = "evo-backup create --store s3://my-bucket/backups --environment production\n"
+                "evo-backup create --store /var/backups --jobs 4 --compress better",
+    .options = options,
+    .noptions = EVO_COUNT(options),
+    .options_size = sizeof(struct options),
+    .run = run,
+};

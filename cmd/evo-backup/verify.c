@@ -1,0 +1,71 @@
+/*
+ * evo-backup verify: is a backup still what was written?
+ */
+#include "evo-backup/commands.h"
+
+#include "backup/verify.h"
+#include "base/parse.h"
+#include "cli/backup_of.h"
+
+struct options {
+    bool quick;
+    char *backup_of;
+};
+
+static const struct evo_option options[] = {
+    { "quick", EVO_OPT_FLAG, offsetof(struct options, quick),
+      .help = "compare names and sizes only, read nothing" },
+    { "backup-of", EVO_OPT_STRING, offsetof(struct options, backup_of), .value = "NAME",
+      .help = "whose backup \"latest\" is (default: the database that --database names)" },
+};
+
+static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
+{
+    const struct options *o = opts;
+    EVO_AUTO_PTR(store) store = NULL;
+    EVO_AUTO(backup) backup = { 0 };
+    EVO_AUTO(verification) found = { 0 };
+    struct evo_json *damaged = evo_json_array();
+    evo_json_set_null(cmd->data, "id");
+    evo_json_set_null(cmd->data, "objects");
+    evo_json_set_null(cmd->data, "bytes");
+    evo_json_set(cmd->data, "damaged", damaged);
+    enum evo_errc rc = evo_cmd_open_backup(cmd, cmd->args.items[0], o->backup_of, &store, &backup, err);
+    if (rc)
+        return rc;
+    evo_json_set_string(cmd->data, "id", backup.manifest.id);
+    rc = evo_backup_verify(store, &backup, o->quick, cmd->task, &found, err);
+    if (rc)
+        return rc;
+    evo_json_set_int(cmd->data, "objects", found.objects);
+    evo_json_set_int(cmd->data, "bytes", (int64_t)found.bytes);
+    for (size_t i = 0; i < found.count; i++) {
+        struct evo_json *v = evo_json_object();
+        evo_json_set_string(v, "object", found.damaged[i].object);
+        evo_json_set_string(v, "reason", found.damaged[i].reason);
+        evo_json_append(damaged, v);
+        evo_print(cmd, "damaged: \"%s\" %s\n", found.damaged[i].object, found.damaged[i].reason);
+    }
+    rc = evo_verification_error(&found, &backup.manifest, err);
+    if (rc)
+        return rc;
+    char size[EVO_HUMAN_MAX];
+    evo_print(cmd, "%s is whole: %lld object%s, %s%s\n", backup.manifest.id, (long long)found.objects,
+              evo_plural(found.objects), evo_format_size(found.bytes, size),
+              o->quick ? " (by names and sizes)" : "");
+    return EVO_OK;
+}
+
+const struct evo_command evo_command_verify = {
+    .name = "verify",
+    .args = "ID",
+    .min_args = 1,
+    .max_args = 1,
+    .summary = "read a backup and compare it with its manifest",
+    .description =
+        "Finds what is missing, cut, altered, swapped or added. ID is a backup's id, or \"latest\".",
+    .options = options,
+    .noptions = EVO_COUNT(options),
+    .options_size = sizeof(struct options),
+    .run = run,
+};
