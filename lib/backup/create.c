@@ -379,6 +379,7 @@ static void begin_manifest(struct evo_backup_run *run)
     m->environment = evo_strdup(o->environment);
     m->database = evo_strdup(evo_pg_database(o->pg));
     m->compress = evo_strdup(o->compress ? o->compress : "fast");
+    m->codec = evo_strdup(evo_streq(m->compress, "none") ? "none" : "gzip");
     m->jobs = o->jobs ? o->jobs : evo_plan_jobs(sysconf(_SC_NPROCESSORS_ONLN));
     run->budget = evo_plan_part_budget(o->memory ? o->memory : MEMORY_DEFAULT, m->jobs);
     m->provider = evo_json_object();

@@ -208,10 +208,13 @@ static enum evo_errc plan(struct load *load, const struct evo_toc *toc, struct e
     if (missing)
         return evo_error_set(err, EVO_ERR_INTEGRITY, "object \"%s\" of toc.dat is not in the manifest",
                              missing);
-    if ((int64_t)load->count != evo_manifest_totals(m).tables)
+    size_t named = 0;
+    for (size_t i = 0; i < m->count; i++)
+        named += m->objects[i].kind == EVO_OBJECT_TABLE;
+    if (load->count != named)
         return evo_error_set(err, EVO_ERR_INTEGRITY,
-                             "the manifest names %lld tables, the table of contents %zu",
-                             (long long)evo_manifest_totals(m).tables, load->count);
+                             "the manifest names %zu objects with rows, the table of contents %zu", named,
+                             load->count);
     return EVO_OK;
 }
 

@@ -2,11 +2,16 @@
 
 #include "base/clock.h"
 
+/* As age writes on the first line of a file. */
+#define ENCRYPTION_FORMAT "age-encryption.org/v1"
+
 static const char *const kinds[] = {
     [EVO_OBJECT_TOC] = "toc",
     [EVO_OBJECT_TABLE] = "table",
     [EVO_OBJECT_LARGE_OBJECTS] = "large_objects",
     [EVO_OBJECT_INSTRUCTIONS] = "instructions",
+    [EVO_OBJECT_GLOBALS] = "globals",
+    [EVO_OBJECT_CATALOG] = "catalog",
 };
 
 void evo_manifest_release(struct evo_manifest *m)
@@ -33,6 +38,10 @@ void evo_manifest_release(struct evo_manifest *m)
     free(m->pg_dump_version);
     free(m->archive_version);
     free(m->compress);
+    free(m->codec);
+    free(m->fingerprint);
+    evo_json_free(m->labels);
+    evo_strvec_release(&m->recipients);
     evo_json_free(m->options);
     evo_json_free(m->ledger);
     evo_json_free(m->provider);
@@ -61,6 +70,11 @@ const struct evo_backup_object *evo_manifest_find(const struct evo_manifest *m, 
     return m->count ? bsearch(&key, m->objects, m->count, sizeof(*m->objects), by_name) : NULL;
 }
 
+bool evo_object_is_encrypted(const struct evo_backup_object *o)
+{
+    return evo_ends_with(o->name, EVO_BACKUP_SEALED);
+}
+
 struct evo_manifest_totals evo_manifest_totals(const struct evo_manifest *m)
 {
     struct evo_manifest_totals t = { 0 };
@@ -69,7 +83,7 @@ struct evo_manifest_totals evo_manifest_totals(const struct evo_manifest *m)
         t.objects++;
         t.stored_bytes += o->size;
         if (o->kind == EVO_OBJECT_TABLE) {
-            t.tables++;
+            t.tables += o->part == 1;
             t.rows += o->rows;
             t.raw_bytes += o->raw_bytes;
         }
@@ -91,6 +105,7 @@ static struct evo_json *object_json(const struct evo_backup_object *o)
     evo_json_set_string(v, "schema", o->schema);
     evo_json_set_string(v, "table", o->table);
     evo_json_set_int(v, "dump_id", o->dump_id);
+    evo_json_set_int(v, "part", o->part);
     evo_json_set_int(v, "rows", o->rows);
     evo_json_set_int(v, "raw_bytes", (int64_t)o->raw_bytes);
     evo_json_set_int(v, "members", (int64_t)o->members);
@@ -112,6 +127,19 @@ static struct evo_json *server_json(const struct evo_manifest *m)
     evo_json_set_string(v, "collate", m->collate);
     evo_json_set_string(v, "ctype", m->ctype);
     evo_json_set_bool(v, "in_recovery", m->in_recovery);
+    return v;
+}
+
+static struct evo_json *encryption_json(const struct evo_manifest *m)
+{
+    if (!m->recipients.count)
+        return evo_json_null_new();
+    struct evo_json *v = evo_json_object();
+    struct evo_json *list = evo_json_array();
+    evo_json_set_string(v, "format", ENCRYPTION_FORMAT);
+    for (size_t i = 0; i < m->recipients.count; i++)
+        evo_json_append_string(list, m->recipients.items[i]);
+    evo_json_set(v, "recipients", list);
     return v;
 }
 
@@ -147,10 +175,14 @@ struct evo_json *evo_manifest_json(struct evo_manifest *m)
     evo_json_set(v, "tools", tools);
     struct evo_json *options = m->options ? evo_json_copy(m->options) : evo_json_object();
     evo_json_set_string(options, "compress", m->compress);
+    evo_json_set_string(options, "codec", m->codec);
     evo_json_set_int(options, "jobs", m->jobs);
+    evo_json_set_bool(options, "filtered", m->filtered);
     evo_json_set(v, "options", options);
     evo_json_set(v, "ledger", or_null(m->ledger));
-    evo_json_set_null(v, "fingerprint");
+    evo_json_set_string(v, "fingerprint", m->fingerprint);
+    evo_json_set(v, "labels", or_null(m->labels));
+    evo_json_set(v, "encryption", encryption_json(m));
     evo_json_set(v, "provider", or_null(m->provider));
     struct evo_manifest_totals t = evo_manifest_totals(m);
     struct evo_json *totals = evo_json_object();
@@ -217,12 +249,34 @@ static bool read_object(struct evo_manifest *m, const struct evo_json *v)
     int64_t dump_id = evo_json_get_int(v, "dump_id", -1);
     int64_t raw = evo_json_get_int(v, "raw_bytes", -1);
     int64_t members = evo_json_get_int(v, "members", -1);
+    int64_t part = evo_json_get_int(v, "part", 1);
+    o->part = (int32_t)part;
     o->rows = evo_json_get_int(v, "rows", -1);
     o->dump_id = (int32_t)dump_id;
     o->raw_bytes = (uint64_t)raw;
     o->members = (uint64_t)members;
-    return o->schema && o->table && dump_id > 0 && dump_id <= INT32_MAX && raw >= 0 && members >= 0 &&
-           o->rows >= 0;
+    bool named = evo_object_is_encrypted(o) || (o->schema && o->table);
+    return named && dump_id > 0 && dump_id <= INT32_MAX && part > 0 && part <= INT32_MAX && raw >= 0 &&
+           members >= 0 && o->rows >= 0;
+}
+
+/* NULL where there is none. */
+static struct evo_json *object_of(const struct evo_json *v, const char *key)
+{
+    const struct evo_json *member = evo_json_get(v, key);
+    return evo_json_type_of(member) == EVO_JSON_OBJECT ? evo_json_copy(member) : NULL;
+}
+
+static bool read_encryption(struct evo_manifest *m, const struct evo_json *v)
+{
+    if (evo_json_type_of(v) == EVO_JSON_NULL)
+        return true;
+    const struct evo_json *list = evo_json_get(v, "recipients");
+    if (!evo_streq(evo_json_get_string(v, "format", NULL), ENCRYPTION_FORMAT) || !evo_json_count(list))
+        return false;
+    for (size_t i = 0; i < evo_json_count(list); i++)
+        evo_strvec_push(&m->recipients, evo_json_string(evo_json_at(list, i), ""));
+    return true;
 }
 
 static bool read_members(struct evo_manifest *m, const struct evo_json *v)
@@ -251,13 +305,17 @@ static bool read_members(struct evo_manifest *m, const struct evo_json *v)
     m->pg_dump_version = text_of(tools, "pg_dump");
     m->archive_version = text_of(tools, "archive_version");
     m->compress = text_of(options, "compress");
+    m->codec = text_of(options, "codec");
+    m->filtered = evo_json_get_bool(options, "filtered", false);
     m->jobs = (int)evo_json_get_int(options, "jobs", 1);
     m->options = options ? evo_json_copy(options) : NULL;
-    struct evo_json *ledger = evo_json_get(v, "ledger");
-    m->ledger = evo_json_type_of(ledger) == EVO_JSON_OBJECT ? evo_json_copy(ledger) : NULL;
-    struct evo_json *provider = evo_json_get(v, "provider");
-    m->provider = evo_json_type_of(provider) == EVO_JSON_OBJECT ? evo_json_copy(provider) : NULL;
-    return m->environment && m->database && m->server_version && m->compress &&
+    m->ledger = object_of(v, "ledger");
+    m->provider = object_of(v, "provider");
+    m->labels = object_of(v, "labels");
+    m->fingerprint = text_of(v, "fingerprint");
+    if (!read_encryption(m, evo_json_get(v, "encryption")))
+        return false;
+    return m->environment && m->database && m->server_version && m->compress && m->codec &&
            evo_parse_time(evo_json_get_string(v, "created_at", ""), &m->created_ms) &&
            evo_parse_time(evo_json_get_string(v, "finished_at", ""), &m->finished_ms);
 }
@@ -279,7 +337,7 @@ enum evo_errc evo_manifest_parse(const char *text, size_t n, const char *what, s
     const struct evo_json *objects = evo_json_get(v, "objects");
     for (size_t i = 0; ok && i < evo_json_count(objects); i++)
         ok = read_object(&m, evo_json_at(objects, i));
-    if (!ok || !evo_manifest_find(&m, EVO_BACKUP_TOC))
+    if (!ok || !evo_manifest_find(&m, m.recipients.count ? EVO_BACKUP_TOC EVO_BACKUP_SEALED : EVO_BACKUP_TOC))
         return evo_error_set(err, EVO_ERR_INTEGRITY, "%s lacks what a manifest must have", what);
     *ret = m;
     m = (struct evo_manifest)EVO_MANIFEST_INIT;

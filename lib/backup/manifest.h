@@ -2,7 +2,7 @@
  * manifest.h - what a backup consists of. A folder without one is no backup.
  *
  * lib/schema/manifest.schema.json is its contract. It is written last and once. It names every object with size,
- * SHA-256 and, for a table, rows, raw bytes and gzip members, so that whoever reads the objects can tell whether they
+ * SHA-256 and, for a table, rows, raw bytes and members, so that whoever reads the objects can tell whether they
  * are what was written; and it carries a SHA-256 of itself (`checksum`: over its own compact text without that member).
  */
 #ifndef EVO_BACKUP_MANIFEST_H
@@ -13,22 +13,32 @@
 #include "backup/name.h"
 #include "base/error.h"
 #include "base/strbuf.h"
+#include "base/strvec.h"
 #include "crypto/sha256.h"
 #include "json/json.h"
 
-enum evo_object_kind { EVO_OBJECT_TOC, EVO_OBJECT_TABLE, EVO_OBJECT_LARGE_OBJECTS, EVO_OBJECT_INSTRUCTIONS };
+enum evo_object_kind {
+    EVO_OBJECT_TOC,
+    EVO_OBJECT_TABLE,
+    EVO_OBJECT_LARGE_OBJECTS,
+    EVO_OBJECT_INSTRUCTIONS,
+    EVO_OBJECT_GLOBALS, /* roles, as pg_dumpall writes them */
+    EVO_OBJECT_CATALOG /* the readable form of the schema's fingerprint */
+};
 
 struct evo_backup_object {
     enum evo_object_kind kind;
     char *name; /* "3358.dat.gz" */
     uint64_t size; /* stored bytes */
     char sha256[EVO_SHA256_HEX];
-    /* Of a table only: */
-    char *schema, *table;
+    /* Of a table only. A large table lies in several objects, each a range of its rows with an entry of its own in
+     * toc.dat; their parts count from 1. */
+    char *schema, *table; /* NULL in a backup that is encrypted: its manifest names no data */
     int32_t dump_id;
+    int32_t part;
     int64_t rows;
     uint64_t raw_bytes; /* before compression, end marker included */
-    uint64_t members; /* gzip members; 0: not compressed */
+    uint64_t members; /* gzip members or zstd frames; 0: not compressed */
 };
 
 struct evo_manifest {
@@ -46,8 +56,13 @@ struct evo_manifest {
     /* The tools. */
     char *pg_dump_version, *archive_version;
     char *compress; /* "fast", "better", "none" */
+    char *codec; /* "gzip", "zstd", "none" */
     int jobs;
+    bool filtered; /* options left something out: it is not the whole database */
     struct evo_json *options; /* an object: what was asked for beyond these */
+    struct evo_json *labels; /* an object of strings; NULL: none */
+    struct evo_strvec recipients; /* whom it is encrypted to ("age1…"); none: it is not encrypted */
+    char *fingerprint; /* of the schema; NULL: not taken */
     struct evo_json *ledger; /* state of the migrations; NULL where there is none */
     struct evo_json *provider; /* an object: what kind of store, and what it promised */
     struct evo_backup_object *objects;
@@ -66,8 +81,11 @@ struct evo_backup_object *evo_manifest_add(struct evo_manifest *m, enum evo_obje
 /* Of a manifest that was parsed. NULL where there is none. Borrowed. */
 const struct evo_backup_object *evo_manifest_find(const struct evo_manifest *m, const char *name);
 
+/* Of the object's name: encrypted by age, so that neither its bytes nor its table can be read without an identity. */
+bool evo_object_is_encrypted(const struct evo_backup_object *o);
+
 struct evo_manifest_totals {
-    int64_t tables, rows, objects;
+    int64_t tables, rows, objects; /* a table counts once, however many its objects */
     uint64_t raw_bytes, stored_bytes;
 };
 struct evo_manifest_totals evo_manifest_totals(const struct evo_manifest *m);

@@ -20,6 +20,10 @@
 #define EVO_BACKUP_TOC          "toc.dat"
 #define EVO_BACKUP_LO           "lo.dump"
 #define EVO_BACKUP_INSTRUCTIONS "RESTORE.txt"
+#define EVO_BACKUP_GLOBALS      "globals.sql.gz"
+#define EVO_BACKUP_CATALOG      "schema.txt.gz"
+/* Behind the name of an object that is encrypted. */
+#define EVO_BACKUP_SEALED ".age"
 /* Under it lies what verify and drill found: no part of what is verified. */
 #define EVO_BACKUP_PROOF "proof/"
 

@@ -172,7 +172,10 @@ static enum evo_errc compare_toc(struct evo_store *store, const struct evo_backu
         if (!evo_manifest_find(&backup->manifest, name))
             add_damage(v, name, "is named by toc.dat but not by the manifest");
     }
-    if ((int64_t)tables != evo_manifest_totals(&backup->manifest).tables)
+    size_t named = 0;
+    for (size_t i = 0; i < backup->manifest.count; i++)
+        named += backup->manifest.objects[i].kind == EVO_OBJECT_TABLE;
+    if (tables != named)
         add_damage(v, EVO_BACKUP_TOC, "names another number of tables than the manifest");
     return EVO_OK;
 }

@@ -145,7 +145,7 @@ enum evo_errc evo_worker_copy(struct evo_backup_run *run, struct evo_pg *pg,
                                               : evo_error_prefix(err, "table \"%s.%s\"", e->schema, e->tag);
     if (!evo_run_reserve(run, piece->part_size))
         return evo_error_set(err, EVO_ERR_CANCELLED, "the backup ended early");
-    struct evo_backup_object o = { .kind = EVO_OBJECT_TABLE, .dump_id = e->id };
+    struct evo_backup_object o = { .kind = EVO_OBJECT_TABLE, .dump_id = e->id, .part = 1 };
     o.name = evo_asprintf("%d.dat%s", (int)e->id, evo_streq(run->manifest->compress, "none") ? "" : ".gz");
     evo_run_begun(run, o.name);
     rc = stream_table(run, pg, piece, &o, err);

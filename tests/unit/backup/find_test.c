@@ -65,6 +65,7 @@ static void put_backup(struct evo_store *store, const char *database, const char
     m.pg_dump_version = evo_strdup("15.18");
     m.archive_version = evo_strdup("1.14");
     m.compress = evo_strdup("fast");
+    m.codec = evo_strdup("gzip");
     struct evo_backup_object *toc = evo_manifest_add(&m, EVO_OBJECT_TOC, EVO_BACKUP_TOC);
     (void)evo_sha256_hex("y", 1, toc->sha256);
     EVO_AUTO_PTR(json) v = evo_manifest_json(&m);

@@ -26,11 +26,13 @@ static void fill(struct evo_manifest *m)
     m->pg_dump_version = evo_strdup("15.18 (Debian)");
     m->archive_version = evo_strdup("1.14");
     m->compress = evo_strdup("fast");
+    m->codec = evo_strdup("gzip");
     m->jobs = 3;
     struct evo_backup_object *t = evo_manifest_add(m, EVO_OBJECT_TABLE, "12.dat.gz");
     t->schema = evo_strdup("public");
     t->table = evo_strdup("orders");
     t->dump_id = 12;
+    t->part = 1;
     t->size = 100;
     t->rows = 7;
     t->raw_bytes = 400;
@@ -76,6 +78,56 @@ static void test_what_was_written_is_read(void **state)
     EVO_AUTO_PTR(json) v = evo_manifest_json(&m);
     evo_json_format(v, EVO_JSON_INDENT, &again);
     assert_string_equal(again.buf, text.buf);
+}
+
+static void test_a_table_in_parts_counts_once(void **state)
+{
+    (void)state;
+    EVO_AUTO(manifest) m = EVO_MANIFEST_INIT;
+    fill(&m);
+    for (int part = 1; part <= 3; part++) {
+        EVO_AUTO_STR name = evo_asprintf("%d.dat.gz", 20 + part);
+        struct evo_backup_object *o = evo_manifest_add(&m, EVO_OBJECT_TABLE, name);
+        o->part = part;
+        o->rows = 10;
+        o->raw_bytes = 100;
+    }
+    struct evo_manifest_totals totals = evo_manifest_totals(&m);
+    assert_int_equal(totals.tables, 2);
+    assert_int_equal(totals.rows, 37);
+    assert_int_equal(totals.raw_bytes, 700);
+    assert_int_equal(totals.objects, 6);
+}
+
+static void test_an_encrypted_one_names_recipients_and_no_table(void **state)
+{
+    (void)state;
+    EVO_AUTO(manifest) m = EVO_MANIFEST_INIT;
+    EVO_AUTO(manifest) read = EVO_MANIFEST_INIT;
+    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    struct evo_error err = EVO_ERROR_INIT;
+    fill(&m);
+    evo_strvec_push(&m.recipients, "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kudf5tlts5pe3uc");
+    for (size_t i = 0; i < m.count; i++) {
+        struct evo_backup_object *o = &m.objects[i];
+        if (o->kind == EVO_OBJECT_INSTRUCTIONS)
+            continue;
+        char *sealed = evo_asprintf("%s" EVO_BACKUP_SEALED, o->name);
+        free(o->name);
+        o->name = sealed;
+        free(o->schema);
+        free(o->table);
+        o->schema = o->table = NULL;
+    }
+    EVO_AUTO_PTR(json) v = evo_manifest_json(&m);
+    evo_json_format(v, EVO_JSON_COMPACT, &text);
+    assert_int_equal(evo_manifest_parse(text.buf, text.len, "manifest", &read, &err), EVO_OK);
+    assert_int_equal(read.recipients.count, 1);
+    const struct evo_backup_object *t = evo_manifest_find(&read, "12.dat.gz.age");
+    assert_non_null(t);
+    assert_true(evo_object_is_encrypted(t));
+    assert_null(t->table);
+    assert_false(evo_object_is_encrypted(evo_manifest_find(&read, EVO_BACKUP_INSTRUCTIONS)));
 }
 
 static void test_any_change_is_found(void **state)
@@ -144,6 +196,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_was_written_is_read),
+        cmocka_unit_test(test_a_table_in_parts_counts_once),
+        cmocka_unit_test(test_an_encrypted_one_names_recipients_and_no_table),
         cmocka_unit_test(test_any_change_is_found),
         cmocka_unit_test(test_nonsense_is_refused),
         cmocka_unit_test(test_what_is_no_manifest_is_refused),
