@@ -15,7 +15,7 @@ DESTDIR ?=
 
 CC ?= cc
 PKG_CONFIG ?= pkg-config
-PKGS := libpq libcurl libcrypto zlib libisal libdeflate libarchive jansson expat icu-i18n icu-uc
+PKGS := libpq libcurl libcrypto zlib libisal libdeflate libzstd libarchive jansson expat icu-i18n icu-uc
 # libpg_query ships no .pc file in Debian 12 and Ubuntu 24.04. It exports parts of PostgreSQL's port library
 # (explicit_bzero, strlcpy …): -lc before it, so that libc's own are taken and programs that parse nothing do not load it.
 LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS)) -lprotobuf-c -lpthread -lm -lc -lpg_query

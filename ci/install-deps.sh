@@ -17,12 +17,12 @@ packages() {
     case $1 in
     build)
         echo gcc libc6-dev make pkg-config ca-certificates libpq-dev libcurl4-openssl-dev libssl-dev \
-            zlib1g-dev libisal-dev libdeflate-dev libarchive-dev libjansson-dev libexpat1-dev libicu-dev \
-            libpg-query-dev libprotobuf-c-dev
+            zlib1g-dev libisal-dev libdeflate-dev libzstd-dev libarchive-dev libjansson-dev libexpat1-dev \
+            libicu-dev libpg-query-dev libprotobuf-c-dev
         ;;
     run) echo ca-certificates curl procps util-linux postgresql postgresql-client ;;
     test)
-        echo bats libcmocka-dev perl jq curl git procps util-linux pgbouncer python3 python3-venv openssl \
+        echo bats libcmocka-dev perl jq curl git procps util-linux zstd pgbouncer python3 python3-venv openssl \
             postgresql postgresql-client ca-certificates
         ;;
     lint) echo clang-format clang-tidy cppcheck shellcheck git python3 python3-venv ca-certificates ;;

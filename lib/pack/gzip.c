@@ -2,27 +2,49 @@
 
 #include <isa-l/igzip_lib.h>
 #include <libdeflate.h>
+#include <zlib.h>
 
-enum { BETTER_LEVEL = 6 };
-/* What a reader hands on at once. */
-enum { OUT_SIZE = 128 * 1024 };
+#include "pack/engine.h"
+
+enum { BETTER_LEVEL = 6, ZLIB_FAST_LEVEL = 1 };
+/* Of deflateInit2: the largest window, with gzip's header and trailer; the usual memory. */
+enum { ZLIB_GZIP_WINDOW = 15 + 16, ZLIB_MEMORY = 8 };
+
+enum evo_gzip_engine evo_gzip_engine_here(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul") ? EVO_GZIP_BY_ISAL
+                                                                                : EVO_GZIP_BY_ZLIB;
+#elif defined(__aarch64__)
+    return EVO_GZIP_BY_ISAL;
+#else
+    return EVO_GZIP_BY_ZLIB;
+#endif
+}
 
 struct evo_gzip {
     enum evo_gzip_level level;
     evo_pack_sink *sink;
     void *ctx;
     size_t member_size;
-    unsigned char *raw; /* member_size */
+    unsigned char *raw; /* member_size; NULL until the first write() */
     size_t raw_len;
     unsigned char *out;
     size_t out_size;
-    unsigned char *level_buf; /* FAST: igzip's working memory */
-    struct isal_zstream *isal; /* FAST */
+    unsigned char *level_buf; /* FAST by ISA-L: igzip's working memory */
+    struct isal_zstream *isal; /* FAST by ISA-L */
+    z_stream *zlib; /* FAST by zlib */
     struct libdeflate_compressor *deflate; /* BETTER */
     uint64_t members, raw_bytes;
 };
 
 struct evo_gzip *evo_gzip_new(enum evo_gzip_level level, size_t member_size, evo_pack_sink *sink, void *ctx)
+{
+    return evo_gzip_new_by(evo_gzip_engine_here(), level, member_size, sink, ctx);
+}
+
+struct evo_gzip *evo_gzip_new_by(enum evo_gzip_engine engine, enum evo_gzip_level level, size_t member_size,
+                                 evo_pack_sink *sink, void *ctx)
 {
     EVO_ASSERT(member_size >= 1024 && member_size <= (size_t)16 << 20);
     struct evo_gzip *z = evo_calloc(1, sizeof(*z));
@@ -30,11 +52,15 @@ struct evo_gzip *evo_gzip_new(enum evo_gzip_level level, size_t member_size, evo
     z->sink = sink;
     z->ctx = ctx;
     z->member_size = member_size;
-    z->raw = evo_malloc(member_size);
     if (level == EVO_GZIP_BETTER) {
         z->deflate = libdeflate_alloc_compressor(BETTER_LEVEL);
         EVO_ASSERT(z->deflate);
         z->out_size = libdeflate_gzip_compress_bound(z->deflate, member_size);
+    } else if (engine == EVO_GZIP_BY_ZLIB) {
+        z->zlib = evo_calloc(1, sizeof(*z->zlib));
+        EVO_ASSERT(deflateInit2(z->zlib, ZLIB_FAST_LEVEL, Z_DEFLATED, ZLIB_GZIP_WINDOW, ZLIB_MEMORY,
+                                Z_DEFAULT_STRATEGY) == Z_OK);
+        z->out_size = deflateBound(z->zlib, (uLong)member_size);
     } else {
         z->isal = evo_calloc(1, sizeof(*z->isal));
         z->level_buf = evo_malloc(ISAL_DEF_LVL1_DEFAULT);
@@ -50,6 +76,9 @@ void evo_gzip_free(struct evo_gzip *z)
     if (!z)
         return;
     libdeflate_free_compressor(z->deflate);
+    if (z->zlib)
+        (void)deflateEnd(z->zlib);
+    free(z->zlib);
     free(z->isal);
     free(z->level_buf);
     free(z->raw);
@@ -57,11 +86,19 @@ void evo_gzip_free(struct evo_gzip *z)
     free(z);
 }
 
-/* One member of z->raw into z->out. 0: the compressor failed, which the sizes above rule out. */
-static size_t compress_member(struct evo_gzip *z)
+static size_t member_by_zlib(struct evo_gzip *z, const void *raw, size_t n)
 {
-    if (z->deflate)
-        return libdeflate_gzip_compress(z->deflate, z->raw, z->raw_len, z->out, z->out_size);
+    if (deflateReset(z->zlib) != Z_OK)
+        return 0;
+    z->zlib->next_in = (Bytef *)(uintptr_t)raw; /* zlib only reads it */
+    z->zlib->avail_in = (uInt)n;
+    z->zlib->next_out = z->out;
+    z->zlib->avail_out = (uInt)z->out_size;
+    return deflate(z->zlib, Z_FINISH) == Z_STREAM_END ? z->out_size - z->zlib->avail_out : 0;
+}
+
+static size_t member_by_isal(struct evo_gzip *z, const void *raw, size_t n)
+{
     isal_deflate_stateless_init(z->isal);
     z->isal->level = 1;
     z->isal->level_buf = z->level_buf;
@@ -69,28 +106,42 @@ static size_t compress_member(struct evo_gzip *z)
     z->isal->gzip_flag = IGZIP_GZIP;
     z->isal->end_of_stream = 1;
     z->isal->flush = NO_FLUSH;
-    z->isal->next_in = z->raw;
-    z->isal->avail_in = (uint32_t)z->raw_len;
+    z->isal->next_in = (uint8_t *)(uintptr_t)raw; /* ISA-L only reads it */
+    z->isal->avail_in = (uint32_t)n;
     z->isal->next_out = z->out;
     z->isal->avail_out = (uint32_t)z->out_size;
-    if (isal_deflate_stateless(z->isal) != COMP_OK)
-        return 0;
-    return z->isal->total_out;
+    return isal_deflate_stateless(z->isal) == COMP_OK ? z->isal->total_out : 0;
+}
+
+/* The sizes of the buffers rule out that a library fails. */
+const void *evo_gzip_member(struct evo_gzip *z, const void *raw, size_t n, size_t *ret_n)
+{
+    EVO_ASSERT(n <= z->member_size);
+    size_t out = z->deflate ? libdeflate_gzip_compress(z->deflate, raw, n, z->out, z->out_size)
+                 : z->zlib  ? member_by_zlib(z, raw, n)
+                            : member_by_isal(z, raw, n);
+    if (!out)
+        return NULL;
+    *ret_n = out;
+    return z->out;
 }
 
 static enum evo_errc flush_member(struct evo_gzip *z, struct evo_error *err)
 {
-    size_t n = compress_member(z);
-    if (!n)
+    size_t n = 0;
+    const void *out = evo_gzip_member(z, z->raw, z->raw_len, &n);
+    if (!out)
         return evo_error_set(err, EVO_ERR_INTERNAL, "could not compress %zu bytes", z->raw_len);
     z->raw_len = 0;
     z->members++;
-    return z->sink(z->ctx, z->out, n, err);
+    return z->sink(z->ctx, out, n, err);
 }
 
 enum evo_errc evo_gzip_write(struct evo_gzip *z, const void *data, size_t n, struct evo_error *err)
 {
     const unsigned char *p = data;
+    if (!z->raw)
+        z->raw = evo_malloc(z->member_size);
     z->raw_bytes += n;
     if (z->raw_len && n > z->member_size - z->raw_len) {
         enum evo_errc rc = flush_member(z, err);
@@ -134,128 +185,4 @@ uint64_t evo_gzip_members(const struct evo_gzip *z)
 uint64_t evo_gzip_raw_bytes(const struct evo_gzip *z)
 {
     return z->raw_bytes;
-}
-
-struct evo_gunzip {
-    evo_pack_sink *sink;
-    void *ctx;
-    struct inflate_state *state;
-    unsigned char *out;
-    bool in_member;
-    bool failed; /* nothing more is taken */
-    uint64_t members;
-};
-
-struct evo_gunzip *evo_gunzip_new(evo_pack_sink *sink, void *ctx)
-{
-    struct evo_gunzip *z = evo_calloc(1, sizeof(*z));
-    z->sink = sink;
-    z->ctx = ctx;
-    z->state = evo_calloc(1, sizeof(*z->state));
-    isal_inflate_init(z->state);
-    z->out = evo_malloc(OUT_SIZE);
-    return z;
-}
-
-void evo_gunzip_free(struct evo_gunzip *z)
-{
-    if (!z)
-        return;
-    free(z->state);
-    free(z->out);
-    free(z);
-}
-
-static enum evo_errc damaged(struct evo_gunzip *z, struct evo_error *err, const char *what)
-{
-    z->failed = true;
-    return evo_error_set(err, EVO_ERR_INTEGRITY, "gzip member %llu %s", (unsigned long long)z->members + 1,
-                         what);
-}
-
-static const char *inflate_complaint(int rc)
-{
-    switch (rc) {
-    case ISAL_INCORRECT_CHECKSUM:
-        return "does not match its checksum";
-    case ISAL_UNSUPPORTED_METHOD:
-    case ISAL_INVALID_WRAPPER:
-        return "has a damaged header";
-    default:
-        return "is damaged";
-    }
-}
-
-/* Decodes what is in the state's input, until it is used up or the member ends. */
-static enum evo_errc inflate_member(struct evo_gunzip *z, struct evo_error *err)
-{
-    struct inflate_state *s = z->state;
-    for (;;) {
-        uint32_t in_before = s->avail_in;
-        s->next_out = z->out;
-        s->avail_out = OUT_SIZE;
-        int rc = isal_inflate(s);
-        if (rc < 0)
-            return damaged(z, err, inflate_complaint(rc));
-        size_t n = OUT_SIZE - s->avail_out;
-        if (n) {
-            enum evo_errc sink_rc = z->sink(z->ctx, z->out, n, err);
-            if (sink_rc) {
-                z->failed = true;
-                return sink_rc;
-            }
-        }
-        if (s->block_state == ISAL_BLOCK_FINISH) {
-            z->in_member = false;
-            z->members++;
-            return EVO_OK;
-        }
-        /* Out of input, and no output was held back for want of room. */
-        if (!s->avail_in && n < OUT_SIZE)
-            return EVO_OK;
-        if (s->avail_in == in_before && !n)
-            return damaged(z, err, "is damaged");
-    }
-}
-
-enum evo_errc evo_gunzip_write(struct evo_gunzip *z, const void *data, size_t n, struct evo_error *err)
-{
-    if (z->failed)
-        return evo_error_set(err, EVO_ERR_INTEGRITY, "gzip stream has failed already");
-    unsigned char *p = (unsigned char *)(uintptr_t)data; /* ISA-L's interface lacks const; it only reads */
-    while (n) {
-        uint32_t take = n > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)n;
-        if (!z->in_member) {
-            if (*p != 0x1f)
-                return damaged(z, err, "does not begin with a gzip header");
-            isal_inflate_reset(z->state);
-            z->state->crc_flag = ISAL_GZIP;
-            z->in_member = true;
-        }
-        z->state->next_in = p;
-        z->state->avail_in = take;
-        enum evo_errc rc = inflate_member(z, err);
-        if (rc)
-            return rc;
-        size_t used = (size_t)(z->state->next_in - p);
-        p += used;
-        n -= used;
-    }
-    return EVO_OK;
-}
-
-enum evo_errc evo_gunzip_finish(struct evo_gunzip *z, struct evo_error *err)
-{
-    if (z->failed)
-        return evo_error_set(err, EVO_ERR_INTEGRITY, "gzip stream has failed already");
-    if (z->in_member)
-        return damaged(z, err, "is cut");
-    if (!z->members)
-        return damaged(z, err, "is missing");
-    return EVO_OK;
-}
-
-uint64_t evo_gunzip_members(const struct evo_gunzip *z)
-{
-    return z->members;
 }

@@ -18,24 +18,25 @@
 
 #include <stdint.h>
 
-#include "base/error.h"
+#include "pack/sink.h"
 
 enum evo_gzip_level {
-    EVO_GZIP_FAST, /* igzip level 1: about zlib 6's ratio at ten times its speed on COPY text */
+    /* igzip level 1: about zlib 6's ratio at ten times its speed on COPY text. zlib 1 where engine.h says so. */
+    EVO_GZIP_FAST,
     EVO_GZIP_BETTER /* libdeflate level 6: a sixth smaller, a fifth of the speed */
 };
 
 /* Raw bytes of a member where the caller has no other wish. */
 #define EVO_GZIP_MEMBER ((size_t)1 << 20)
 
-/* Takes the output, in order; its error ends the call and is returned. */
-typedef enum evo_errc evo_pack_sink(void *ctx, const void *data, size_t n, struct evo_error *err);
-
 struct evo_gzip;
 /* member_size: 1 KiB to 16 MiB. The sink and ctx are borrowed until evo_gzip_free(). */
 struct evo_gzip *evo_gzip_new(enum evo_gzip_level level, size_t member_size, evo_pack_sink *sink,
                               void *ctx) EVO_CHECK;
 void evo_gzip_free(struct evo_gzip *z);
+/* n <= member_size bytes as one member, in z's own memory until the next call; the stream of write() and finish() is
+ * not concerned. NULL: the library failed, a bug. */
+const void *evo_gzip_member(struct evo_gzip *z, const void *raw, size_t n, size_t *ret_n) EVO_CHECK;
 EVO_DEFINE_AUTO_PTR(gzip, evo_gzip_free);
 enum evo_errc evo_gzip_write(struct evo_gzip *z, const void *data, size_t n, struct evo_error *err) EVO_CHECK;
 /* Writes the last member (an empty one where nothing was written) and makes z ready for the next stream, which may go

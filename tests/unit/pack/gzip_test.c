@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/strbuf.h"
-#include "pack/gzip.h"
+#include "pack/engine.h"
 
 static enum evo_errc collect(void *ctx, const void *data, size_t n, struct evo_error *err)
 {
@@ -39,11 +39,11 @@ static void fill(struct evo_strbuf *sb, size_t n, bool random)
     }
 }
 
-static void pack(struct evo_strbuf *out, const struct evo_strbuf *raw, enum evo_gzip_level level,
-                 size_t member, size_t step, uint64_t *members)
+static void pack_by(enum evo_gzip_engine engine, struct evo_strbuf *out, const struct evo_strbuf *raw,
+                    enum evo_gzip_level level, size_t member, size_t step, uint64_t *members)
 {
     struct evo_error err = EVO_ERROR_INIT;
-    EVO_AUTO_PTR(gzip) z = evo_gzip_new(level, member, collect, out);
+    EVO_AUTO_PTR(gzip) z = evo_gzip_new_by(engine, level, member, collect, out);
     for (size_t i = 0; i < raw->len; i += step)
         assert_int_equal(evo_gzip_write(z, raw->buf + i, raw->len - i < step ? raw->len - i : step, &err),
                          EVO_OK);
@@ -52,10 +52,16 @@ static void pack(struct evo_strbuf *out, const struct evo_strbuf *raw, enum evo_
     *members = evo_gzip_members(z);
 }
 
-static enum evo_errc unpack(struct evo_strbuf *out, const char *data, size_t n, size_t step,
-                            uint64_t *members, struct evo_error *err)
+static void pack(struct evo_strbuf *out, const struct evo_strbuf *raw, enum evo_gzip_level level,
+                 size_t member, size_t step, uint64_t *members)
 {
-    EVO_AUTO_PTR(gunzip) z = evo_gunzip_new(collect, out);
+    pack_by(evo_gzip_engine_here(), out, raw, level, member, step, members);
+}
+
+static enum evo_errc unpack_by(enum evo_gzip_engine engine, struct evo_strbuf *out, const char *data,
+                               size_t n, size_t step, uint64_t *members, struct evo_error *err)
+{
+    EVO_AUTO_PTR(gunzip) z = evo_gunzip_new_by(engine, collect, out);
     for (size_t i = 0; i < n; i += step) {
         enum evo_errc rc = evo_gunzip_write(z, data + i, n - i < step ? n - i : step, err);
         if (rc)
@@ -64,6 +70,14 @@ static enum evo_errc unpack(struct evo_strbuf *out, const char *data, size_t n, 
     *members = evo_gunzip_members(z);
     return evo_gunzip_finish(z, err);
 }
+
+static enum evo_errc unpack(struct evo_strbuf *out, const char *data, size_t n, size_t step,
+                            uint64_t *members, struct evo_error *err)
+{
+    return unpack_by(evo_gzip_engine_here(), out, data, n, step, members, err);
+}
+
+static const enum evo_gzip_engine engines[] = { EVO_GZIP_BY_ISAL, EVO_GZIP_BY_ZLIB };
 
 static void test_members_come_back_whole(void **state)
 {
@@ -84,18 +98,22 @@ static void test_members_come_back_whole(void **state)
     };
     for (size_t i = 0; i < EVO_COUNT(rows); i++) {
         EVO_AUTO(strbuf) raw = EVO_STRBUF_INIT;
-        EVO_AUTO(strbuf) packed = EVO_STRBUF_INIT;
-        EVO_AUTO(strbuf) back = EVO_STRBUF_INIT;
-        struct evo_error err = EVO_ERROR_INIT;
-        uint64_t written = 0;
-        uint64_t read = 0;
         fill(&raw, rows[i].size, rows[i].random);
-        pack(&packed, &raw, rows[i].level, rows[i].member, rows[i].step, &written);
-        assert_true(written >= raw.len / rows[i].member);
-        assert_int_equal(unpack(&back, packed.buf, packed.len, rows[i].feed, &read, &err), EVO_OK);
-        assert_int_equal(read, written);
-        assert_int_equal(back.len, raw.len);
-        assert_memory_equal(back.buf, raw.buf, raw.len);
+        /* Written by each of the two, read by each of the two. */
+        for (size_t e = 0; e < 4; e++) {
+            EVO_AUTO(strbuf) packed = EVO_STRBUF_INIT;
+            EVO_AUTO(strbuf) back = EVO_STRBUF_INIT;
+            struct evo_error err = EVO_ERROR_INIT;
+            uint64_t written = 0;
+            uint64_t read = 0;
+            pack_by(engines[e / 2], &packed, &raw, rows[i].level, rows[i].member, rows[i].step, &written);
+            assert_true(written >= raw.len / rows[i].member);
+            assert_int_equal(
+                unpack_by(engines[e % 2], &back, packed.buf, packed.len, rows[i].feed, &read, &err), EVO_OK);
+            assert_int_equal(read, written);
+            assert_int_equal(back.len, raw.len);
+            assert_memory_equal(back.buf, raw.buf, raw.len);
+        }
     }
 }
 
@@ -128,19 +146,21 @@ static void test_every_cut_is_an_error_or_a_member_less(void **state)
     uint64_t written = 0;
     fill(&raw, 6000, false);
     pack(&packed, &raw, EVO_GZIP_FAST, 2048, 50, &written);
-    size_t accepted = 0;
-    for (size_t n = 0; n < packed.len; n++) {
-        EVO_AUTO(strbuf) back = EVO_STRBUF_INIT;
-        struct evo_error err = EVO_ERROR_INIT;
-        uint64_t members = 0;
-        if (unpack(&back, packed.buf, n, 4096, &members, &err)) {
-            assert_int_equal(err.code, EVO_ERR_INTEGRITY);
-        } else {
-            assert_true(members < written);
-            accepted++;
+    for (size_t e = 0; e < EVO_COUNT(engines); e++) {
+        size_t accepted = 0;
+        for (size_t n = 0; n < packed.len; n++) {
+            EVO_AUTO(strbuf) back = EVO_STRBUF_INIT;
+            struct evo_error err = EVO_ERROR_INIT;
+            uint64_t members = 0;
+            if (unpack_by(engines[e], &back, packed.buf, n, 4096, &members, &err)) {
+                assert_int_equal(err.code, EVO_ERR_INTEGRITY);
+            } else {
+                assert_true(members < written);
+                accepted++;
+            }
         }
+        assert_int_equal(accepted, written - 1);
     }
-    assert_int_equal(accepted, written - 1);
 }
 
 static void test_every_changed_byte_of_the_data_is_found(void **state)
@@ -152,13 +172,14 @@ static void test_every_changed_byte_of_the_data_is_found(void **state)
     fill(&raw, 3000, false);
     pack(&packed, &raw, EVO_GZIP_FAST, 1024, 50, &written);
     /* Bytes 4 to 9 of a header (time, flags of the compressor, system) mean nothing to the data. */
-    for (size_t i = 10; i < packed.len; i++) {
+    for (size_t k = 20; k < 2 * packed.len; k++) {
         EVO_AUTO(strbuf) back = EVO_STRBUF_INIT;
         struct evo_error err = EVO_ERROR_INIT;
         uint64_t members = 0;
+        size_t i = k / 2;
         char was = packed.buf[i];
         packed.buf[i] = (char)(was ^ 0x55);
-        if (!unpack(&back, packed.buf, packed.len, 4096, &members, &err)) {
+        if (!unpack_by(engines[k % 2], &back, packed.buf, packed.len, 4096, &members, &err)) {
             assert_int_equal(back.len, raw.len);
             assert_memory_equal(back.buf, raw.buf, raw.len);
         } else {
@@ -181,6 +202,33 @@ static void test_trailing_garbage_is_an_error(void **state)
     evo_strbuf_adds(&packed, "tail");
     assert_int_equal(unpack(&back, packed.buf, packed.len, 4096, &members, &err), EVO_ERR_INTEGRITY);
     assert_string_equal(err.message, "gzip member 4 does not begin with a gzip header");
+}
+
+static void test_what_is_wrong_with_a_member_is_said(void **state)
+{
+    (void)state;
+    EVO_AUTO(strbuf) raw = EVO_STRBUF_INIT;
+    EVO_AUTO(strbuf) packed = EVO_STRBUF_INIT;
+    uint64_t members = 0;
+    fill(&raw, 900, false);
+    pack(&packed, &raw, EVO_GZIP_FAST, 1024, 50, &members);
+    const struct {
+        size_t at;
+        const char *message;
+    } rows[] = {
+        { 2, "gzip member 1 has a damaged header" },
+        { packed.len - 5, "gzip member 1 does not match its checksum" },
+        { packed.len - 1, "gzip member 1 does not match its checksum" },
+    };
+    for (size_t i = 0; i < 2 * EVO_COUNT(rows); i++) {
+        EVO_AUTO(strbuf) back = EVO_STRBUF_INIT;
+        struct evo_error err = EVO_ERROR_INIT;
+        packed.buf[rows[i / 2].at] ^= 0x10;
+        assert_int_equal(unpack_by(engines[i % 2], &back, packed.buf, packed.len, 4096, &members, &err),
+                         EVO_ERR_INTEGRITY);
+        assert_string_equal(err.message, rows[i / 2].message);
+        packed.buf[rows[i / 2].at] ^= 0x10;
+    }
 }
 
 static void test_a_sinks_error_is_returned(void **state)
@@ -225,6 +273,7 @@ int main(void)
         cmocka_unit_test(test_every_cut_is_an_error_or_a_member_less),
         cmocka_unit_test(test_every_changed_byte_of_the_data_is_found),
         cmocka_unit_test(test_trailing_garbage_is_an_error),
+        cmocka_unit_test(test_what_is_wrong_with_a_member_is_said),
         cmocka_unit_test(test_a_sinks_error_is_returned),
         cmocka_unit_test(test_reset_begins_a_new_stream),
     };
