@@ -14,6 +14,7 @@
 #define CONNECT_TIMEOUT_MS 10000
 #define STALL_TIMEOUT_MS   60000
 #define MAX_HEADERS        ((size_t)256 << 10)
+#define STOP_POLL_MS       250
 
 struct evo_http {
     CURLM *multi; /* keeps the connections between requests */
@@ -265,7 +266,7 @@ static uint64_t activity(const struct transfer *t)
     return (uint64_t)up + (uint64_t)down + t->header_bytes;
 }
 
-enum end { END_DONE, END_STALLED, END_CANCELLED };
+enum end { END_DONE, END_STALLED, END_CANCELLED, END_STOPPED };
 
 /* Runs the transfer to its end, a stall, or a cancel. */
 static enum end run(struct evo_http *http, struct transfer *t, CURLcode *ret)
@@ -278,6 +279,8 @@ static enum end run(struct evo_http *http, struct transfer *t, CURLcode *ret)
     for (;;) {
         if (!t->request->despite_cancel && evo_cancelled())
             return END_CANCELLED;
+        if (t->request->stop && atomic_load(t->request->stop))
+            return END_STOPPED;
         int running = 0, queued;
         if (curl_multi_perform(http->multi, &running) != CURLM_OK)
             EVO_BUG("libcurl's multi handle is broken");
@@ -293,7 +296,10 @@ static enum end run(struct evo_http *http, struct transfer *t, CURLcode *ret)
         } else if (evo_deadline_passed(stalled)) {
             return END_STALLED;
         }
-        (void)curl_multi_poll(http->multi, &cancel, watch, evo_deadline_left(stalled), NULL);
+        int wait_ms = evo_deadline_left(stalled);
+        if (t->request->stop && wait_ms > STOP_POLL_MS)
+            wait_ms = STOP_POLL_MS;
+        (void)curl_multi_poll(http->multi, &cancel, watch, wait_ms, NULL);
     }
 }
 
@@ -413,6 +419,10 @@ static enum evo_errc transfer(struct evo_http *http, struct transfer *t)
     if (end == END_CANCELLED) {
         t->response->failure = EVO_HTTP_OTHER;
         return evo_cancel_check(t->err);
+    }
+    if (end == END_STOPPED) {
+        t->response->failure = EVO_HTTP_OTHER;
+        return evo_error_set(t->err, EVO_ERR_CANCELLED, "the request was stopped");
     }
     return finish(t, code);
 }

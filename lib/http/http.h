@@ -26,6 +26,7 @@
 #ifndef EVO_HTTP_HTTP_H
 #define EVO_HTTP_HTTP_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -69,6 +70,8 @@ struct evo_http_request {
      * first byte, although the server may have carried it out: for what must not be done twice unnoticed. */
     bool fresh_connection;
     bool despite_cancel; /* clean-up: sent and awaited although a cancel was requested */
+    /* Set by another thread, it ends this request alone within a quarter of a second, as a cancel would; NULL: none. */
+    const atomic_bool *stop;
     /* Where given, a 2xx answer's body goes here in pieces instead of into the response. Returning other than EVO_OK
      * ends the request with that error. */
     enum evo_errc (*sink)(void *ctx, const void *data, size_t n, struct evo_error *err);

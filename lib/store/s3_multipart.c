@@ -1,23 +1,39 @@
 #include "store/s3_multipart.h"
 
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/parse.h"
 #include "store/s3.h"
+#include "store/s3_upload.h"
 
-#define CLEANUP_MS  2000
-#define ABORT_TRIES 3
+#define BUFFER_MIN ((size_t)64 << 10)
+#define LAND_MS    2000 /* how long a part on its way may still take when the upload is given up */
+
+struct buffer {
+    char *data;
+    size_t used, size;
+};
 
 struct multipart {
     struct evo_store_writer base;
     struct evo_s3_client *client;
     char *key;
-    char *buf; /* of part_size; NULL until the first byte */
-    size_t part_size, used;
-    char *upload_id; /* NULL: not begun */
-    struct evo_strvec etags; /* of parts 1, 2, ... */
-    bool start_lost; /* an upload may have been begun whose id we do not know */
-    bool part_lost; /* a part may still be arriving */
-    bool committed;
+    size_t part_size;
+    struct buffer filling; /* what is not handed over yet */
+    size_t handed; /* parts given to the thread */
+
+    bool started; /* there is a thread */
+    pthread_t thread;
+    atomic_bool stop; /* ends the request of the thread */
+    struct evo_s3_upload upload; /* the thread's while `busy`, and the caller's else */
+
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t changed;
+    struct buffer sending; /* the thread's while `busy` */
+    bool busy;
+    bool quit; /* the thread is to end once it is not busy */
+    enum evo_errc failed;
+    struct evo_error why;
 };
 
 static struct multipart *multipart_of(struct evo_store_writer *w)
@@ -25,129 +41,99 @@ static struct multipart *multipart_of(struct evo_store_writer *w)
     return (struct multipart *)w;
 }
 
-/* ---- clean-up: sent after a cancel too ---- */
+/* ---- the thread ---- */
 
-enum evo_errc evo_s3_multipart_list(struct evo_s3_client *c, const char *key, int64_t time_ms,
-                                    struct evo_strvec *ids, struct evo_error *err)
+static void *send_parts(void *ctx)
 {
-    const struct evo_s3_param params[] = { { "uploads", NULL }, { "prefix", key } };
-    EVO_AUTO(s3_answer) answer;
-    evo_s3_answer_init(&answer);
-    struct evo_s3_request r = { .method = "GET",
-                                .action = "s3:ListBucketMultipartUploads",
-                                .params = params,
-                                .param_count = EVO_COUNT(params),
-                                .max_body = (size_t)4 << 20,
-                                .despite_cancel = true,
-                                .time_ms = time_ms };
-    enum evo_errc rc = evo_s3_send(c, &r, &answer, err);
-    if (rc)
-        return rc;
-    if (!evo_s3_xml_uploads(answer.http.body.buf, answer.http.body.len, key, ids))
-        return evo_error_set(err, EVO_ERR_STORE, "cannot understand the store's list of unfinished uploads");
+    struct multipart *m = ctx;
+    (void)pthread_mutex_lock(&m->lock);
+    for (;;) {
+        while (!m->busy && !m->quit)
+            (void)pthread_cond_wait(&m->changed, &m->lock);
+        if (!m->busy)
+            break;
+        (void)pthread_mutex_unlock(&m->lock);
+        struct evo_error why = EVO_ERROR_INIT;
+        enum evo_errc rc = evo_s3_upload_part(&m->upload, m->sending.data, m->sending.used, &why);
+        (void)pthread_mutex_lock(&m->lock);
+        m->busy = false;
+        m->sending.used = 0;
+        if (rc && !m->failed) {
+            m->failed = rc;
+            m->why = why;
+        }
+        (void)pthread_cond_broadcast(&m->changed);
+    }
+    (void)pthread_mutex_unlock(&m->lock);
+    return NULL;
+}
+
+static enum evo_errc start_thread(struct multipart *m, struct evo_error *err)
+{
+    int errnum = pthread_create(&m->thread, NULL, send_parts, m);
+    if (errnum)
+        return evo_error_errno(err, EVO_ERR_INTERNAL, errnum, "could not start a thread to upload \"%s\"",
+                               m->key);
+    m->started = true;
     return EVO_OK;
 }
 
-/* One request about an upload, sent also after a cancel. 404 means that the upload is gone. */
-static enum evo_errc clean_up(struct multipart *m, const char *method, const char *action,
-                              const char *upload_id, struct evo_deadline deadline, bool *ret_gone,
-                              struct evo_error *err)
+/* Under the lock. */
+static enum evo_errc failure(const struct multipart *m, struct evo_error *err)
 {
-    const struct evo_s3_param params[] = { { "uploadId", upload_id } };
-    EVO_AUTO(s3_answer) answer;
-    evo_s3_answer_init(&answer);
-    int left = evo_deadline_left(deadline);
-    struct evo_s3_request r = { .method = method,
-                                .action = action,
-                                .key = m->key,
-                                .params = params,
-                                .param_count = 1,
-                                .despite_cancel = true,
-                                .time_ms = left ? left : 1 };
-    enum evo_errc rc = evo_s3_send(m->client, &r, &answer, err);
-    *ret_gone = answer.http.status == 404;
-    return *ret_gone ? EVO_OK : rc;
+    if (m->failed && err)
+        *err = m->why;
+    return m->failed;
 }
 
-static void abort_upload(struct multipart *m, const char *upload_id, struct evo_deadline deadline)
+/* Gives the full buffer to the thread, once it has sent the former one, and takes that one's. */
+static enum evo_errc hand_over(struct multipart *m, struct evo_error *err)
 {
-    struct evo_error why = EVO_ERROR_INIT;
-    bool gone = false;
-    enum evo_errc rc = EVO_OK;
-    for (int i = 0; i < ABORT_TRIES && !gone; i++) {
-        rc = clean_up(m, "DELETE", "s3:AbortMultipartUpload", upload_id, deadline, &gone, &why);
-        if (rc || gone || !m->part_lost)
-            break;
-        /* A part that was on its way when the abort arrived keeps the upload alive: look, and abort again. */
-        if (clean_up(m, "GET", "s3:ListMultipartUploadParts", upload_id, deadline, &gone, &why))
-            break;
-    }
-    if (rc)
-        evo_warn(
-            m->client->task,
-            "could not abort an unfinished upload of \"%s\" (%s); its parts are billed until it is removed: "
-            "aws s3api abort-multipart-upload --bucket %s --key '%s' --upload-id '%s'",
-            m->key, why.message, m->client->url.bucket, m->key, upload_id);
-}
-
-/* Uploads of this key are ours: a key is written by one writer. */
-static void abort_unknown(struct multipart *m, struct evo_deadline deadline)
-{
-    EVO_AUTO(strvec) ids = EVO_STRVEC_INIT;
-    struct evo_error why = EVO_ERROR_INIT;
-    int left = evo_deadline_left(deadline);
-    if (evo_s3_multipart_list(m->client, m->key, left ? left : 1, &ids, &why)) {
-        evo_warn(m->client->task, "could not look for unfinished uploads of \"%s\": %s", m->key, why.message);
-        return;
-    }
-    for (size_t i = 0; i < ids.count; i++)
-        if (!evo_streq(ids.items[i], m->upload_id))
-            abort_upload(m, ids.items[i], deadline);
-}
-
-static void multipart_free(struct evo_store_writer *base)
-{
-    struct multipart *m = multipart_of(base);
-    struct evo_deadline deadline = evo_deadline_in(CLEANUP_MS);
-    if (m->upload_id && !m->committed)
-        abort_upload(m, m->upload_id, deadline);
-    if (m->start_lost)
-        abort_unknown(m, deadline);
-    evo_strvec_release(&m->etags);
-    free(m->upload_id);
-    free(m->buf);
-    free(m->key);
-    free(m);
-}
-
-/* ---- parts ---- */
-
-static enum evo_errc start(struct multipart *m, struct evo_error *err)
-{
-    const struct evo_s3_param params[] = { { "uploads", NULL } };
-    EVO_AUTO(strvec) headers = EVO_STRVEC_INIT;
-    evo_strvec_push(&headers, "Content-Type: application/octet-stream");
-    EVO_AUTO(s3_answer) answer;
-    evo_s3_answer_init(&answer);
-    struct evo_s3_request r = { .method = "POST",
-                                .action = "s3:PutObject",
-                                .key = m->key,
-                                .params = params,
-                                .param_count = 1,
-                                .headers = &headers,
-                                .body = "",
-                                .never_twice = true,
-                                .error_in_200 = true };
-    enum evo_errc rc = evo_s3_send(m->client, &r, &answer, err);
-    m->start_lost = answer.lost;
+    enum evo_errc rc = m->started ? EVO_OK : start_thread(m, err);
     if (rc)
         return rc;
-    if (evo_s3_xml_upload_id(answer.http.body.buf, answer.http.body.len, &m->upload_id))
-        return EVO_OK;
-    m->start_lost = true;
-    return evo_error_set(err, EVO_ERR_STORE, "cannot understand the store: it named no upload for \"%s\"",
-                         m->key);
+    (void)pthread_mutex_lock(&m->lock);
+    while (m->busy)
+        (void)pthread_cond_wait(&m->changed, &m->lock);
+    rc = failure(m, err);
+    if (!rc) {
+        struct buffer full = m->filling;
+        m->filling = m->sending;
+        m->sending = full;
+        m->busy = true;
+        m->handed++;
+        (void)pthread_cond_broadcast(&m->changed);
+    }
+    (void)pthread_mutex_unlock(&m->lock);
+    return rc;
 }
+
+/* Waits until the thread has nothing to do, and ends it. */
+static enum evo_errc join(struct multipart *m, struct evo_error *err)
+{
+    (void)pthread_mutex_lock(&m->lock);
+    m->quit = true;
+    (void)pthread_cond_broadcast(&m->changed);
+    (void)pthread_mutex_unlock(&m->lock);
+    (void)pthread_join(m->thread, NULL);
+    m->started = false;
+    return failure(m, err);
+}
+
+/* A part that arrives before the abort needs no second one. */
+static void let_land(struct multipart *m)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += LAND_MS / 1000;
+    (void)pthread_mutex_lock(&m->lock);
+    while (m->busy && pthread_cond_timedwait(&m->changed, &m->lock, &until) == 0)
+        ;
+    (void)pthread_mutex_unlock(&m->lock);
+    atomic_store(&m->stop, true);
+}
+
+/* ---- the caller ---- */
 
 static enum evo_errc too_many_parts(const struct multipart *m, struct evo_error *err)
 {
@@ -161,36 +147,18 @@ static enum evo_errc too_many_parts(const struct multipart *m, struct evo_error 
     return evo_error_hint(err, "Use larger parts: give evo-backup more memory by --memory.");
 }
 
-static enum evo_errc send_part(struct multipart *m, struct evo_error *err)
+/* Grows by doubling: a small stream costs what it holds. */
+static void add(struct buffer *b, size_t most, const char *p, size_t n)
 {
-    if (m->etags.count == m->client->parts_max)
-        return too_many_parts(m, err);
-    enum evo_errc rc = m->upload_id ? EVO_OK : start(m, err);
-    if (rc)
-        return rc;
-    char number[16];
-    (void)snprintf(number, sizeof(number), "%zu", m->etags.count + 1);
-    const struct evo_s3_param params[] = { { "partNumber", number }, { "uploadId", m->upload_id } };
-    EVO_AUTO(s3_answer) answer;
-    evo_s3_answer_init(&answer);
-    struct evo_s3_request r = { .method = "PUT",
-                                .action = "s3:PutObject",
-                                .key = m->key,
-                                .params = params,
-                                .param_count = EVO_COUNT(params),
-                                .body = m->buf,
-                                .body_len = m->used };
-    rc = evo_s3_send(m->client, &r, &answer, err);
-    m->part_lost = m->part_lost || answer.lost || (rc && !answer.http.status);
-    if (rc)
-        return rc;
-    const char *etag = evo_http_header(&answer.http, "etag");
-    if (!etag || !*etag || strlen(etag) > 256)
-        return evo_error_set(err, EVO_ERR_STORE, "cannot understand the store: no ETag for part %s of \"%s\"",
-                             number, m->key);
-    evo_strvec_push(&m->etags, etag);
-    m->used = 0;
-    return EVO_OK;
+    if (n > b->size - b->used) {
+        size_t size = b->size < BUFFER_MIN / 2 ? BUFFER_MIN : b->size * 2;
+        if (size < b->used + n)
+            size = b->used + n;
+        b->size = size < most ? size : most;
+        b->data = evo_realloc_array(b->data, b->size, 1);
+    }
+    memcpy(b->data + b->used, p, n);
+    b->used += n;
 }
 
 static enum evo_errc multipart_write(struct evo_store_writer *base, const void *data, size_t n,
@@ -198,145 +166,65 @@ static enum evo_errc multipart_write(struct evo_store_writer *base, const void *
 {
     struct multipart *m = multipart_of(base);
     const char *p = data;
-    if (!m->buf)
-        m->buf = evo_malloc(m->part_size);
-    while (n) {
+    enum evo_errc rc = evo_cancel_check(err);
+    if (!rc && m->started) {
+        (void)pthread_mutex_lock(&m->lock);
+        rc = failure(m, err);
+        (void)pthread_mutex_unlock(&m->lock);
+    }
+    while (n && !rc) {
         /* A full buffer goes when more comes: what fits into one is a plain put. */
-        if (m->used == m->part_size) {
-            enum evo_errc rc = send_part(m, err);
+        if (m->filling.used == m->part_size) {
+            rc = m->handed == m->client->parts_max ? too_many_parts(m, err) : hand_over(m, err);
             if (rc)
-                return rc;
+                break;
         }
-        size_t take = m->part_size - m->used < n ? m->part_size - m->used : n;
-        memcpy(m->buf + m->used, p, take);
-        m->used += take;
+        size_t room = m->part_size - m->filling.used, take = room < n ? room : n;
+        add(&m->filling, m->part_size, p, take);
         p += take;
         n -= take;
     }
-    return EVO_OK;
-}
-
-/* ---- commit ---- */
-
-static void add_xml_text(struct evo_strbuf *out, const char *s)
-{
-    for (; *s; s++) {
-        if (*s == '&')
-            evo_strbuf_adds(out, "&amp;");
-        else if (*s == '<')
-            evo_strbuf_adds(out, "&lt;");
-        else if (*s == '>')
-            evo_strbuf_adds(out, "&gt;");
-        else
-            evo_strbuf_addch(out, *s);
-    }
-}
-
-static void format_complete(const struct multipart *m, struct evo_strbuf *out)
-{
-    evo_strbuf_adds(out, "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
-    for (size_t i = 0; i < m->etags.count; i++) {
-        evo_strbuf_addf(out, "<Part><PartNumber>%zu</PartNumber><ETag>", i + 1);
-        add_xml_text(out, m->etags.items[i]);
-        evo_strbuf_adds(out, "</ETag></Part>");
-    }
-    evo_strbuf_adds(out, "</CompleteMultipartUpload>");
-}
-
-/* "…-12": the parts that the object was made of; 0 where the ETag does not tell. */
-static uint64_t parts_in_etag(const char *etag)
-{
-    const char *dash = strrchr(etag, '-');
-    uint64_t n = 0;
-    return dash && evo_parse_digits(dash + 1, strspn(dash + 1, "0123456789"), &n) ? n : 0;
-}
-
-/* What was completed is not what was sent: nobody must read it. */
-static void remove_wrong(const struct multipart *m)
-{
-    EVO_AUTO(s3_answer) answer;
-    evo_s3_answer_init(&answer);
-    struct evo_s3_request r = { .method = "DELETE",
-                                .action = "s3:DeleteObject",
-                                .key = m->key,
-                                .despite_cancel = true,
-                                .time_ms = CLEANUP_MS };
-    struct evo_error why = EVO_ERROR_INIT;
-    if (evo_s3_send(m->client, &r, &answer, &why) && why.code != EVO_ERR_NOT_FOUND)
-        evo_warn(m->client->task, "could not remove the damaged object \"%s\": %s", m->key, why.message);
-}
-
-/* Does the object lie there as it should? EVO_ERR_NOT_FOUND: not at all. */
-static enum evo_errc look(const struct multipart *m, struct evo_error *err)
-{
-    struct evo_s3_head head;
-    enum evo_errc rc = evo_s3_head(m->client, m->key, &head, err);
-    if (rc)
-        return rc;
-    uint64_t parts = parts_in_etag(head.etag);
-    if (head.size == m->base.size && (!parts || parts == m->etags.count))
-        return EVO_OK;
-    remove_wrong(m);
-    evo_error_set(err, EVO_ERR_STORE, "the store completed \"%s\" with %llu bytes where %llu were sent",
-                  m->key, (unsigned long long)head.size, (unsigned long long)m->base.size);
-    return evo_error_hint(err, "Run the command again; where it happens again, this server loses data.");
-}
-
-static enum evo_errc complete(struct multipart *m, struct evo_error *err)
-{
-    EVO_AUTO(strbuf) body = EVO_STRBUF_INIT;
-    format_complete(m, &body);
-    const struct evo_s3_param params[] = { { "uploadId", m->upload_id } };
-    EVO_AUTO(strvec) headers = EVO_STRVEC_INIT;
-    evo_strvec_push(&headers, "Content-Type: application/xml");
-    EVO_AUTO(s3_answer) answer;
-    evo_s3_answer_init(&answer);
-    struct evo_s3_request r = { .method = "POST",
-                                .action = "s3:PutObject",
-                                .key = m->key,
-                                .params = params,
-                                .param_count = 1,
-                                .headers = &headers,
-                                .body = body.buf,
-                                .body_len = body.len,
-                                .error_in_200 = true };
-    struct evo_error why = EVO_ERROR_INIT;
-    enum evo_errc rc = evo_s3_send(m->client, &r, &answer, &why);
-    bool gone = answer.http.status == 404; /* libcurl may have sent it twice */
-    if (rc == EVO_ERR_CANCELLED || (rc && !answer.lost && !gone && answer.http.status)) {
-        if (err)
-            *err = why;
-        return rc;
-    }
-    if (!rc && evo_s3_xml_completed(answer.http.body.buf, answer.http.body.len))
-        return look(m, err);
-    /* The verdict got lost, or a second try found the upload gone: the object itself decides. */
-    struct evo_error missing = EVO_ERROR_INIT;
-    enum evo_errc found = look(m, &missing);
-    if (found && err)
-        *err = rc && found == EVO_ERR_NOT_FOUND ? why : missing;
-    if (found == EVO_ERR_NOT_FOUND)
-        return rc ? rc : evo_error_set(err, EVO_ERR_STORE, "the store did not complete \"%s\"", m->key);
-    return found;
+    return rc;
 }
 
 static enum evo_errc multipart_commit(struct evo_store_writer *base, struct evo_error *err)
 {
     struct multipart *m = multipart_of(base);
     enum evo_errc rc;
-    if (!m->upload_id) {
-        rc = evo_s3_put_object(m->client, m->key, m->buf, m->used, err);
+    if (!m->started) {
+        rc = evo_s3_put_object(m->client, m->key, m->filling.data, m->filling.used, err);
     } else {
-        rc = m->used ? send_part(m, err) : EVO_OK;
+        rc = join(m, err);
+        if (!rc && m->handed == m->client->parts_max)
+            rc = too_many_parts(m, err);
+        if (!rc) /* never empty: a full buffer goes when more comes */
+            rc = evo_s3_upload_part(&m->upload, m->filling.data, m->filling.used, err);
         if (!rc)
-            rc = complete(m, err);
+            rc = evo_s3_upload_complete(&m->upload, m->base.size, err);
     }
-    m->committed = rc == EVO_OK;
     return rc;
 }
 
-static const struct evo_store_writer_ops multipart_ops = { multipart_write, multipart_commit,
-                                                           multipart_free };
+static void multipart_free(struct evo_store_writer *base)
+{
+    struct multipart *m = multipart_of(base);
+    if (m->started) {
+        let_land(m);
+        (void)join(m, NULL); /* what failed does not matter any more */
+    }
+    evo_s3_upload_abandon(&m->upload);
+    evo_s3_upload_release(&m->upload);
+    (void)pthread_cond_destroy(&m->changed);
+    (void)pthread_mutex_destroy(&m->lock);
+    free(m->filling.data);
+    free(m->sending.data);
+    free(m->key);
+    free(m);
+}
+
+static const struct evo_store_writer_ops multipart_ops = { .write = multipart_write,
+                                                           .commit = multipart_commit,
+                                                           .free = multipart_free };
 
 struct evo_store_writer *evo_s3_multipart_new(struct evo_s3_client *c, const char *key, size_t part_size)
 {
@@ -345,5 +233,12 @@ struct evo_store_writer *evo_s3_multipart_new(struct evo_s3_client *c, const cha
     m->client = c;
     m->key = evo_strdup(key);
     m->part_size = part_size < EVO_S3_PART_MIN ? EVO_S3_PART_MIN : part_size;
+    m->upload = (struct evo_s3_upload){ .client = c, .key = m->key, .stop = &m->stop };
+    pthread_condattr_t monotonic;
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&m->changed, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    (void)pthread_mutex_init(&m->lock, NULL);
     return &m->base;
 }

@@ -11,6 +11,7 @@
 #define BACKOFF_CAP_MS 10000
 #define PARTS_MAX      10000
 #define IDLE_MAX       64
+#define STOP_POLL_MS   250
 
 /* ---- the client ---- */
 
@@ -158,7 +159,8 @@ static enum evo_errc attempt(struct call *call, struct evo_error *err)
                                         .body_len = r->body_len,
                                         .max_body = r->max_body,
                                         .fresh_connection = r->never_twice,
-                                        .despite_cancel = r->despite_cancel };
+                                        .despite_cancel = r->despite_cancel,
+                                        .stop = r->stop };
     if (r->sink) {
         request.sink = count_and_pass;
         request.sink_ctx = call;
@@ -269,13 +271,27 @@ static enum evo_errc explain(const struct call *call, struct evo_error *err)
     return evo_s3_explain(a->http.status, a->fault.code, &context, err);
 }
 
+/* In pieces where another thread may end the waiting. */
 static enum evo_errc pause_for(const struct call *call, int64_t ms, struct evo_error *err)
 {
-    if (!call->request->despite_cancel)
-        return evo_cancel_sleep(ms, err);
-    struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
-    (void)nanosleep(&t, NULL);
-    return EVO_OK;
+    const atomic_bool *stop = call->request->stop;
+    struct evo_deadline until = evo_deadline_in(ms);
+    for (;;) {
+        if (stop && atomic_load(stop))
+            return evo_error_set(err, EVO_ERR_CANCELLED, "the request was stopped");
+        int left = evo_deadline_left(until);
+        if (!left)
+            return EVO_OK;
+        int piece = stop && left > STOP_POLL_MS ? STOP_POLL_MS : left;
+        struct timespec t = { .tv_sec = piece / 1000, .tv_nsec = (long)(piece % 1000) * 1000000 };
+        enum evo_errc rc = EVO_OK;
+        if (call->request->despite_cancel)
+            (void)nanosleep(&t, NULL);
+        else
+            rc = evo_cancel_sleep(piece, err);
+        if (rc)
+            return rc;
+    }
 }
 
 /* True when another attempt is worth it; then it has waited. *rc is the call's result otherwise. */

@@ -60,6 +60,7 @@ struct evo_s3_request {
     bool never_twice; /* a repetition must be known by answer->lost: libcurl makes none by itself */
     bool error_in_200; /* a 2xx whose body is an <Error> is a failed attempt */
     bool despite_cancel; /* clean-up: sent after a cancel too, limited by time_ms */
+    const atomic_bool *stop; /* as in struct evo_http_request; between attempts too */
     int64_t time_ms; /* for all attempts together; 0: no limit but theirs */
 };
 

@@ -299,6 +299,20 @@ bool evo_s3_xml_uploads(const char *xml, size_t n, const char *key, struct evo_s
     return ok;
 }
 
+static bool parts_element(void *ctx, const char *path, const char *text)
+{
+    (void)text;
+    if (evo_streq(path, "ListPartsResult/Part"))
+        *(bool *)ctx = true;
+    return true;
+}
+
+bool evo_s3_xml_has_parts(const char *xml, size_t n)
+{
+    bool seen = false;
+    return parse(xml, n, parts_element, &seen) && seen;
+}
+
 /* ---- STS ---- */
 
 static bool sts_element(void *ctx, const char *path, const char *text)

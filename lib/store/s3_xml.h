@@ -39,6 +39,8 @@ bool evo_s3_xml_upload_id(const char *xml, size_t n, char **ret);
 bool evo_s3_xml_completed(const char *xml, size_t n);
 /* The UploadIds of ListMultipartUploads whose key is `key`. */
 bool evo_s3_xml_uploads(const char *xml, size_t n, const char *key, struct evo_strvec *ids);
+/* True for a ListPartsResult that holds a part. */
+bool evo_s3_xml_has_parts(const char *xml, size_t n);
 
 /* Credentials of AssumeRoleWithWebIdentityResponse. The caller wipes. */
 struct evo_sts_answer {

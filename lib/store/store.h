@@ -87,10 +87,14 @@ enum evo_errc evo_store_list_prefix(struct evo_store *store, const char *prefix,
                                     struct evo_store_list *ret, struct evo_error *err) EVO_CHECK;
 
 /* A stream of unknown length into one object. Bytes are gathered into parts of part_size (S3: at least 5 MiB; a
- * stream that ends within its first part is one plain put). Uploads happen in write(), in the calling thread.
+ * stream that ends within its first part is one plain put, and takes no more memory than it is long). From its second
+ * part on a writer for S3 sends one part in a thread of its own while write() fills the next: two parts of memory,
+ * and write() waits only while both are full. What fails there is returned by the next write or by the commit. A
+ * folder needs no part and no thread: the kernel gathers and writes.
  * Commit makes the object appear; free without commit aborts: no object and no upload stays behind. Free does so
- * after a cancel too (the request is sent all the same, for at most about two seconds), so on every path out a
- * writer is freed by the thread that has it. A writer that failed takes nothing more. */
+ * after a cancel too (the request is sent all the same, for at most about two seconds; without a cancel it first gives
+ * a part on its way two seconds to arrive), so on every path out a writer is freed by the thread that has it. A writer
+ * that failed takes nothing more. */
 struct evo_store_writer;
 enum evo_errc evo_store_writer_open(struct evo_store *store, const char *key, size_t part_size,
                                     struct evo_store_writer **ret, struct evo_error *err) EVO_CHECK;

@@ -20,6 +20,8 @@ x-amz-content-sha256 against the body. The bucket's name says how it misbehaves:
     complete-cut       completes without the last byte
     start-lost         the first start of an upload is carried out, then a reset
     part-lost          the first sending of each part is stored, then a reset
+    part-denied        403 for every part but the first
+    held, held-…       no part is answered before GET /-/release/BUCKET
     abort-stalls       no answer to an abort for a long time
     parts-stay         an upload survives its first abort
     skewed             the clock is 20 minutes ahead, and compared
@@ -39,7 +41,8 @@ x-amz-content-sha256 against the body. The bucket's name says how it misbehaves:
     html               200 with a page that is no XML
     bomb               200 with a document type
 
-GET /-/log/BUCKET: the requests so far, a line each; GET /-/uploads/BUCKET: unfinished uploads.
+GET /-/log/BUCKET: the requests so far, a line each; GET /-/uploads/BUCKET: unfinished uploads, a line each
+with the number of its parts.
 POST / is STS: Action=AssumeRoleWithWebIdentity with the token "good" (expires in
 an hour), "brief" (in a minute), "flaky" (503 first), or anything else (400).
 """
@@ -66,6 +69,7 @@ class Bucket:
         self.uploads = {}  # id -> (key, {number: bytes})
         self.log = []
         self.seen = {}  # what happened how often
+        self.released = threading.Event()
 
 
 class Reset(Exception):
@@ -143,8 +147,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def tell(self):
         what, _, name = self.key.partition("/")
         with lock:
-            bucket = buckets.get(name, Bucket())
-            lines = bucket.log if what == "log" else list(bucket.uploads)
+            bucket = buckets.setdefault(name, Bucket())
+            lines = bucket.log if what == "log" else ["%s %d" % (i, len(u[1])) for i, u in bucket.uploads.items()]
+        if what == "release":
+            bucket.released.set()
         self.answer(200, "".join(line + "\n" for line in lines))
 
     def first(self, what):
@@ -182,6 +188,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.error(403, "AccessDenied", "No: " + self.headers["Authorization"])
         elif name == "abort-stalls" and self.command == "DELETE":
             time.sleep(30)
+        elif name == "part-denied" and self.query.get("partNumber", ["1"]) != ["1"]:
+            self.error(403, "AccessDenied")
+        elif name.startswith("held") and "partNumber" in self.query:
+            self.bucket.released.wait(30)
+            return False
         elif name == "html":
             self.answer(200, "<html><p>Welcome</html>")
         elif name == "bomb":
@@ -329,7 +340,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for upload_id, (key, _) in self.bucket.uploads.items() if key.startswith(prefix)))
 
     def list_parts(self):
-        return self.answer(200, "<ListPartsResult/>") if self.upload() else self.error(404, "NoSuchUpload")
+        upload = self.upload()
+        if not upload:
+            return self.error(404, "NoSuchUpload")
+        return self.answer(200, "<ListPartsResult>%s</ListPartsResult>" % "".join(
+            "<Part><PartNumber>%d</PartNumber></Part>" % number for number in upload[1]))
 
     # ---- listings
 

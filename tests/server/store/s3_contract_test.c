@@ -14,7 +14,7 @@
 #include "base/secret.h"
 #include "store/contract.h"
 #include "store/s3.h"
-#include "store/s3_multipart.h"
+#include "store/s3_uploads.h"
 
 static struct evo_store_options options(void)
 {
@@ -154,8 +154,9 @@ static size_t uploads_of(struct evo_store *store, const char *key)
 {
     struct evo_error err = EVO_ERROR_INIT;
     EVO_AUTO(strvec) ids = EVO_STRVEC_INIT;
+    struct evo_s3_patience patience = { evo_deadline_in(5000), .despite_cancel = true };
     EVO_AUTO_STR full = evo_asprintf("%s%s", evo_s3_of(store)->client.url.prefix, key);
-    assert_ok(evo_s3_multipart_list(&evo_s3_of(store)->client, full, 5000, &ids, &err));
+    assert_ok(evo_s3_uploads_of(&evo_s3_of(store)->client, full, patience, &ids, &err));
     return ids.count;
 }
 

@@ -395,6 +395,30 @@ static void test_send_ends_within_a_moment_of_a_cancel(void **state)
     assert_int_equal(f->answer.status, 204);
 }
 
+static void *stop_soon(void *stop)
+{
+    (void)usleep(100 * 1000);
+    atomic_store((atomic_bool *)stop, true);
+    return NULL;
+}
+
+static void test_send_ends_soon_after_it_was_stopped(void **state)
+{
+    struct fixture *f = *state;
+    atomic_bool stop = false;
+    pthread_t thread;
+    int64_t started = evo_clock_ms();
+    assert_int_equal(pthread_create(&thread, NULL, stop_soon, &stop), 0);
+    struct evo_http_request r = { .stop = &stop };
+    enum evo_errc rc = send_request(f, r, "/silence");
+    int64_t took = evo_clock_ms() - started;
+    (void)pthread_join(thread, NULL);
+    assert_int_equal(rc, EVO_ERR_CANCELLED);
+    assert_string_equal(f->err.message, "the request was stopped");
+    assert_true(took < 3000);
+    assert_int_equal(get(f, "/status/200"), EVO_OK); /* it was that request alone */
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -430,6 +454,7 @@ int main(void)
         TEST(test_send_reads_the_date_of_the_server),
         TEST(test_send_refuses_a_header_with_a_line_break),
         TEST(test_send_ends_within_a_moment_of_a_cancel),
+        TEST(test_send_ends_soon_after_it_was_stopped),
     };
     return cmocka_run_group_tests_name("http/http", tests, start, stop);
 }

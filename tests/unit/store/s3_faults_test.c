@@ -9,105 +9,7 @@
 #include <cmocka.h>
 
 #include "base/cancel.h"
-#include "base/clock.h"
-#include "base/secret.h"
-#include "store/s3.h"
-#include "test_server.h"
-
-#define PART ((size_t)5 << 20)
-
-#define SECRET_KEY "canary-secret-key"
-#define ACCESS_KEY "CANARYACCESSKEY"
-
-static struct test_server server;
-
-#define assert_ok(call)                                  \
-    do {                                                 \
-        if ((call) != EVO_OK)                            \
-            fail_msg("%s: %s", err.message, err.detail); \
-    } while (0)
-
-/* What the store said beside its errors. */
-static struct evo_strbuf said = EVO_STRBUF_INIT;
-
-static void remember(void *ctx, enum evo_level level, const char *message)
-{
-    (void)ctx;
-    evo_strbuf_addf(&said, "%d %s\n", (int)level, message);
-}
-
-static struct evo_task task = { .log = remember };
-
-static struct evo_store *open_bucket(const char *bucket)
-{
-    struct evo_error err = EVO_ERROR_INIT;
-    struct evo_store *store = NULL;
-    EVO_AUTO_STR url = evo_asprintf("s3://%s/p", bucket);
-    struct evo_store_options o = { .url = url, .s3_endpoint = server.base, .task = &task };
-    assert_ok(evo_store_open(&o, &store, &err));
-    evo_s3_of(store)->client.backoff_ms = 1;
-    evo_s3_of(store)->client.backoff_cap_ms = 20;
-    evo_strbuf_clear(&said);
-    return store;
-}
-
-/* The server's own words about a bucket. */
-static void ask(const char *what, const char *bucket, struct evo_strbuf *out)
-{
-    struct evo_error err = EVO_ERROR_INIT;
-    EVO_AUTO_PTR(http) http = NULL;
-    EVO_AUTO(http_response) response;
-    evo_http_response_init(&response);
-    EVO_AUTO_STR url = evo_asprintf("%s/-/%s/%s", server.base, what, bucket);
-    struct evo_http_request request = { .method = "GET", .url = url, .despite_cancel = true };
-    assert_ok(evo_http_new(&http, &err));
-    assert_ok(evo_http_send(http, &request, &response, &err));
-    evo_strbuf_add(out, response.body.buf, response.body.len);
-}
-
-static size_t count(const char *text, const char *needle)
-{
-    size_t n = 0;
-    for (const char *p = strstr(text, needle); p; p = strstr(p + 1, needle))
-        n++;
-    return n;
-}
-
-static size_t requests(const char *bucket, const char *beginning)
-{
-    EVO_AUTO(strbuf) log = EVO_STRBUF_INIT;
-    evo_strbuf_addch(&log, '\n');
-    ask("log", bucket, &log);
-    EVO_AUTO_STR needle = evo_asprintf("\n%s", beginning);
-    return count(log.buf, needle);
-}
-
-static void assert_no_upload(const char *bucket)
-{
-    EVO_AUTO(strbuf) uploads = EVO_STRBUF_INIT;
-    ask("uploads", bucket, &uploads);
-    assert_string_equal(uploads.buf, "");
-}
-
-static void assert_no_secret(const struct evo_error *err)
-{
-    const char *parts[] = { err->message, err->detail, err->hint, err->next, said.buf };
-    static const char *const secrets[] = { SECRET_KEY, ACCESS_KEY, "canary-sts-secret", "fresh-token",
-                                           "Signature=" };
-    for (size_t i = 0; i < EVO_COUNT(parts); i++)
-        for (size_t j = 0; j < EVO_COUNT(secrets); j++)
-            if (strstr(parts[i], secrets[j]))
-                fail_msg("a secret is shown: %s", parts[i]);
-}
-
-/* Bytes of which no two thousand are the same. */
-static unsigned char *sample(size_t n)
-{
-    unsigned char *p = evo_malloc(n);
-    for (size_t i = 0; i < n; i++)
-        p[i] = (unsigned char)((i * 0x9e3779b97f4a7c15u) >> 56);
-    return p;
-}
+#include "fake_s3.h"
 
 /* ---- plain requests ---- */
 
@@ -337,30 +239,7 @@ static void test_put_once_where_the_server_has_no_condition(void **state)
 
 /* ---- multipart ---- */
 
-/* A stream of two full parts and one byte. */
-static enum evo_errc stream(struct evo_store *store, const char *key, struct evo_error *err)
-{
-    EVO_AUTO_PTR(store_writer) w = NULL;
-    unsigned char *data = sample(2 * PART + 1);
-    enum evo_errc rc = evo_store_writer_open(store, key, PART, &w, err);
-    if (!rc)
-        rc = evo_store_writer_write(w, data, 2 * PART + 1, err);
-    if (!rc)
-        rc = evo_store_writer_commit(w, NULL, NULL, err);
-    free(data);
-    return rc;
-}
-
-static void assert_streamed(struct evo_store *store, const char *key)
-{
-    struct evo_error err = EVO_ERROR_INIT;
-    EVO_AUTO(strbuf) out = EVO_STRBUF_INIT;
-    unsigned char *data = sample(2 * PART + 1);
-    assert_ok(evo_store_get(store, key, 3 * PART, &out, &err));
-    assert_int_equal(out.len, 2 * PART + 1);
-    assert_memory_equal(out.buf, data, out.len);
-    free(data);
-}
+#define STREAMED (2 * PART + 1)
 
 static void test_stream_survives_each_fault_and_leaves_no_upload(void **state)
 {
@@ -370,18 +249,11 @@ static void test_stream_survives_each_fault_and_leaves_no_upload(void **state)
     for (size_t i = 0; i < EVO_COUNT(buckets); i++) {
         struct evo_error err = EVO_ERROR_INIT;
         EVO_AUTO_PTR(store) store = open_bucket(buckets[i]);
-        if (stream(store, "stream", &err))
+        if (stream_bytes(store, "stream", STREAMED, &err))
             fail_msg("%s: %s", buckets[i], err.message);
-        assert_streamed(store, "stream");
+        assert_sample(store, "stream", STREAMED);
         assert_no_upload(buckets[i]);
     }
-}
-
-static void assert_gone(struct evo_store *store, const char *key)
-{
-    struct evo_error err = EVO_ERROR_INIT;
-    struct evo_store_stat st;
-    assert_int_equal(evo_store_stat(store, key, &st, &err), EVO_ERR_NOT_FOUND);
 }
 
 static void test_stream_that_cannot_be_completed_is_an_error_and_leaves_nothing(void **state)
@@ -398,67 +270,13 @@ static void test_stream_that_cannot_be_completed_is_an_error_and_leaves_nothing(
     for (size_t i = 0; i < EVO_COUNT(rows); i++) {
         struct evo_error err = EVO_ERROR_INIT;
         EVO_AUTO_PTR(store) store = open_bucket(rows[i].bucket);
-        assert_int_equal(stream(store, "x", &err), rows[i].rc);
+        assert_int_equal(stream_bytes(store, "x", STREAMED, &err), rows[i].rc);
         if (!strstr(err.message, rows[i].message))
             fail_msg("%s: %s", rows[i].bucket, err.message);
         assert_gone(store, "x");
         assert_no_upload(rows[i].bucket);
         assert_no_secret(&err);
     }
-}
-
-static void test_abort_is_repeated_while_the_upload_lives(void **state)
-{
-    (void)state;
-    struct evo_error err = EVO_ERROR_INIT;
-    EVO_AUTO_PTR(store) store = open_bucket("parts-stay");
-    struct evo_store_writer *w = NULL;
-    unsigned char *data = sample(3 * PART);
-    assert_ok(evo_store_writer_open(store, "x", PART, &w, &err));
-    assert_ok(evo_store_writer_write(w, data, 2 * PART, &err));
-    evo_cancel_request(15); /* so that a part counts as on its way */
-    enum evo_errc rc = evo_store_writer_write(w, data, 3 * PART, &err);
-    evo_store_writer_free(w);
-    evo_cancel_acknowledge();
-    free(data);
-    assert_int_equal(rc, EVO_ERR_CANCELLED);
-    assert_no_upload("parts-stay");
-    assert_int_equal(requests("parts-stay", "DELETE"), 2);
-}
-
-static void test_abort_that_gets_no_answer_is_given_up_after_two_seconds(void **state)
-{
-    (void)state;
-    struct evo_error err = EVO_ERROR_INIT;
-    EVO_AUTO_PTR(store) store = open_bucket("abort-stalls");
-    struct evo_store_writer *w = NULL;
-    unsigned char *data = sample(2 * PART);
-    assert_ok(evo_store_writer_open(store, "x", PART, &w, &err));
-    assert_ok(evo_store_writer_write(w, data, 2 * PART, &err));
-    free(data);
-    int64_t before = evo_clock_ms();
-    evo_store_writer_free(w);
-    assert_in_range(evo_clock_ms() - before, 1900, 4000);
-    /* The person is told how to end it by hand. */
-    assert_non_null(
-        strstr(said.buf, "aws s3api abort-multipart-upload --bucket abort-stalls --key 'p/x' --upload-id"));
-}
-
-static void test_stream_of_too_many_parts_says_so(void **state)
-{
-    (void)state;
-    struct evo_error err = EVO_ERROR_INIT;
-    EVO_AUTO_PTR(store) store = open_bucket("plain");
-    EVO_AUTO_PTR(store_writer) w = NULL;
-    unsigned char *data = sample(2 * PART);
-    assert_ok(evo_store_writer_open(store, "x", PART, &w, &err));
-    evo_s3_of(store)->client.parts_max = 1;
-    assert_ok(evo_store_writer_write(w, data, 2 * PART, &err));
-    enum evo_errc rc = evo_store_writer_write(w, data, 1, &err);
-    free(data);
-    assert_int_equal(rc, EVO_ERR_STORE);
-    assert_non_null(strstr(err.message, "more than 1 parts of 5.0 MiB"));
-    assert_non_null(strstr(err.hint, "larger parts"));
 }
 
 /* ---- listings ---- */
@@ -527,17 +345,6 @@ static void without_keys(void)
     (void)setenv("AWS_ENDPOINT_URL_STS", server.base, 1);
 }
 
-static int with_keys(void **state)
-{
-    (void)state;
-    (void)unsetenv("AWS_WEB_IDENTITY_TOKEN_FILE");
-    (void)unsetenv("AWS_ROLE_ARN");
-    (void)setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY, 1);
-    (void)setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY, 1);
-    evo_redact_forget();
-    return 0;
-}
-
 static void test_web_identity_token_is_traded_for_keys(void **state)
 {
     (void)state;
@@ -600,21 +407,15 @@ static void test_web_identity_that_is_refused_is_an_error_without_the_token(void
 static int set_up(void **state)
 {
     int fd = mkostemp(token_file, 0);
-    if (fd < 0 || close(fd) != 0)
-        return -1;
-    test_server_start(&server, "tests/lib/fake_s3.py", NULL);
-    return with_keys(state);
+    return fd >= 0 && close(fd) == 0 ? fake_s3_start(state) : -1;
 }
 
 static int tear_down(void **state)
 {
-    (void)state;
-    test_server_stop(&server);
-    evo_strbuf_release(&said);
-    return unlink(token_file);
+    return fake_s3_stop(state) == 0 ? unlink(token_file) : -1;
 }
 
-#define WITH_KEYS(test) cmocka_unit_test_setup(test, with_keys)
+#define WITH_KEYS(test) cmocka_unit_test_setup(test, fake_s3_keys)
 
 int main(void)
 {
@@ -638,9 +439,6 @@ int main(void)
         WITH_KEYS(test_put_once_where_the_server_has_no_condition),
         WITH_KEYS(test_stream_survives_each_fault_and_leaves_no_upload),
         WITH_KEYS(test_stream_that_cannot_be_completed_is_an_error_and_leaves_nothing),
-        WITH_KEYS(test_abort_is_repeated_while_the_upload_lives),
-        WITH_KEYS(test_abort_that_gets_no_answer_is_given_up_after_two_seconds),
-        WITH_KEYS(test_stream_of_too_many_parts_says_so),
         WITH_KEYS(test_list_in_a_strange_order_is_sorted_and_made_unique),
         WITH_KEYS(test_list_with_encoded_names_is_decoded),
         WITH_KEYS(test_list_that_repeats_itself_is_given_up),
