@@ -37,6 +37,8 @@ struct evo_store {
 struct evo_store_writer_ops {
     enum evo_errc (*write)(struct evo_store_writer *w, const void *data, size_t n, struct evo_error *err);
     enum evo_errc (*commit)(struct evo_store_writer *w, struct evo_error *err);
+    /* NULL: no limit. */
+    uint64_t (*room)(const struct evo_store_writer *w);
     /* Undoes what was not committed, and frees. */
     void (*free)(struct evo_store_writer *w);
 };

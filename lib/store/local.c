@@ -185,7 +185,10 @@ static void local_writer_free(struct evo_store_writer *base)
     free(w);
 }
 
-static const struct evo_store_writer_ops local_writer_ops = { local_write, local_commit, local_writer_free };
+/* No thread and no parts: write(2) copies into the page cache, and the kernel writes while the caller goes on. */
+static const struct evo_store_writer_ops local_writer_ops = { .write = local_write,
+                                                              .commit = local_commit,
+                                                              .free = local_writer_free };
 
 static enum evo_errc open_writer(struct local *l, const char *key, unsigned flags, struct local_writer **ret,
                                  struct evo_error *err)

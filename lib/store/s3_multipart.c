@@ -20,7 +20,6 @@ struct multipart {
     char *key;
     size_t part_size;
     struct buffer filling; /* what is not handed over yet */
-    size_t handed; /* parts given to the thread */
 
     bool started; /* there is a thread */
     pthread_t thread;
@@ -101,7 +100,6 @@ static enum evo_errc hand_over(struct multipart *m, struct evo_error *err)
         m->filling = m->sending;
         m->sending = full;
         m->busy = true;
-        m->handed++;
         (void)pthread_cond_broadcast(&m->changed);
     }
     (void)pthread_mutex_unlock(&m->lock);
@@ -135,15 +133,28 @@ static void let_land(struct multipart *m)
 
 /* ---- the caller ---- */
 
-static enum evo_errc too_many_parts(const struct multipart *m, struct evo_error *err)
+/* What one object may hold. */
+static uint64_t capacity(const struct multipart *m)
+{
+    uint64_t parts = m->client->parts_max, most = m->client->object_max;
+    return parts > most / m->part_size ? most : parts * m->part_size;
+}
+
+static uint64_t multipart_room(const struct evo_store_writer *base)
+{
+    const struct multipart *m = (const struct multipart *)base;
+    return capacity(m) - base->size;
+}
+
+static enum evo_errc too_much(const struct multipart *m, struct evo_error *err)
 {
     char part[EVO_HUMAN_MAX], most[EVO_HUMAN_MAX];
     evo_format_size(m->part_size, part);
-    evo_format_size((uint64_t)m->part_size * m->client->parts_max, most);
-    evo_error_set(err, EVO_ERR_STORE, "cannot write \"%s\": more than %zu parts of %s", m->key,
-                  m->client->parts_max, part);
-    evo_error_detail(err, "An object of S3 has at most %zu parts, and so at most %s with parts of this size.",
-                     m->client->parts_max, most);
+    evo_format_size(capacity(m), most);
+    evo_error_set(err, EVO_ERR_STORE, "cannot write \"%s\": an object of the store holds at most %s", m->key,
+                  most);
+    evo_error_detail(err, "An object of S3 has at most %zu parts, and these are of %s.", m->client->parts_max,
+                     part);
     return evo_error_hint(err, "Use larger parts: give evo-backup more memory by --memory.");
 }
 
@@ -167,6 +178,8 @@ static enum evo_errc multipart_write(struct evo_store_writer *base, const void *
     struct multipart *m = multipart_of(base);
     const char *p = data;
     enum evo_errc rc = evo_cancel_check(err);
+    if (!rc && n > multipart_room(base))
+        rc = too_much(m, err);
     if (!rc && m->started) {
         (void)pthread_mutex_lock(&m->lock);
         rc = failure(m, err);
@@ -175,7 +188,7 @@ static enum evo_errc multipart_write(struct evo_store_writer *base, const void *
     while (n && !rc) {
         /* A full buffer goes when more comes: what fits into one is a plain put. */
         if (m->filling.used == m->part_size) {
-            rc = m->handed == m->client->parts_max ? too_many_parts(m, err) : hand_over(m, err);
+            rc = hand_over(m, err);
             if (rc)
                 break;
         }
@@ -195,8 +208,6 @@ static enum evo_errc multipart_commit(struct evo_store_writer *base, struct evo_
         rc = evo_s3_put_object(m->client, m->key, m->filling.data, m->filling.used, err);
     } else {
         rc = join(m, err);
-        if (!rc && m->handed == m->client->parts_max)
-            rc = too_many_parts(m, err);
         if (!rc) /* never empty: a full buffer goes when more comes */
             rc = evo_s3_upload_part(&m->upload, m->filling.data, m->filling.used, err);
         if (!rc)
@@ -222,9 +233,9 @@ static void multipart_free(struct evo_store_writer *base)
     free(m);
 }
 
-static const struct evo_store_writer_ops multipart_ops = { .write = multipart_write,
-                                                           .commit = multipart_commit,
-                                                           .free = multipart_free };
+static const struct evo_store_writer_ops multipart_ops = {
+    .write = multipart_write, .commit = multipart_commit, .room = multipart_room, .free = multipart_free
+};
 
 struct evo_store_writer *evo_s3_multipart_new(struct evo_s3_client *c, const char *key, size_t part_size)
 {

@@ -10,6 +10,7 @@
 #define BACKOFF_MS     100
 #define BACKOFF_CAP_MS 10000
 #define PARTS_MAX      10000
+#define OBJECT_MAX     ((uint64_t)5 << 40) /* of most servers; AWS takes more by now */
 #define IDLE_MAX       64
 #define STOP_POLL_MS   250
 
@@ -22,6 +23,7 @@ void evo_s3_client_init(struct evo_s3_client *c)
     c->backoff_ms = BACKOFF_MS;
     c->backoff_cap_ms = BACKOFF_CAP_MS;
     c->parts_max = PARTS_MAX;
+    c->object_max = OBJECT_MAX;
     (void)pthread_mutex_init(&c->lock, NULL);
 }
 

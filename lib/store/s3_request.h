@@ -30,6 +30,7 @@ struct evo_s3_client {
     int attempts;
     int64_t backoff_ms, backoff_cap_ms;
     size_t parts_max; /* of a multipart upload */
+    uint64_t object_max; /* bytes */
 
     pthread_mutex_t lock;
     char *region;

@@ -285,6 +285,11 @@ enum evo_errc evo_store_writer_write(struct evo_store_writer *w, const void *dat
     return EVO_OK;
 }
 
+uint64_t evo_store_writer_room(const struct evo_store_writer *w)
+{
+    return w->ops->room ? w->ops->room(w) : UINT64_MAX;
+}
+
 enum evo_errc evo_store_writer_commit(struct evo_store_writer *w, char sha256[65], uint64_t *ret_size,
                                       struct evo_error *err)
 {

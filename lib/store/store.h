@@ -100,6 +100,10 @@ enum evo_errc evo_store_writer_open(struct evo_store *store, const char *key, si
                                     struct evo_store_writer **ret, struct evo_error *err) EVO_CHECK;
 enum evo_errc evo_store_writer_write(struct evo_store_writer *w, const void *data, size_t n,
                                      struct evo_error *err) EVO_CHECK;
+/* Bytes that may still be written to this object: what 10 000 parts of part_size, and the 5 TiB of an S3 object, leave;
+ * UINT64_MAX for a folder. More than that is refused as a whole, with EVO_ERR_STORE: whoever may have more than an
+ * object holds looks here before each write, and goes on in another object in time. */
+uint64_t evo_store_writer_room(const struct evo_store_writer *w);
 /* sha256 (may be NULL) receives the hex digest of all bytes, size (may be NULL) their number. */
 enum evo_errc evo_store_writer_commit(struct evo_store_writer *w, char sha256[65], uint64_t *ret_size,
                                       struct evo_error *err) EVO_CHECK;

@@ -477,6 +477,22 @@ static void test_stream_ends_on_a_cancel_and_leaves_nothing(void **state)
     assert_missing(store, "t/cancelled");
 }
 
+static void test_room_of_a_stream_becomes_less_by_what_was_written(void **state)
+{
+    (void)state;
+    EVO_AUTO_PTR(store) store = contract_begin();
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO_PTR(store_writer) w = NULL;
+    assert_ok(evo_store_writer_open(store, "t/room", PART_SIZE, &w, &err));
+    uint64_t before = evo_store_writer_room(w);
+    assert_ok(evo_store_writer_write(w, "12345", 5, &err));
+    uint64_t after = evo_store_writer_room(w);
+    if (evo_store_is_s3(store))
+        assert_true(before - after == 5 && before <= (uint64_t)10000 * PART_SIZE);
+    else
+        assert_true(before == UINT64_MAX && after == UINT64_MAX);
+}
+
 /* ---- threads ---- */
 
 struct worker {
@@ -569,6 +585,7 @@ static void test_put_once_by_many_has_one_winner(void **state)
     cmocka_unit_test(test_stream_without_commit_leaves_nothing),                    \
     cmocka_unit_test(test_stream_takes_nothing_after_its_commit),                   \
     cmocka_unit_test(test_stream_ends_on_a_cancel_and_leaves_nothing),              \
+    cmocka_unit_test(test_room_of_a_stream_becomes_less_by_what_was_written),       \
     cmocka_unit_test(test_store_is_used_by_several_threads),                        \
     cmocka_unit_test(test_put_once_by_many_has_one_winner)
 /* clang-format on */

@@ -187,20 +187,41 @@ static void test_abort_that_gets_no_answer_is_given_up_after_two_seconds(void **
         strstr(said.buf, "aws s3api abort-multipart-upload --bucket abort-stalls --key 'p/x' --upload-id"));
 }
 
-static void test_stream_of_too_many_parts_says_so(void **state)
+/* ---- how much fits ---- */
+
+static void test_room_is_what_the_parts_left_hold(void **state)
 {
     (void)state;
     struct evo_error err = EVO_ERROR_INIT;
-    EVO_AUTO_PTR(store) store = open_bucket("plain");
-    EVO_AUTO_PTR(store_writer) w = NULL;
+    EVO_AUTO_PTR(store) store = open_bucket("room");
+    EVO_AUTO_PTR(store_writer) w = open_writer(store, PART);
+    unsigned char *data = sample(PART + 10);
+    assert_true(evo_store_writer_room(w) == (uint64_t)10000 * PART);
+    assert_ok(evo_store_writer_write(w, data, PART + 10, &err));
+    assert_true(evo_store_writer_room(w) == (uint64_t)9999 * PART - 10);
+    EVO_AUTO_PTR(store_writer) large = open_writer(store, (size_t)1 << 30);
+    assert_true(evo_store_writer_room(large) == (uint64_t)5 << 40);
+    free(data);
+}
+
+static void test_object_is_filled_to_its_last_byte_and_no_further(void **state)
+{
+    (void)state;
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO_PTR(store) store = open_bucket("full");
+    evo_s3_of(store)->client.parts_max = 2;
+    assert_ok(stream_bytes(store, "x", 2 * PART, &err));
+    assert_sample(store, "x", 2 * PART);
+
+    EVO_AUTO_PTR(store_writer) w = open_writer(store, PART);
     unsigned char *data = sample(2 * PART);
-    assert_ok(evo_store_writer_open(store, "x", PART, &w, &err));
-    evo_s3_of(store)->client.parts_max = 1;
-    assert_ok(evo_store_writer_write(w, data, 2 * PART, &err));
-    enum evo_errc rc = evo_store_writer_write(w, data, 1, &err);
+    assert_ok(evo_store_writer_write(w, data, 2 * PART - 1, &err));
+    assert_int_equal(evo_store_writer_room(w), 1);
+    enum evo_errc rc = evo_store_writer_write(w, data, 2, &err);
     free(data);
     assert_int_equal(rc, EVO_ERR_STORE);
-    assert_non_null(strstr(err.message, "more than 1 parts of 5.0 MiB"));
+    assert_string_equal(err.message, "cannot write \"p/x\": an object of the store holds at most 10.0 MiB");
+    assert_non_null(strstr(err.detail, "at most 2 parts, and these are of 5.0 MiB"));
     assert_non_null(strstr(err.hint, "larger parts"));
 }
 
@@ -216,7 +237,8 @@ int main(void)
         cmocka_unit_test(test_cancel_ends_the_part_on_its_way),
         cmocka_unit_test(test_abort_is_repeated_while_the_upload_lives),
         cmocka_unit_test(test_abort_that_gets_no_answer_is_given_up_after_two_seconds),
-        cmocka_unit_test(test_stream_of_too_many_parts_says_so),
+        cmocka_unit_test(test_room_is_what_the_parts_left_hold),
+        cmocka_unit_test(test_object_is_filled_to_its_last_byte_and_no_further),
     };
     return cmocka_run_group_tests_name("store/s3_multipart", tests, fake_s3_start, fake_s3_stop);
 }
