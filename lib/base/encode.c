@@ -58,9 +58,11 @@ bool evo_percent_decode(struct evo_strbuf *out, const char *s, size_t n)
     return true;
 }
 
+static const char base64_set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 void evo_base64(struct evo_strbuf *out, const void *data, size_t n)
 {
-    static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *set = base64_set;
     const unsigned char *p = data;
     for (size_t i = 0; i < n; i += 3) {
         unsigned left = n - i >= 3 ? 3 : (unsigned)(n - i);
@@ -70,4 +72,37 @@ void evo_base64(struct evo_strbuf *out, const void *data, size_t n)
                          left > 2 ? set[v & 63] : '=' };
         evo_strbuf_add(out, quad, 4);
     }
+}
+
+void evo_base64_raw(struct evo_strbuf *out, const void *data, size_t n)
+{
+    evo_base64(out, data, n);
+    while (n % 3 && out->len && out->buf[out->len - 1] == '=')
+        evo_strbuf_truncate(out, out->len - 1);
+}
+
+bool evo_base64_raw_decode(const char *s, size_t n, unsigned char *out, size_t max, size_t *ret_n)
+{
+    size_t len = 0;
+    unsigned bits = 0, held = 0; /* what of the characters so far is no whole byte yet */
+    if (n % 4 == 1)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        const char *at = s[i] ? strchr(base64_set, s[i]) : NULL;
+        if (!at)
+            return false;
+        held = held << 6 | (unsigned)(at - base64_set);
+        bits += 6;
+        if (bits < 8)
+            continue;
+        if (len == max)
+            return false;
+        bits -= 8;
+        out[len++] = (unsigned char)(held >> bits);
+        held &= (1u << bits) - 1;
+    }
+    if (held)
+        return false;
+    *ret_n = len;
+    return true;
 }
