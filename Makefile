@@ -3,7 +3,8 @@
 # A new .c under lib/<folder>/ or cmd/ is picked up without an edit here (cmd/evo-<name>/*.c
 # goes into the executable evo-<name>); so is
 # a new tests/unit/<folder>/<stem>_test.c, and tests/server/<folder>/<stem>_test.c,
-# whose programs need a PostgreSQL server. `make help` lists the targets.
+# whose programs need a PostgreSQL server, and tests/helper/<name>.c, programs that
+# bats files start. `make help` lists the targets.
 
 VERSION := 1.0.0
 
@@ -49,6 +50,7 @@ CMD_SRC := $(sort $(wildcard cmd/*.c))
 CMD_PART_SRC := $(sort $(wildcard cmd/*/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/*/*_test.c))
 SERVER_SRC := $(sort $(wildcard tests/server/*/*_test.c))
+HELPER_SRC := $(sort $(wildcard tests/helper/*.c))
 SQL_SRC := $(sort $(wildcard lib/schema/*.sql))
 
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
@@ -59,6 +61,7 @@ endif
 BIN := $(CMD_SRC:cmd/%.c=$(BUILD)/bin/%)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 SERVER_BIN := $(SERVER_SRC:tests/server/%.c=$(BUILD)/tests/server/%)
+HELPER_BIN := $(HELPER_SRC:tests/helper/%.c=$(BUILD)/tests/helper/%)
 ARCHIVE := $(BUILD)/lib/libevo.a
 
 .PHONY: all lib bin unit-tests check unit lint format sanitize sanitize-build coverage bench docs install clean help print-cflags
@@ -68,7 +71,7 @@ ARCHIVE := $(BUILD)/lib/libevo.a
 all: bin ## build the executables into build/bin
 bin: $(BIN)
 lib: $(ARCHIVE)
-unit-tests: $(UNIT_BIN) $(SERVER_BIN)
+unit-tests: $(UNIT_BIN) $(SERVER_BIN) $(HELPER_BIN)
 
 # ---- rules ------------------------------------------------------------------
 
@@ -107,7 +110,8 @@ $(BUILD)/tests/%: tests/%.c $(ARCHIVE) Makefile
 	$(Q)$(CC) $(CFLAGS_ALL) -Itests/unit -MMD -MP -MF $@.d $(LDFLAGS_ALL) -o $@ $< $(ARCHIVE) \
 		$(shell $(PKG_CONFIG) --cflags --libs cmocka) $(LIBS)
 
--include $(LIB_OBJ:.o=.d) $(CMD_SRC:%.c=$(BUILD)/obj/%.d) $(CMD_PART_SRC:%.c=$(BUILD)/obj/%.d) $(UNIT_BIN:%=%.d) $(SERVER_BIN:%=%.d)
+-include $(LIB_OBJ:.o=.d) $(CMD_SRC:%.c=$(BUILD)/obj/%.d) $(CMD_PART_SRC:%.c=$(BUILD)/obj/%.d) $(UNIT_BIN:%=%.d) $(SERVER_BIN:%=%.d) \
+	$(HELPER_BIN:%=%.d)
 
 # ---- targets for people -----------------------------------------------------
 
