@@ -24,6 +24,7 @@ void evo_backup_release(struct evo_backup *backup)
     if (!backup)
         return;
     free(backup->prefix);
+    evo_age_identities_free(backup->identities);
     evo_manifest_release(&backup->manifest);
     *backup = (struct evo_backup){ 0 };
 }

@@ -6,6 +6,7 @@
 
 #include "backup/manifest.h"
 #include "base/parse.h"
+#include "crypto/age.h"
 #include "store/store.h"
 
 struct evo_backup_item {
@@ -38,6 +39,7 @@ const char *evo_backup_age(int64_t created_ms, int64_t now_ms, char buf[EVO_HUMA
 /* A complete backup, by its manifest. */
 struct evo_backup {
     char *prefix; /* key of its folder */
+    struct evo_age_identities *identities; /* that open it where it is encrypted; owned; NULL: none at hand */
     struct evo_manifest manifest;
 };
 void evo_backup_release(struct evo_backup *backup);

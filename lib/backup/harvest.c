@@ -24,14 +24,46 @@ static void hint_at_rights(struct evo_pg *pg, struct evo_error *err)
             err, "GRANT USAGE on the schemas, and SELECT on the tables and sequences in them, TO %s.", role);
 }
 
+static void add_arguments(struct evo_strvec *argv, const char *option, const struct evo_strvec *patterns)
+{
+    for (size_t i = 0; patterns && i < patterns->count; i++)
+        evo_strvec_pushf(argv, "%s=%s", option, patterns->items[i]);
+}
+
+/* pg_dump's output buffer keeps the last 4 KiB of the table of contents until its first rows push them out, which may be
+ * long if they are behind a large table that is nearly empty. Unbuffered it writes every number by itself: nothing for an
+ * ordinary schema, seconds for one of tens of thousands of tables, whose rows come soon enough. */
+static enum evo_errc is_small(struct evo_pg *pg, bool *ret, struct evo_error *err)
+{
+    enum { SMALL = 3000 };
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    enum evo_errc rc = evo_pg_query(pg,
+                                    "SELECT pg_catalog.count(*) FROM pg_catalog.pg_class "
+                                    "WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c')",
+                                    0, NULL, &r, err);
+    if (!rc)
+        *ret = evo_pg_value_int(r, 0, 0, SMALL) < SMALL;
+    return rc;
+}
+
 static enum evo_errc read_toc(struct evo_pgdump *dump, const struct evo_harvest_options *o,
                               const char *snapshot, struct evo_toc *ret, struct evo_error *err)
 {
-    EVO_AUTO_STR wait = evo_asprintf("--lock-wait-timeout=%lldms", (long long)o->lock_timeout_ms);
+    EVO_AUTO(strvec) arguments = EVO_STRVEC_INIT;
+    bool unbuffered = false;
     /* Without compression the first rows of the first table push the end of the table of contents through
      * pg_dump's output buffer. */
-    const char *const arguments[] = { "--compress=0", wait, NULL };
-    enum evo_errc rc = evo_pgdump_start(dump, o->pg_dump, o->conninfo, snapshot, arguments, err);
+    evo_strvec_push(&arguments, "--compress=0");
+    evo_strvec_pushf(&arguments, "--lock-wait-timeout=%lldms", (long long)o->lock_timeout_ms);
+    add_arguments(&arguments, "--schema", o->filter->schemas);
+    add_arguments(&arguments, "--exclude-schema", o->filter->exclude_schemas);
+    add_arguments(&arguments, "--table", o->filter->tables);
+    add_arguments(&arguments, "--exclude-table", o->filter->exclude_tables);
+    add_arguments(&arguments, "--exclude-table-data", o->filter->exclude_table_data);
+    enum evo_errc rc = is_small(o->pg, &unbuffered, err);
+    if (!rc)
+        rc = evo_pgdump_start(dump, o->pg_dump, o->conninfo, snapshot, (const char *const *)arguments.items,
+                              unbuffered, err);
     if (!rc)
         rc = evo_toc_read(evo_pgdump_fill, dump, ret, NULL, err);
     if (rc == EVO_ERR_INTEGRITY)
@@ -80,11 +112,7 @@ static enum evo_errc refuse_rewritten(struct evo_pg *pg, const struct evo_toc *t
         "WHERE c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(t.oid) LIMIT 1";
     EVO_AUTO(strbuf) oids = EVO_STRBUF_INIT;
     EVO_AUTO_PTR(pg_result) r = NULL;
-    evo_strbuf_addch(&oids, '{');
-    for (size_t i = 0; i < toc->count; i++)
-        if (evo_toc_is_table_data(&toc->items[i]))
-            evo_strbuf_addf(&oids, "%s%s", oids.len > 1 ? "," : "", toc->items[i].oid);
-    evo_strbuf_addch(&oids, '}');
+    evo_toc_table_oids(toc, &oids);
     const char *const params[] = { oids.buf };
     enum evo_errc rc = evo_pg_query(pg, sql, 1, params, &r, err);
     if (rc || !evo_pg_rows(r))

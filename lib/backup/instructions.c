@@ -15,14 +15,6 @@ static void quote(struct evo_strbuf *out, const char *text)
     evo_strbuf_addch(out, '\'');
 }
 
-static bool has(const struct evo_manifest *m, enum evo_object_kind kind)
-{
-    for (size_t i = 0; i < m->count; i++)
-        if (m->objects[i].kind == kind)
-            return true;
-    return false;
-}
-
 /* Where the commands below are run. */
 static void add_folder(const char *url, const char *prefix, bool s3, struct evo_strbuf *out)
 {
@@ -43,11 +35,27 @@ static void add_folder(const char *url, const char *prefix, bool s3, struct evo_
     evo_strbuf_addf(out, "\n      cd '%s'\n\n", name);
 }
 
+/* pg_restore reads no encrypted file: each is opened beside the sealed one. */
+static void add_decryption(const struct evo_manifest *m, struct evo_strbuf *out)
+{
+    evo_strbuf_addf(out,
+                    "Its objects are encrypted in the format of age (https://age-encryption.org), to %s%s.\n"
+                    "Open them with the secret key to it, in a file as age-keygen writes it:\n\n"
+                    "    IDENTITY=${IDENTITY:-key.txt}\n\n"
+                    "    for f in *" EVO_BACKUP_SEALED
+                    "; do age --decrypt --identity \"$IDENTITY\" --output \"${f%%" EVO_BACKUP_SEALED
+                    "}\" \"$f\"; done\n\n",
+                    m->recipients.items[0], m->recipients.count > 1 ? " and others" : "");
+}
+
 void evo_instructions(const struct evo_manifest *m, const char *url, const char *prefix, bool s3,
                       struct evo_strbuf *out)
 {
     char time[EVO_TIME_MAX];
     int major = m->server_version_num / 10000;
+    /* Before 16 it knows gzip only. */
+    if (evo_streq(m->codec, "zstd") && major < 16)
+        major = 16;
     evo_strbuf_addf(
         out,
         "Backup %s of the PostgreSQL database \"%s\" as it was at %s,\n"
@@ -60,6 +68,13 @@ void evo_instructions(const struct evo_manifest *m, const char *url, const char 
                          "notice an object that is missing its end.\n\n"
                          "    jq -r '.objects[] | .sha256 + \"  \" + .name' " EVO_BACKUP_MANIFEST
                          " | sha256sum --check --quiet\n\n");
+    if (m->recipients.count)
+        add_decryption(m, out);
+    if (evo_manifest_object(m, EVO_OBJECT_GLOBALS))
+        evo_strbuf_adds(out, "Roles and tablespaces of the server are in " EVO_BACKUP_GLOBALS
+                             ", without passwords. On a new server, make them\n"
+                             "first (what is there already is said to exist, and stays as it is):\n\n"
+                             "      gunzip -c " EVO_BACKUP_GLOBALS " | psql --dbname=postgres\n\n");
     evo_strbuf_adds(out, "Name the database to restore into, a new one (PGHOST, PGPORT, PGUSER and "
                          "PGPASSWORD say on which server):\n\n"
                          "    TARGET=${TARGET:-");
@@ -78,7 +93,7 @@ void evo_instructions(const struct evo_manifest *m, const char *url, const char 
         out,
         "Roles that own something must exist; else add --no-owner --no-privileges to each pg_restore.\n\n"
         "    pg_restore --format=directory --jobs=4 --exit-on-error --dbname=\"$TARGET\" .\n\n");
-    if (has(m, EVO_OBJECT_LARGE_OBJECTS))
+    if (evo_manifest_object(m, EVO_OBJECT_LARGE_OBJECTS))
         evo_strbuf_adds(
             out, "The large objects are in an archive of their own:\n\n"
                  "    pg_restore --format=custom --exit-on-error --dbname=\"$TARGET\" " EVO_BACKUP_LO "\n\n");

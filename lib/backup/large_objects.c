@@ -12,8 +12,8 @@ static bool keep(const struct evo_toc_entry *e)
     return evo_toc_is_large_object(e) || evo_toc_is_setting(e);
 }
 
-static enum evo_errc pass_on(struct evo_pgdump *dump, struct evo_backup_run *run,
-                             struct evo_store_writer *writer, struct evo_error *err)
+static enum evo_errc pass_on(struct evo_pgdump *dump, struct evo_backup_run *run, struct evo_output *out,
+                             struct evo_error *err)
 {
     EVO_AUTO(strbuf) buf = EVO_STRBUF_INIT;
     enum { SIZE = 128 * 1024 };
@@ -28,7 +28,7 @@ static enum evo_errc pass_on(struct evo_pgdump *dump, struct evo_backup_run *run
         if (!rc && !n)
             return EVO_OK;
         if (!rc)
-            rc = evo_store_writer_write(writer, buf.buf, n, err);
+            rc = evo_output_write(out, buf.buf, n, err);
         if (rc)
             return rc;
         atomic_fetch_add(&run->raw_bytes, n);
@@ -36,7 +36,7 @@ static enum evo_errc pass_on(struct evo_pgdump *dump, struct evo_backup_run *run
 }
 
 static enum evo_errc write_archive(struct evo_pgdump *dump, struct evo_backup_run *run,
-                                   struct evo_store_writer *writer, struct evo_error *err)
+                                   struct evo_output *out, struct evo_error *err)
 {
     EVO_AUTO(toc) toc = EVO_TOC_INIT;
     EVO_AUTO(strbuf) rest = EVO_STRBUF_INIT;
@@ -49,46 +49,48 @@ static enum evo_errc write_archive(struct evo_pgdump *dump, struct evo_backup_ru
     evo_toc_filter(&toc, keep);
     rc = evo_toc_format(&toc, EVO_TOC_CUSTOM, &head, err);
     if (!rc)
-        rc = evo_store_writer_write(writer, head.buf, head.len, err);
+        rc = evo_output_write(out, head.buf, head.len, err);
     if (!rc && rest.len)
-        rc = evo_store_writer_write(writer, rest.buf, rest.len, err);
+        rc = evo_output_write(out, rest.buf, rest.len, err);
     if (!rc)
-        rc = pass_on(dump, run, writer, err);
+        rc = pass_on(dump, run, out, err);
     return rc ? rc : evo_pgdump_finish(dump, err);
 }
 
-static enum evo_errc stream(struct evo_backup_run *run, const struct evo_backup_piece *piece,
-                            struct evo_backup_object *o, struct evo_error *err)
+static enum evo_errc stream(struct evo_backup_run *run, struct evo_backup_object *o, struct evo_error *err)
 {
+    /* As much as the rows are compressed; pg_dump does it itself, the archive is one stream. */
     const char *const arguments[] = { "--blobs", "--exclude-table=*.*",
                                       evo_streq(run->manifest->compress, "none") ? "--compress=0"
                                                                                  : "--compress=1",
                                       NULL };
     EVO_AUTO(pgdump) dump = EVO_PGDUMP_INIT;
-    EVO_AUTO_PTR(store_writer) writer = NULL;
-    EVO_AUTO(strbuf) key = EVO_STRBUF_INIT;
-    evo_strbuf_addf(&key, "%s/" EVO_BACKUP_LO, run->prefix);
-    enum evo_errc rc =
-        evo_store_writer_open(run->options->store, key.buf, (size_t)piece->part_size, &writer, err);
+    EVO_AUTO_PTR(output) out = NULL;
+    enum evo_errc rc = evo_output_open(&run->output, o->name, EVO_CODEC_NONE, &out, err);
     if (!rc)
-        rc = evo_pgdump_start(&dump, run->pg_dump, run->options->conninfo, run->snapshot, arguments, err);
+        rc = evo_pgdump_start(&dump, run->pg_dump, run->options->conninfo, run->snapshot, arguments, false,
+                              err);
     if (!rc)
-        rc = write_archive(&dump, run, writer, err);
-    return rc ? rc : evo_store_writer_commit(writer, o->sha256, &o->size, err);
+        rc = write_archive(&dump, run, out, err);
+    return rc ? rc : evo_output_commit(out, o, err);
 }
 
 enum evo_errc evo_large_objects_dump(struct evo_backup_run *run, const struct evo_backup_piece *piece,
                                      struct evo_error *err)
 {
     struct evo_backup_object o = { .kind = EVO_OBJECT_LARGE_OBJECTS };
-    if (!evo_run_reserve(run, piece->part_size))
+    if (!evo_run_reserve(run))
         return evo_error_set(err, EVO_ERR_CANCELLED, "the backup ended early");
-    evo_run_begun(run, EVO_BACKUP_LO);
-    enum evo_errc rc = stream(run, piece, &o, err);
-    evo_run_unreserve(run, piece->part_size);
-    if (rc)
+    o.name = evo_output_name(&run->output, EVO_BACKUP_LO, EVO_CODEC_NONE);
+    evo_run_begun(run, o.name);
+    enum evo_errc rc = stream(run, &o, err);
+    evo_run_unreserve(run);
+    if (rc) {
+        free(o.name);
         return evo_error_prefix(err, "large objects");
-    o.name = evo_strdup(EVO_BACKUP_LO);
-    evo_run_written(run, &o);
+    }
+    uint64_t raw_bytes = o.raw_bytes;
+    evo_run_written(run, &o, NULL);
+    evo_run_piece_done(run, piece, raw_bytes);
     return EVO_OK;
 }

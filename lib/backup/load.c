@@ -54,12 +54,13 @@ static enum evo_errc load_table(struct load *load, struct evo_pg *pg, const stru
                                 struct evo_error *err)
 {
     const struct evo_backup_object *o = piece->object;
+    struct evo_object_source from = evo_object_source(load->options->store, load->options->backup);
     struct stream s = { .load = load, .pg = pg };
     int64_t rows = -1;
     enum evo_errc rc = evo_pg_copy_begin(pg, piece->entry->copy, err);
     if (rc)
         return rc;
-    rc = evo_object_read_rows(load->options->store, load->options->backup->prefix, o, send_rows, &s, err);
+    rc = evo_object_read_rows(&from, o, send_rows, &s, err);
     if (rc) {
         /* Ends it where a lie, and not the server, ended the reading. */
         evo_pg_copy_abort(pg, "the backup's object could not be read");
@@ -190,7 +191,7 @@ static enum evo_errc plan(struct load *load, const struct evo_toc *toc, struct e
         if (!evo_toc_is_table_data(e))
             continue;
         free(name);
-        name = evo_asprintf("%s%s", e->file ? e->file : "", toc->gzip ? ".gz" : "");
+        name = evo_toc_object_name(toc, e, m->recipients.count > 0);
         const struct evo_backup_object *o = evo_manifest_find(m, name);
         if (!o || !e->copy)
             missing = name;

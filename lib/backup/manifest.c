@@ -70,6 +70,14 @@ const struct evo_backup_object *evo_manifest_find(const struct evo_manifest *m, 
     return m->count ? bsearch(&key, m->objects, m->count, sizeof(*m->objects), by_name) : NULL;
 }
 
+const struct evo_backup_object *evo_manifest_object(const struct evo_manifest *m, enum evo_object_kind kind)
+{
+    for (size_t i = 0; i < m->count; i++)
+        if (m->objects[i].kind == kind)
+            return &m->objects[i];
+    return NULL;
+}
+
 bool evo_object_is_encrypted(const struct evo_backup_object *o)
 {
     return evo_ends_with(o->name, EVO_BACKUP_SEALED);
@@ -337,7 +345,7 @@ enum evo_errc evo_manifest_parse(const char *text, size_t n, const char *what, s
     const struct evo_json *objects = evo_json_get(v, "objects");
     for (size_t i = 0; ok && i < evo_json_count(objects); i++)
         ok = read_object(&m, evo_json_at(objects, i));
-    if (!ok || !evo_manifest_find(&m, m.recipients.count ? EVO_BACKUP_TOC EVO_BACKUP_SEALED : EVO_BACKUP_TOC))
+    if (!ok || !evo_manifest_object(&m, EVO_OBJECT_TOC))
         return evo_error_set(err, EVO_ERR_INTEGRITY, "%s lacks what a manifest must have", what);
     *ret = m;
     m = (struct evo_manifest)EVO_MANIFEST_INIT;

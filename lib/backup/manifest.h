@@ -81,6 +81,8 @@ struct evo_backup_object *evo_manifest_add(struct evo_manifest *m, enum evo_obje
 /* Of a manifest that was parsed. NULL where there is none. Borrowed. */
 const struct evo_backup_object *evo_manifest_find(const struct evo_manifest *m, const char *name);
 
+/* The one of a kind of which there is at most one; NULL. Borrowed. */
+const struct evo_backup_object *evo_manifest_object(const struct evo_manifest *m, enum evo_object_kind kind);
 /* Of the object's name: encrypted by age, so that neither its bytes nor its table can be read without an identity. */
 bool evo_object_is_encrypted(const struct evo_backup_object *o);
 

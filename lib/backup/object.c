@@ -7,7 +7,8 @@ struct reading {
     evo_pack_sink *sink;
     void *ctx;
     struct evo_sha256 *hash;
-    struct evo_gunzip *gunzip; /* NULL: stored as it is */
+    struct evo_age_reader *age; /* NULL: not encrypted, or nobody wants to see it */
+    struct evo_decompressor *decompressor; /* NULL: stored as it is */
     uint64_t size;
     /* Rows: all but the last bytes have been handed on, since those must be the end marker. */
     bool rows;
@@ -57,6 +58,24 @@ static enum evo_errc take_raw(void *ctx, const void *data, size_t n, struct evo_
     return rc;
 }
 
+/* What a decoder says of its bytes is said of the object. */
+static enum evo_errc name_object(const struct reading *r, enum evo_errc rc, struct evo_error *err)
+{
+    if (rc == EVO_ERR_INTEGRITY && !evo_starts_with(err ? err->message : "", "object "))
+        return evo_error_prefix(err, "object \"%s\"", r->object->name);
+    return rc;
+}
+
+static enum evo_errc take_plain(void *ctx, const void *data, size_t n, struct evo_error *err)
+{
+    struct reading *r = ctx;
+    if (!r->rows)
+        return r->sink ? r->sink(r->ctx, data, n, err) : EVO_OK;
+    if (!r->decompressor)
+        return take_raw(r, data, n, err);
+    return evo_decompressor_write(r->decompressor, data, n, err);
+}
+
 static enum evo_errc take_stored(void *ctx, const void *data, size_t n, struct evo_error *err)
 {
     struct reading *r = ctx;
@@ -64,24 +83,18 @@ static enum evo_errc take_stored(void *ctx, const void *data, size_t n, struct e
     if (r->size > r->object->size)
         return lie(r, err, "is longer than was written");
     evo_sha256_update(r->hash, data, n);
-    if (!r->rows)
-        return r->sink ? r->sink(r->ctx, data, n, err) : EVO_OK;
-    if (!r->gunzip)
-        return take_raw(r, data, n, err);
-    enum evo_errc rc = evo_gunzip_write(r->gunzip, data, n, err);
-    if (rc == EVO_ERR_INTEGRITY && !evo_starts_with(err ? err->message : "", "object "))
-        return evo_error_prefix(err, "object \"%s\"", r->object->name);
-    return rc;
+    enum evo_errc rc = r->age ? evo_age_read(r->age, data, n, err) : take_plain(r, data, n, err);
+    return name_object(r, rc, err);
 }
 
 static enum evo_errc check_rows(struct reading *r, struct evo_error *err)
 {
-    if (r->gunzip) {
-        enum evo_errc rc = evo_gunzip_finish(r->gunzip, err);
+    if (r->decompressor) {
+        enum evo_errc rc = evo_decompressor_finish(r->decompressor, err);
         if (rc)
-            return evo_error_prefix(err, "object \"%s\"", r->object->name);
-        if (evo_gunzip_members(r->gunzip) != r->object->members)
-            return lie(r, err, "has another number of gzip members than was written");
+            return name_object(r, rc, err);
+        if (evo_decompressor_members(r->decompressor) != r->object->members)
+            return lie(r, err, "has another number of compressed members than was written");
     }
     if (r->raw_bytes != r->object->raw_bytes)
         return lie(r, err, "holds less than was written");
@@ -92,12 +105,27 @@ static enum evo_errc check_rows(struct reading *r, struct evo_error *err)
     return EVO_OK;
 }
 
-static enum evo_errc read_object(struct evo_store *store, const char *prefix, struct reading *r,
+static enum evo_errc no_identity(const struct reading *r, struct evo_error *err)
+{
+    evo_error_set(err, EVO_ERR_CONFIG, "object \"%s\" is encrypted", r->object->name);
+    return evo_error_hint(err, "Give --identity FILE: the file of age-keygen with the secret key to it.");
+}
+
+static enum evo_errc read_object(const struct evo_object_source *from, struct reading *r,
                                  struct evo_error *err)
 {
     EVO_AUTO(strbuf) key = EVO_STRBUF_INIT;
-    evo_strbuf_addf(&key, "%s/%s", prefix, r->object->name);
-    enum evo_errc rc = evo_store_read(store, key.buf, 0, UINT64_MAX, take_stored, r, err);
+    EVO_AUTO_PTR(sha256) hash = evo_sha256_new();
+    EVO_AUTO_PTR(age_reader) age = NULL;
+    /* Rows are checked even where nobody wants them. */
+    if (evo_object_is_encrypted(r->object) && (r->sink || r->rows)) {
+        if (!from->identities)
+            return no_identity(r, err);
+        r->age = age = evo_age_reader_new(from->identities, take_plain, r);
+    }
+    r->hash = hash;
+    evo_strbuf_addf(&key, "%s/%s", from->prefix, r->object->name);
+    enum evo_errc rc = evo_store_read(from->store, key.buf, 0, UINT64_MAX, take_stored, r, err);
     if (rc == EVO_ERR_NOT_FOUND)
         return lie(r, err, "is missing");
     if (rc)
@@ -109,25 +137,51 @@ static enum evo_errc read_object(struct evo_store *store, const char *prefix, st
     evo_sha256_final(r->hash, digest);
     if (!evo_streq(evo_sha256_format(digest, hex), r->object->sha256))
         return lie(r, err, "is not what was written: its SHA-256 differs");
-    return r->rows ? check_rows(r, err) : EVO_OK;
+    if (age)
+        rc = name_object(r, evo_age_read_finish(age, err), err);
+    return !rc && r->rows ? check_rows(r, err) : rc;
 }
 
-enum evo_errc evo_object_read(struct evo_store *store, const char *prefix, const struct evo_backup_object *o,
+/* An identity that does not fit and a header that was tampered with look alike: the stored bytes tell which it is. */
+static enum evo_errc check_stored(const struct evo_object_source *from, const struct evo_backup_object *o,
+                                  struct evo_error *err)
+{
+    struct evo_error why = EVO_ERROR_INIT;
+    struct reading r = { .object = o };
+    if (read_object(from, &r, &why) != EVO_ERR_INTEGRITY)
+        return EVO_ERR_CONFIG;
+    if (err)
+        *err = why;
+    return EVO_ERR_INTEGRITY;
+}
+
+enum evo_errc evo_object_read(const struct evo_object_source *from, const struct evo_backup_object *o,
                               evo_pack_sink *sink, void *ctx, struct evo_error *err)
 {
-    EVO_AUTO_PTR(sha256) hash = evo_sha256_new();
-    struct reading r = { .object = o, .sink = sink, .ctx = ctx, .hash = hash };
-    return read_object(store, prefix, &r, err);
+    struct reading r = { .object = o, .sink = sink, .ctx = ctx };
+    enum evo_errc rc = read_object(from, &r, err);
+    return rc == EVO_ERR_CONFIG && from->identities ? check_stored(from, o, err) : rc;
 }
 
-enum evo_errc evo_object_read_rows(struct evo_store *store, const char *prefix,
-                                   const struct evo_backup_object *o, evo_pack_sink *sink, void *ctx,
-                                   struct evo_error *err)
+/* What stands behind "12.dat", but for the encryption. */
+static enum evo_codec codec_of(const struct evo_backup_object *o)
 {
-    EVO_AUTO_PTR(sha256) hash = evo_sha256_new();
-    EVO_AUTO_PTR(gunzip) gunzip = NULL;
-    struct reading r = { .object = o, .sink = sink, .ctx = ctx, .hash = hash, .rows = true, .last = '\n' };
+    for (int c = EVO_CODEC_GZIP; c <= EVO_CODEC_ZSTD; c++) {
+        const char *suffix = evo_codec_suffix((enum evo_codec)c);
+        EVO_AUTO_STR sealed = evo_asprintf("%s" EVO_BACKUP_SEALED, suffix);
+        if (evo_ends_with(o->name, suffix) || evo_ends_with(o->name, sealed))
+            return (enum evo_codec)c;
+    }
+    return EVO_CODEC_NONE;
+}
+
+enum evo_errc evo_object_read_rows(const struct evo_object_source *from, const struct evo_backup_object *o,
+                                   evo_pack_sink *sink, void *ctx, struct evo_error *err)
+{
+    struct reading r = { .object = o, .sink = sink, .ctx = ctx, .rows = true, .last = '\n' };
+    EVO_AUTO_PTR(decompressor) decompressor = NULL;
     if (o->members)
-        r.gunzip = gunzip = evo_gunzip_new(take_raw, &r);
-    return read_object(store, prefix, &r, err);
+        r.decompressor = decompressor = evo_decompressor_new(codec_of(o), take_raw, &r);
+    enum evo_errc rc = read_object(from, &r, err);
+    return rc == EVO_ERR_CONFIG && from->identities ? check_stored(from, o, err) : rc;
 }

@@ -7,20 +7,20 @@
 
 #include "base/cancel.h"
 
+#define STDBUF "/usr/bin/stdbuf"
 /* pg_dump cancels its query at the server within this; the server may be busy. */
 enum { STOP_MS = 2000, MESSAGES_MAX = 4000 };
 
-static void wipe(struct evo_strvec *env)
-{
-    for (size_t i = 0; i < env->count; i++)
-        explicit_bzero(env->items[i], strlen(env->items[i]));
-}
-
 enum evo_errc evo_pgdump_start(struct evo_pgdump *d, const char *path, const struct evo_conninfo *info,
-                               const char *snapshot, const char *const *arguments, struct evo_error *err)
+                               const char *snapshot, const char *const *arguments, bool unbuffered,
+                               struct evo_error *err)
 {
     EVO_AUTO(strvec) argv = EVO_STRVEC_INIT;
     EVO_AUTO(strvec) env = EVO_STRVEC_INIT;
+    if (unbuffered && access(STDBUF, X_OK) == 0) {
+        evo_strvec_push(&argv, STDBUF);
+        evo_strvec_push(&argv, "-o0");
+    }
     evo_strvec_push(&argv, path);
     evo_strvec_push(&argv, "--format=custom");
     evo_strvec_push(&argv, "--no-password");
@@ -37,7 +37,7 @@ enum evo_errc evo_pgdump_start(struct evo_pgdump *d, const char *path, const str
         .argv = argv.items, .env = &env, .in = EVO_FD_NULL, .out = EVO_FD_PIPE, .err = d->messages
     };
     enum evo_errc rc = evo_process_start(&d->process, &o, err);
-    wipe(&env);
+    evo_conninfo_environment_wipe(&env);
     return rc;
 }
 
@@ -97,6 +97,8 @@ enum evo_errc evo_pgdump_failed(struct evo_pgdump *d, struct evo_error *err)
         { "permission denied", EVO_ERR_PERMISSION },
         { "row-level security", EVO_ERR_PERMISSION },
         { "server version mismatch", EVO_ERR_UNSUPPORTED },
+        { "no matching schemas were found", EVO_ERR_NOT_FOUND },
+        { "no matching tables were found", EVO_ERR_NOT_FOUND },
     };
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
     read_messages(d, &text);

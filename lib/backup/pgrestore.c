@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <sys/mman.h>
 
-#include "backup/object.h"
 #include "base/cancel.h"
 #include "base/process.h"
 
@@ -40,12 +39,6 @@ static void build_environment(const struct evo_pgrestore *r, struct evo_strvec *
 {
     evo_conninfo_environment(r->target, env);
     evo_strvec_push(env, "LC_ALL=C");
-}
-
-static void wipe(struct evo_strvec *env)
-{
-    for (size_t i = 0; i < env->count; i++)
-        explicit_bzero(env->items[i], strlen(env->items[i]));
 }
 
 /* An error from what pg_restore said. */
@@ -129,7 +122,7 @@ enum evo_errc evo_pgrestore_folder(const struct evo_pgrestore *r, const char *fo
     };
     int status = 0;
     enum evo_errc rc = evo_process_run(&o, NULL, NULL, &said, EVO_DEADLINE_NEVER, &status, err);
-    wipe(&env);
+    evo_conninfo_environment_wipe(&env);
     if (rc || !status)
         return rc;
     tidy(said.buf, &text);
@@ -209,7 +202,7 @@ static enum evo_errc conclude(struct feed *f, int messages, enum evo_errc rc, st
     return failed(text.buf, err);
 }
 
-enum evo_errc evo_pgrestore_object(const struct evo_pgrestore *r, struct evo_store *store, const char *prefix,
+enum evo_errc evo_pgrestore_object(const struct evo_pgrestore *r, const struct evo_object_source *from,
                                    const struct evo_backup_object *o, struct evo_error *err)
 {
     EVO_AUTO(strvec) argv = EVO_STRVEC_INIT;
@@ -225,10 +218,10 @@ enum evo_errc evo_pgrestore_object(const struct evo_pgrestore *r, struct evo_sto
     };
     struct feed f = { .process = EVO_PROCESS_INIT, .held = EVO_STRBUF_INIT };
     enum evo_errc rc = evo_process_start(&f.process, &options, err);
-    wipe(&env);
+    evo_conninfo_environment_wipe(&env);
     if (rc)
         return rc;
-    rc = evo_object_read(store, prefix, o, hold_back, &f, err);
+    rc = evo_object_read(from, o, hold_back, &f, err);
     if (!rc)
         rc = write_on(&f, f.held.buf, f.held.len, err);
     rc = conclude(&f, messages, rc, err);

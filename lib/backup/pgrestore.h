@@ -6,7 +6,7 @@
 #ifndef EVO_BACKUP_PGRESTORE_H
 #define EVO_BACKUP_PGRESTORE_H
 
-#include "backup/find.h"
+#include "backup/object.h"
 #include "pg/conninfo.h"
 
 struct evo_pgrestore {
@@ -23,7 +23,7 @@ enum evo_errc evo_pgrestore_folder(const struct evo_pgrestore *r, const char *fo
                                    enum evo_pgrestore_how how, struct evo_error *err) EVO_CHECK;
 /* Feeds it an object of a backup, an archive in custom format. The end of the object is handed over only when all of it
  * has been checked. */
-enum evo_errc evo_pgrestore_object(const struct evo_pgrestore *r, struct evo_store *store, const char *prefix,
+enum evo_errc evo_pgrestore_object(const struct evo_pgrestore *r, const struct evo_object_source *from,
                                    const struct evo_backup_object *o, struct evo_error *err) EVO_CHECK;
 
 #endif

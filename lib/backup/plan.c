@@ -3,8 +3,7 @@
 #include <stdlib.h>
 
 #define MIB ((uint64_t)1 << 20)
-/* Of 10 000, with room for an estimate that was too small. */
-enum { PARTS_PLANNED = 9000, JOBS_MIN = 2, JOBS_MAX = 4 };
+enum { JOBS_MIN = 2, JOBS_MAX = 4, RANGES_MAX = 512 };
 
 static int longest_first(const void *a, const void *b)
 {
@@ -30,15 +29,28 @@ uint64_t evo_plan_part_budget(uint64_t memory, int jobs)
 {
     /* Measured: the program with its libraries and the table of contents, and a session with compressor and connection. */
     uint64_t used = 24 * MIB + (uint64_t)jobs * 4 * MIB;
-    return memory < used + EVO_PLAN_PART_MIN ? EVO_PLAN_PART_MIN : memory - used;
+    uint64_t least = EVO_PLAN_PARTS_HELD * EVO_PLAN_PART_MIN;
+    return memory < used + least ? least : memory - used;
 }
 
-uint64_t evo_plan_part_size(uint64_t expected, uint64_t budget, int jobs)
+uint64_t evo_plan_part_size(uint64_t budget, int jobs)
 {
-    uint64_t share = budget / (uint64_t)jobs / MIB * MIB;
-    uint64_t needed = (expected / PARTS_PLANNED / MIB + 1) * MIB;
-    uint64_t size = needed > share ? needed : share;
-    if (size > budget)
-        size = budget;
-    return size < EVO_PLAN_PART_MIN ? EVO_PLAN_PART_MIN : size;
+    uint64_t share = budget / EVO_PLAN_PARTS_HELD / (uint64_t)jobs / MIB * MIB;
+    return share < EVO_PLAN_PART_MIN   ? EVO_PLAN_PART_MIN
+           : share > EVO_PLAN_PART_MAX ? EVO_PLAN_PART_MAX
+                                       : share;
+}
+
+struct evo_plan_ranges evo_plan_cut(uint64_t bytes, uint32_t blocks, uint64_t range_bytes)
+{
+    uint64_t count = range_bytes ? bytes / range_bytes : 1;
+    if (count > RANGES_MAX)
+        count = RANGES_MAX;
+    if (count > blocks)
+        count = blocks;
+    if (count < 2)
+        return (struct evo_plan_ranges){ .count = 1, .blocks = blocks };
+    uint32_t each = (uint32_t)((blocks + count - 1) / count);
+    /* Rounded up, the last ones may not be needed. */
+    return (struct evo_plan_ranges){ .count = (blocks + each - 1) / each, .blocks = each };
 }

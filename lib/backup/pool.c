@@ -1,5 +1,6 @@
 #include <errno.h>
 
+#include "backup/plan.h"
 #include "backup/run.h"
 
 void evo_run_init(struct evo_backup_run *run)
@@ -19,6 +20,7 @@ void evo_run_release(struct evo_backup_run *run)
         free(run->pieces[i].condition);
     free(run->pieces);
     free(run->leftover);
+    free(run->rows);
     free(run->prefix);
     free(run->pg_dump);
     free(run->snapshot);
@@ -51,12 +53,27 @@ void evo_run_fail(struct evo_backup_run *run, enum evo_errc rc, const struct evo
     unlock(run);
 }
 
-struct evo_backup_piece *evo_run_take(struct evo_backup_run *run)
+/* Small ones are taken by the dozen, as long as enough stay for the others. */
+static size_t batch(const struct evo_backup_run *run, size_t most)
+{
+    const uint64_t small = 128 * 1024;
+    size_t share = (run->count - run->next) / ((size_t)run->manifest->jobs * 2);
+    size_t n = 1;
+    for (; n < most && n < share && run->pieces[run->next + n].entry; n++)
+        if (run->pieces[run->next].expected > small)
+            break;
+    return run->pieces[run->next].entry ? n : 1;
+}
+
+struct evo_backup_piece *evo_run_take(struct evo_backup_run *run, size_t *ret_count)
 {
     struct evo_backup_piece *piece = NULL;
     lock(run);
-    if (!atomic_load(&run->stop) && run->next < run->count)
-        piece = &run->pieces[run->next++];
+    if (!atomic_load(&run->stop) && run->next < run->count) {
+        piece = &run->pieces[run->next];
+        *ret_count = batch(run, *ret_count);
+        run->next += *ret_count;
+    }
     unlock(run);
     return piece;
 }
@@ -98,22 +115,28 @@ void evo_run_worker_ended(struct evo_backup_run *run)
     unlock(run);
 }
 
-bool evo_run_reserve(struct evo_backup_run *run, uint64_t bytes)
+/* An object has a part that is being filled and one that is on its way. */
+static uint64_t held(const struct evo_backup_run *run)
+{
+    return (uint64_t)run->output.part_size * EVO_PLAN_PARTS_HELD;
+}
+
+bool evo_run_reserve(struct evo_backup_run *run)
 {
     lock(run);
-    while (!atomic_load(&run->stop) && run->budget < bytes)
+    while (!atomic_load(&run->stop) && run->budget < held(run))
         (void)pthread_cond_wait(&run->changed, &run->lock);
     bool ok = !atomic_load(&run->stop);
     if (ok)
-        run->budget -= bytes;
+        run->budget -= held(run);
     unlock(run);
     return ok;
 }
 
-void evo_run_unreserve(struct evo_backup_run *run, uint64_t bytes)
+void evo_run_unreserve(struct evo_backup_run *run)
 {
     lock(run);
-    run->budget += bytes;
+    run->budget += held(run);
     unlock(run);
 }
 
@@ -124,11 +147,22 @@ void evo_run_begun(struct evo_backup_run *run, const char *name)
     unlock(run);
 }
 
-void evo_run_written(struct evo_backup_run *run, const struct evo_backup_object *o)
+void evo_run_written(struct evo_backup_run *run, const struct evo_backup_object *o,
+                     const struct evo_backup_written *rows)
 {
     lock(run);
     EVO_GROW(run->manifest->objects, run->manifest->count, run->manifest->alloc);
     run->manifest->objects[run->manifest->count++] = *o;
+    if (rows) {
+        EVO_GROW(run->rows, run->rows_count, run->rows_alloc);
+        run->rows[run->rows_count++] = *rows;
+    }
     unlock(run);
+}
+
+void evo_run_piece_done(struct evo_backup_run *run, const struct evo_backup_piece *piece, uint64_t raw_bytes)
+{
+    atomic_fetch_add(&run->expected_done, piece->expected);
+    atomic_fetch_add(&run->raw_done, raw_bytes);
     atomic_fetch_add(&run->pieces_done, 1);
 }

@@ -62,8 +62,9 @@ static enum evo_errc check_backup(struct restore *r, struct evo_error *err)
         rc = evo_verification_error(&v, &o->backup->manifest, err);
     if (rc)
         return rc;
-    rc = evo_object_read(o->store, o->backup->prefix, evo_manifest_find(&o->backup->manifest, EVO_BACKUP_TOC),
-                         gather, &r->toc_bytes, err);
+    struct evo_object_source from = evo_object_source(o->store, o->backup);
+    rc = evo_object_read(&from, evo_manifest_object(&o->backup->manifest, EVO_OBJECT_TOC), gather,
+                         &r->toc_bytes, err);
     if (!rc)
         rc = evo_toc_parse(r->toc_bytes.buf, r->toc_bytes.len, &r->toc, err);
     if (rc)
@@ -387,7 +388,8 @@ static void remove_folder(struct restore *r)
 static enum evo_errc restore_all(struct restore *r, struct evo_error *err)
 {
     const struct evo_restore_options *o = r->options;
-    const struct evo_backup_object *lo = evo_manifest_find(&o->backup->manifest, EVO_BACKUP_LO);
+    const struct evo_backup_object *lo = evo_manifest_object(&o->backup->manifest, EVO_OBJECT_LARGE_OBJECTS);
+    struct evo_object_source from = evo_object_source(o->store, o->backup);
     EVO_AUTO_STR list = NULL;
     enum evo_errc rc = make_folder(r, err);
     if (!rc)
@@ -403,7 +405,7 @@ static enum evo_errc restore_all(struct restore *r, struct evo_error *err)
     r->stage = STAGE_ROWS;
     rc = evo_load_tables(o, &r->toc, r->jobs, r->result, err);
     if (!rc && lo)
-        rc = evo_pgrestore_object(&r->tool, o->store, o->backup->prefix, lo, err);
+        rc = evo_pgrestore_object(&r->tool, &from, lo, err);
     if (!rc)
         rc = write_toc(r, after_data, &list, err);
     if (rc)

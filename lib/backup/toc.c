@@ -2,6 +2,7 @@
 
 #include <limits.h>
 
+#include "backup/name.h"
 #include "base/parse.h"
 
 /* Limits on what is believed: a string, and all of a TOC. */
@@ -180,16 +181,24 @@ static void read_entry(struct reader *r, const struct evo_toc *toc, struct evo_t
         reject(r, "an entry makes no sense");
 }
 
+/* Of pg_compress_algorithm in PostgreSQL's common/compression.h. */
+static const unsigned char algorithms[] = {
+    [EVO_CODEC_NONE] = 0, [EVO_CODEC_GZIP] = 1, [EVO_CODEC_ZSTD] = 3
+};
+
 static void read_compression(struct reader *r, struct evo_toc *toc)
 {
     if (toc->minor < 15) {
-        toc->gzip = read_int(r) != 0;
+        toc->codec = read_int(r) != 0 ? EVO_CODEC_GZIP : EVO_CODEC_NONE;
         return;
     }
     int algorithm = read_byte(r);
-    if (algorithm > 1)
-        reject(r, "its data is not compressed by gzip");
-    toc->gzip = algorithm == 1;
+    for (size_t i = 0; i < EVO_COUNT(algorithms); i++)
+        if (algorithms[i] == algorithm) {
+            toc->codec = (enum evo_codec)i;
+            return;
+        }
+    reject(r, "its data is not compressed by gzip or zstd");
 }
 
 static void read_header(struct reader *r, struct evo_toc *toc)
@@ -308,9 +317,9 @@ static void add_header(const struct evo_toc *toc, enum evo_toc_format format, st
     evo_strbuf_adds(out, "PGDMP");
     evo_strbuf_add(out, head, sizeof(head));
     if (toc->minor < 15)
-        add_int(out, toc->gzip ? -1 : 0); /* -1: gzip at its default level */
+        add_int(out, toc->codec == EVO_CODEC_NONE ? 0 : -1); /* -1: gzip at its default level */
     else
-        evo_strbuf_addch(out, toc->gzip ? 1 : 0);
+        evo_strbuf_addch(out, (char)algorithms[toc->codec]);
     for (size_t i = 0; i < EVO_COUNT(toc->time); i++)
         add_int(out, toc->time[i]);
     add_string(out, toc->database);
@@ -382,6 +391,12 @@ void evo_toc_name_files(struct evo_toc *toc)
     }
 }
 
+char *evo_toc_object_name(const struct evo_toc *toc, const struct evo_toc_entry *e, bool sealed)
+{
+    return evo_asprintf("%s%s%s", e->file ? e->file : "", evo_codec_suffix(toc->codec),
+                        sealed ? EVO_BACKUP_SEALED : "");
+}
+
 void evo_toc_filter(struct evo_toc *toc, bool (*keep)(const struct evo_toc_entry *e))
 {
     size_t kept = 0;
@@ -419,6 +434,18 @@ bool evo_toc_is_setting(const struct evo_toc_entry *e)
 bool evo_toc_is_table_data(const struct evo_toc_entry *e)
 {
     return e->has_data && evo_streq(e->desc, "TABLE DATA");
+}
+
+void evo_toc_table_oids(const struct evo_toc *toc, struct evo_strbuf *out)
+{
+    const char *before = "{";
+    for (size_t i = 0; i < toc->count; i++) {
+        if (!evo_toc_is_table_data(&toc->items[i]))
+            continue;
+        evo_strbuf_addf(out, "%s%s", before, toc->items[i].oid);
+        before = ",";
+    }
+    evo_strbuf_adds(out, *before == '{' ? "{}" : "}");
 }
 
 /* Behind the quoted or bare word at p. */

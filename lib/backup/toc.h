@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/strbuf.h"
+#include "pack/codec.h"
 
 enum evo_toc_format {
     EVO_TOC_CUSTOM = 1,
@@ -49,7 +50,8 @@ struct evo_toc_entry {
 struct evo_toc {
     int major, minor, revision; /* of the archive: 1, 14, 0 */
     enum evo_toc_format format; /* as read */
-    bool gzip; /* the data is compressed by gzip (as read; decides what is written) */
+    enum evo_codec
+        codec; /* of the data: as read, and what is written. Before 1.15 there is no other than gzip */
     int32_t time[7]; /* sec min hour mday mon year-1900 isdst, local time of the machine */
     char *database, *server_version, *dump_version;
     struct evo_toc_entry *items;
@@ -77,6 +79,8 @@ enum evo_errc evo_toc_format(const struct evo_toc *toc, enum evo_toc_format form
 /* Gives every entry with data the file name of the directory format: "12.dat", for large objects "blobs.toc"
  * ("blobs_12.toc" from 1.16 on), "" for all others. */
 void evo_toc_name_files(struct evo_toc *toc);
+/* The name of the object that an entry's file is stored as: "12.dat.gz", with ".age" where it is sealed. The caller frees. */
+char *evo_toc_object_name(const struct evo_toc *toc, const struct evo_toc_entry *e, bool sealed) EVO_CHECK;
 /* Removes the entries for which keep() is false. */
 void evo_toc_filter(struct evo_toc *toc, bool (*keep)(const struct evo_toc_entry *e));
 
@@ -85,6 +89,8 @@ bool evo_toc_is_large_object(const struct evo_toc_entry *e);
 /* One that only says how the archive is to be read: ENCODING, STDSTRINGS, SEARCHPATH. */
 bool evo_toc_is_setting(const struct evo_toc_entry *e);
 bool evo_toc_is_table_data(const struct evo_toc_entry *e);
+/* Appends the oids of the tables that have data, as an array of SQL: "{16400,16403}". */
+void evo_toc_table_oids(const struct evo_toc *toc, struct evo_strbuf *out);
 
 /* The column list of a COPY statement of pg_dump: "(a, b)", "" where it has none. The caller frees.
  * EVO_ERR_UNSUPPORTED for a statement of another form. */

@@ -118,6 +118,7 @@ static enum evo_errc read_objects(struct evo_store *store, const struct evo_back
 {
     const struct evo_manifest *m = &backup->manifest;
     struct evo_manifest_totals totals = evo_manifest_totals(m);
+    struct evo_object_source from = evo_object_source(store, backup);
     struct evo_progress p = {
         .what = "verify", .bytes_total = totals.stored_bytes, .items_total = m->count, .item = "objects"
     };
@@ -129,8 +130,9 @@ static enum evo_errc read_objects(struct evo_store *store, const struct evo_back
             return rc;
         p.current = o->name;
         evo_task_progress(task, &p);
-        rc = o->kind == EVO_OBJECT_TABLE ? evo_object_read_rows(store, backup->prefix, o, NULL, NULL, &why)
-                                         : evo_object_read(store, backup->prefix, o, NULL, NULL, &why);
+        bool rows = o->kind == EVO_OBJECT_TABLE && (!m->recipients.count || backup->identities);
+        rc = rows ? evo_object_read_rows(&from, o, NULL, NULL, &why)
+                  : evo_object_read(&from, o, NULL, NULL, &why);
         if (rc == EVO_ERR_INTEGRITY) {
             explain(store, backup, o, &why, v);
         } else if (rc) {
@@ -145,38 +147,52 @@ static enum evo_errc read_objects(struct evo_store *store, const struct evo_back
     return EVO_OK;
 }
 
+static enum evo_errc gather(void *ctx, const void *data, size_t n, struct evo_error *err)
+{
+    struct evo_strbuf *out = ctx;
+    evo_strbuf_add(out, data, n);
+    return evo_strbuf_ok(out) ? EVO_OK
+                              : evo_error_set(err, EVO_ERR_INTEGRITY, "toc.dat is larger than allowed");
+}
+
 /* The archive's own contents against the manifest's tables. */
 static enum evo_errc compare_toc(struct evo_store *store, const struct evo_backup *backup,
                                  struct evo_verification *v, struct evo_error *err)
 {
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT_MAX(TOC_SIZE_MAX);
     EVO_AUTO(toc) toc = EVO_TOC_INIT;
-    EVO_AUTO_STR key = evo_asprintf("%s/" EVO_BACKUP_TOC, backup->prefix);
+    const struct evo_manifest *m = &backup->manifest;
+    const struct evo_backup_object *o = evo_manifest_object(m, EVO_OBJECT_TOC);
+    struct evo_object_source from = evo_object_source(store, backup);
     struct evo_error why = EVO_ERROR_INIT;
-    enum evo_errc rc = evo_store_get(store, key, TOC_SIZE_MAX, &text, err);
-    if (rc == EVO_ERR_NOT_FOUND)
-        return EVO_OK; /* missing, and found so already */
-    if (rc)
+    if (m->recipients.count && !backup->identities)
+        return EVO_OK; /* nobody here can read it */
+    enum evo_errc rc = evo_object_read(&from, o, gather, &text, &why);
+    if (rc == EVO_ERR_INTEGRITY)
+        return EVO_OK; /* missing or damaged, and found so already */
+    if (rc) {
+        if (err)
+            *err = why;
         return rc;
+    }
     if (evo_toc_parse(text.buf, text.len, &toc, &why)) {
-        add_damage(v, EVO_BACKUP_TOC, why.message);
+        add_damage(v, o->name, why.message);
         return EVO_OK;
     }
-    const char *suffix = toc.gzip ? ".gz" : "";
     size_t tables = 0;
     for (size_t i = 0; i < toc.count; i++) {
         if (!evo_toc_is_table_data(&toc.items[i]))
             continue;
-        EVO_AUTO_STR name = evo_asprintf("%s%s", toc.items[i].file ? toc.items[i].file : "", suffix);
+        EVO_AUTO_STR name = evo_toc_object_name(&toc, &toc.items[i], m->recipients.count > 0);
         tables++;
-        if (!evo_manifest_find(&backup->manifest, name))
+        if (!evo_manifest_find(m, name))
             add_damage(v, name, "is named by toc.dat but not by the manifest");
     }
     size_t named = 0;
-    for (size_t i = 0; i < backup->manifest.count; i++)
-        named += backup->manifest.objects[i].kind == EVO_OBJECT_TABLE;
+    for (size_t i = 0; i < m->count; i++)
+        named += m->objects[i].kind == EVO_OBJECT_TABLE;
     if (tables != named)
-        add_damage(v, EVO_BACKUP_TOC, "names another number of tables than the manifest");
+        add_damage(v, o->name, "names another number of tables than the manifest");
     return EVO_OK;
 }
 

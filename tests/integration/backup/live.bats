@@ -124,7 +124,7 @@ SH
 @test "killed in the middle: the remains are listed as unfinished, and the next backup works" {
     big_table big 1500000
     pg_sql 'CREATE TABLE t AS SELECT 1 AS id'
-    start_evo evo-backup create --jobs 2 --compress better
+    start_evo evo-backup create --jobs 2 --compress better --range-size 8MiB
     wait_until 20 sh -c "ls '$STORE_DIR/backups/default/$PG_DB'/*/*.dat.gz"
     copying big
     kill -KILL "$EVO_PID"

@@ -175,7 +175,7 @@ assert_refused() {
     assert_refused "$C" "lacks its end marker"
     { seq 1 10 | gzip; printf '\\.\n\n\n' | gzip; } >"$FOLDER/$C"
     reforge "$C" raw_bytes 26
-    assert_refused "$C" "has another number of gzip members than was written"
+    assert_refused "$C" "has another number of compressed members than was written"
 }
 
 @test "a lie in the middle of a restore ends it: nothing of the table is loaded" {

@@ -62,11 +62,47 @@ static void test_only_what_there_is_is_mentioned(void **state)
         strstr(text.buf, "\n    pg_restore --format=custom --exit-on-error --dbname=\"$TARGET\" lo.dump\n"));
 }
 
+static void test_an_encrypted_one_is_opened_before_it_is_restored(void **state)
+{
+    (void)state;
+    EVO_AUTO(manifest) m = EVO_MANIFEST_INIT;
+    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    fill(&m, "shop");
+    write_text(&m, false, &text);
+    assert_null(strstr(text.buf, "age"));
+    assert_null(strstr(text.buf, "gunzip"));
+    evo_strbuf_clear(&text);
+    evo_strvec_push(&m.recipients, "age1abc");
+    evo_strvec_push(&m.recipients, "age1def");
+    (void)evo_manifest_add(&m, EVO_OBJECT_GLOBALS, "globals.sql.gz.age");
+    write_text(&m, false, &text);
+    assert_non_null(strstr(text.buf, "to age1abc and others.\n"));
+    const char *open =
+        strstr(text.buf, "\n    for f in *.age; do age --decrypt --identity \"$IDENTITY\" --output "
+                         "\"${f%.age}\" \"$f\"; done\n");
+    const char *roles = strstr(text.buf, "gunzip -c globals.sql.gz | psql");
+    const char *restore = strstr(text.buf, "    pg_restore ");
+    assert_true(open && roles && restore && open < roles && roles < restore);
+}
+
+static void test_zstd_asks_for_a_tool_that_knows_it(void **state)
+{
+    (void)state;
+    EVO_AUTO(manifest) m = EVO_MANIFEST_INIT;
+    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    fill(&m, "shop");
+    m.codec = evo_strdup("zstd");
+    write_text(&m, false, &text);
+    assert_non_null(strstr(text.buf, "They must be of version 16 or newer."));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_are_quoted_for_the_shell),
         cmocka_unit_test(test_only_what_there_is_is_mentioned),
+        cmocka_unit_test(test_an_encrypted_one_is_opened_before_it_is_restored),
+        cmocka_unit_test(test_zstd_asks_for_a_tool_that_knows_it),
     };
     return cmocka_run_group_tests_name("backup/instructions", tests, NULL, NULL);
 }
