@@ -9,19 +9,22 @@
 #ifndef EVO_BASE_TASK_H
 #define EVO_BASE_TASK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/alloc.h"
 
 enum evo_level { EVO_LOG_DEBUG, EVO_LOG_INFO, EVO_LOG_NOTICE, EVO_LOG_WARN };
 
-/* How far a long operation is. Totals of 0 are unknown. */
+/* How far a long operation is. Totals of 0 are unknown; a total of bytes may be an estimate. Show it often, also while
+ * nothing moves (ten times a second will do): whoever displays it decides when. */
 struct evo_progress {
-    const char *what; /* "backup", "restore" */
+    const char *what; /* "backup", "restore": another one is another operation */
     uint64_t bytes, bytes_total;
     uint64_t items, items_total;
     const char *item; /* "tables", "objects" */
-    const char *current;
+    const char *current; /* borrowed during the call; NULL: none */
+    bool done; /* the operation is over; without it, it lasts until the next one or the command's end */
 };
 
 struct evo_task {

@@ -389,7 +389,7 @@ static char *command_words(const struct invocation *in)
 }
 
 /* What every action has as outputs, before a non-zero exit. That they cannot be written does not change the result. */
-static void tell_github(const struct evo_envelope *e)
+static void tell_github(struct invocation *in, const struct evo_envelope *e)
 {
     const char *verdict = !e->failed                           ? "success"
                           : e->error.code == EVO_ERR_CANCELLED ? "cancelled"
@@ -399,8 +399,10 @@ static void tell_github(const struct evo_envelope *e)
     if (!rc)
         rc = evo_github_output("failure-reason", e->failed ? evo_errc_reason(e->error.code) : "", &failed);
     if (rc)
-        fprintf(stderr, "warning: %s\n", failed.message);
-    if (e->failed)
+        evo_warn(&in->terminal.task, "%s", failed.message);
+    /* With --json it would go to stderr, where somebody may be reading events: the error is one of them. */
+    bool among_events = flag_given(in, "json") && in->terminal.mode == EVO_PROGRESS_JSON;
+    if (e->failed && !among_events)
         evo_github_error(&e->error);
 }
 
@@ -442,10 +444,10 @@ static int publish(struct invocation *in, enum evo_errc rc, struct evo_error *er
     evo_terminal_finish(&in->terminal);
     if (rc)
         evo_terminal_error(&in->terminal, in->program->name, error);
-    tell_github(&e);
+    tell_github(in, &e);
     if (fflush(stdout) != 0 && e.exit == 0) {
-        fprintf(stderr, "%s: error: could not write to standard output: %s\n", in->program->name,
-                strerror(errno));
+        (void)evo_error_errno(error, EVO_ERR_DISK, errno, "could not write to standard output");
+        evo_terminal_error(&in->terminal, in->program->name, error);
         return evo_errc_exit(EVO_ERR_DISK);
     }
     return e.exit;
@@ -520,6 +522,11 @@ void evo_print(struct evo_cmd *cmd, const char *fmt, ...)
     va_end(ap);
     evo_redact(&redacted, text.buf);
     (void)fwrite(redacted.buf, 1, redacted.len, stdout);
+}
+
+void evo_cmd_progress(struct evo_cmd *cmd, const char *mode)
+{
+    evo_terminal_set_progress(cmd->task->ctx, mode);
 }
 
 const char *evo_style(const struct evo_cmd *cmd, enum evo_style style)

@@ -1,10 +1,11 @@
 #include "cli/terminal.h"
 
-#include <inttypes.h>
+#include <sys/ioctl.h>
 
 #include "base/clock.h"
 #include "base/parse.h"
 #include "base/secret.h"
+#include "result/envelope.h"
 
 bool evo_terminal_is_interactive(int fd)
 {
@@ -23,12 +24,38 @@ static void emit(struct evo_terminal *t, const char *text)
     (void)fflush(stderr);
 }
 
+static void emit_json(struct evo_terminal *t, struct evo_json *event)
+{
+    EVO_AUTO(strbuf) line = EVO_STRBUF_INIT;
+    evo_json_format(event, EVO_JSON_COMPACT, &line);
+    evo_strbuf_addch(&line, '\n');
+    emit(t, line.buf);
+    evo_json_free(event);
+}
+
+static void log_event(struct evo_terminal *t, enum evo_level level, const char *message)
+{
+    static const char *const name[] = { "debug", "info", "notice", "warning" };
+    struct evo_json *event = evo_json_object();
+    evo_json_set_string(event, "event", "log");
+    evo_json_set_time(event, "at", evo_wall_ms());
+    evo_json_set_string(event, "level", name[level]);
+    evo_json_set_string(event, "message", message);
+    (void)pthread_mutex_lock(&t->mutex);
+    emit_json(t, event);
+    (void)pthread_mutex_unlock(&t->mutex);
+}
+
 static void log_line(void *ctx, enum evo_level level, const char *message)
 {
     static const char *const prefix[] = { "debug: ", "", "", "warning: " };
     struct evo_terminal *t = ctx;
     if (level < t->least || t->errors_only)
         return;
+    if (t->mode == EVO_PROGRESS_JSON) {
+        log_event(t, level, message);
+        return;
+    }
     const char *start = "", *end = "";
     if (t->color && level == EVO_LOG_WARN) {
         start = "\033[33m";
@@ -40,59 +67,128 @@ static void log_line(void *ctx, enum evo_level level, const char *message)
     (void)pthread_mutex_unlock(&t->mutex);
 }
 
-/* "backup: 312.4 MiB of 1.1 GiB, 48.2 MiB/s, 12 of 40 tables, 16 s left". */
-static void format_progress(const struct evo_terminal *t, const struct evo_progress *p, int64_t now,
-                            struct evo_strbuf *out)
+/* ---- progress: with the mutex held ------------------------------------------ */
+
+enum {
+    BAR_AFTER_MS = 500, /* what is over sooner needs no bar */
+    BAR_MS = 100,
+    EVENT_MS = 1000,
+    LINE_MS = 5000,
+    COLUMNS_DEFAULT = 80
+};
+
+/* Of the bar. The last column stays free: a terminal may wrap once it is written. */
+static size_t bar_columns(void)
 {
-    char human[EVO_HUMAN_MAX];
-    int64_t elapsed = now - t->began_at;
-    evo_strbuf_addf(out, "%s:", p->what);
-    if (p->bytes || p->bytes_total) {
-        evo_strbuf_addf(out, " %s", evo_format_size(p->bytes, human));
-        if (p->bytes_total)
-            evo_strbuf_addf(out, " of %s", evo_format_size(p->bytes_total, human));
-        if (elapsed >= 1000)
-            evo_strbuf_addf(out, ", %s/s", evo_format_size(p->bytes * 1000 / (uint64_t)elapsed, human));
-    }
-    if (p->items_total || p->items) {
-        evo_strbuf_addf(out, "%s %" PRIu64, p->bytes || p->bytes_total ? "," : "", p->items);
-        if (p->items_total)
-            evo_strbuf_addf(out, " of %" PRIu64, p->items_total);
-        evo_strbuf_addf(out, " %s", p->item ? p->item : "done");
-    }
-    if (elapsed >= 2000 && p->bytes && p->bytes_total > p->bytes) {
-        double left = (double)elapsed * ((double)p->bytes_total / (double)p->bytes - 1);
-        evo_strbuf_addf(out, ", about %s left", evo_format_duration((int64_t)left, human));
-    }
-    if (p->current)
-        evo_strbuf_addf(out, " (%s)", p->current);
+    int64_t columns = 0;
+    struct winsize size = { 0 };
+    const char *told = getenv("COLUMNS");
+    if (!told || !evo_parse_int64(told, 1, 10000, &columns))
+        columns = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+    if (columns <= 0)
+        columns = COLUMNS_DEFAULT;
+    return (size_t)columns - 1;
 }
 
-enum { REDRAW_MS = 100, LINE_MS = 5000 };
+static void draw_bar(struct evo_terminal *t)
+{
+    EVO_AUTO(strbuf) bar = EVO_STRBUF_INIT;
+    evo_strbuf_adds(&bar, "\r");
+    evo_meter_bar(&t->meter, bar_columns(), &bar);
+    evo_strbuf_adds(&bar, "\033[K");
+    t->drawn = false; /* written over, not erased: that would flicker */
+    emit(t, bar.buf);
+    t->drawn = true;
+}
+
+static bool has_bar(const struct evo_terminal *t)
+{
+    return t->mode == EVO_PROGRESS_AUTO && t->interactive;
+}
+
+static void tell(struct evo_terminal *t, const char *event)
+{
+    EVO_AUTO(strbuf) line = EVO_STRBUF_INIT;
+    bool over = strcmp(event, "end") == 0;
+    t->told = true;
+    t->told_at = t->meter.seen_at;
+    if (t->mode == EVO_PROGRESS_JSON) {
+        emit_json(t, evo_meter_event(&t->meter, event, evo_wall_ms()));
+        return;
+    }
+    if (has_bar(t)) {
+        draw_bar(t);
+        if (!over)
+            return;
+        t->drawn = false;
+        evo_strbuf_addch(&line, '\n');
+    } else if (over) {
+        evo_meter_last_line(&t->meter, &line);
+    } else {
+        evo_meter_line(&t->meter, &line);
+    }
+    emit(t, line.buf);
+}
+
+static void begin(struct evo_terminal *t, const struct evo_progress *p, int64_t now)
+{
+    evo_meter_begin(&t->meter, p, now);
+    t->metering = true;
+    t->told = false;
+    t->told_at = now;
+    if (t->mode == EVO_PROGRESS_JSON)
+        tell(t, "begin");
+}
+
+static void end(struct evo_terminal *t)
+{
+    t->meter.current[0] = '\0'; /* nothing is in work any more */
+    if (t->metering && (t->told || t->mode == EVO_PROGRESS_PLAIN))
+        tell(t, "end");
+    t->metering = false;
+}
+
+static bool is_due(const struct evo_terminal *t, int64_t now)
+{
+    int64_t since = now - t->told_at;
+    if (has_bar(t))
+        return since >= (t->told ? BAR_MS : BAR_AFTER_MS);
+    return since >= (t->mode == EVO_PROGRESS_JSON ? EVENT_MS : LINE_MS);
+}
 
 static void show_progress(void *ctx, const struct evo_progress *p)
 {
     struct evo_terminal *t = ctx;
-    if (!t->show_progress || t->errors_only)
+    if (!t->show_progress || t->errors_only || t->mode == EVO_PROGRESS_NONE)
         return;
     (void)pthread_mutex_lock(&t->mutex);
     int64_t now = evo_clock_ms();
-    if (!evo_streq(t->drawn_what, p->what)) {
-        t->drawn_what = p->what;
-        t->began_at = now;
-        t->progress_at = t->interactive ? 0 : now;
+    if (t->metering && evo_meter_measures(&t->meter, p->what)) {
+        evo_meter_update(&t->meter, p, now);
+    } else {
+        end(t);
+        begin(t, p, now);
     }
-    if (now - t->progress_at >= (t->interactive ? REDRAW_MS : LINE_MS)) {
-        t->progress_at = now;
-        EVO_AUTO(strbuf) line = EVO_STRBUF_INIT;
-        format_progress(t, p, now, &line);
-        if (!t->interactive)
-            evo_strbuf_addch(&line, '\n');
-        emit(t, line.buf);
-        t->drawn = t->interactive;
-    }
+    if (p->done)
+        end(t);
+    else if (is_due(t, now))
+        tell(t, "progress");
     (void)pthread_mutex_unlock(&t->mutex);
 }
+
+void evo_terminal_set_progress(struct evo_terminal *t, const char *mode)
+{
+    static const char *const modes[] = { "auto", "json", "none", "plain" };
+    size_t i = 0;
+    while (i < EVO_COUNT(modes) && !evo_streq(mode, modes[i]))
+        i++;
+    EVO_ASSERT(i < EVO_COUNT(modes));
+    (void)pthread_mutex_lock(&t->mutex);
+    t->mode = (enum evo_progress_mode)i;
+    (void)pthread_mutex_unlock(&t->mutex);
+}
+
+/* ---- start, end and the error ------------------------------------------------ */
 
 void evo_terminal_init(struct evo_terminal *t, const struct evo_shared *shared)
 {
@@ -113,8 +209,7 @@ void evo_terminal_init(struct evo_terminal *t, const struct evo_shared *shared)
 void evo_terminal_finish(struct evo_terminal *t)
 {
     (void)pthread_mutex_lock(&t->mutex);
-    if (t->drawn)
-        emit(t, "");
+    end(t);
     (void)pthread_mutex_unlock(&t->mutex);
 }
 
@@ -128,8 +223,24 @@ static void add_labelled(struct evo_strbuf *out, const char *label, const char *
     }
 }
 
+static void error_event(struct evo_terminal *t, const char *program, const struct evo_error *e)
+{
+    struct evo_json *event = evo_json_object();
+    evo_json_set_string(event, "event", "error");
+    evo_json_set_time(event, "at", evo_wall_ms());
+    evo_json_set_string(event, "program", program);
+    evo_json_set(event, "error", evo_error_json(e));
+    (void)pthread_mutex_lock(&t->mutex);
+    emit_json(t, event);
+    (void)pthread_mutex_unlock(&t->mutex);
+}
+
 void evo_terminal_error(struct evo_terminal *t, const char *program, const struct evo_error *e)
 {
+    if (t->mode == EVO_PROGRESS_JSON) {
+        error_event(t, program, e);
+        return;
+    }
     EVO_AUTO(strbuf) out = EVO_STRBUF_INIT;
     const char *red = t->color ? "\033[31m" : "", *reset = t->color ? "\033[0m" : "";
     evo_strbuf_addf(&out, "%s: %serror:%s %s\n", program, red, reset, e->message);
