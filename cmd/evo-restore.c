@@ -13,7 +13,7 @@
 struct restore_options {
     struct evo_secret to;
     bool create, into_existing, no_owner, dry_run;
-    char *confirm, *backup_of;
+    char *confirm, *backup_of, *progress;
     int64_t jobs;
 };
 
@@ -34,6 +34,7 @@ static const struct evo_option options[] = {
       .help = "check the backup and the target, change nothing" },
     { "backup-of", EVO_OPT_STRING, offsetof(struct restore_options, backup_of), .value = "NAME",
       .help = "whose backup \"latest\" is (default: the database that --database names)" },
+    EVO_PROGRESS_OPTION(struct restore_options),
 };
 
 static enum evo_errc check_usage(const struct restore_options *o, struct evo_conninfo *target,
@@ -85,6 +86,7 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
     EVO_AUTO_PTR(store) store = NULL;
     EVO_AUTO(backup) backup = { 0 };
     EVO_AUTO(restoration) result = { 0 };
+    evo_cmd_progress(cmd, o->progress);
     fill(cmd, NULL, &result);
     enum evo_errc rc = check_usage(o, &target, err);
     if (!rc)

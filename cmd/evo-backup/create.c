@@ -16,6 +16,7 @@ struct options {
     bool globals;
     uint64_t memory, max_rate, range_bytes, object_bytes;
     int64_t lock_timeout_ms;
+    char *progress;
 };
 
 static const struct evo_option options[] = {
@@ -51,6 +52,7 @@ static const struct evo_option options[] = {
       .hidden = true, .help = "larger tables are copied in ranges of about this size on the server's disk" },
     { "object-size", EVO_OPT_SIZE, offsetof(struct options, object_bytes), .value = "SIZE", .hidden = true,
       .help = "rows go on in a further object when one has reached this size" },
+    EVO_PROGRESS_OPTION(struct options),
 };
 
 /* "K=V" of each; *ret NULL where there is none. */
@@ -104,6 +106,7 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
     EVO_AUTO(strbuf) location = EVO_STRBUF_INIT;
     EVO_AUTO_PTR(json) labels = NULL;
     EVO_AUTO_PTR(age_recipients) recipients = NULL;
+    evo_cmd_progress(cmd, o->progress);
     fill_created(cmd, &m, NULL);
     enum evo_errc rc = parse_labels(&o->labels, &labels, err);
     if (!rc)

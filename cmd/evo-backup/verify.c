@@ -10,6 +10,7 @@
 struct options {
     bool quick;
     char *backup_of;
+    char *progress;
 };
 
 static const struct evo_option options[] = {
@@ -17,6 +18,7 @@ static const struct evo_option options[] = {
       .help = "compare names and sizes only, read nothing" },
     { "backup-of", EVO_OPT_STRING, offsetof(struct options, backup_of), .value = "NAME",
       .help = "whose backup \"latest\" is (default: the database that --database names)" },
+    EVO_PROGRESS_OPTION(struct options),
 };
 
 static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
@@ -26,6 +28,7 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
     EVO_AUTO(backup) backup = { 0 };
     EVO_AUTO(verification) found = { 0 };
     struct evo_json *damaged = evo_json_array();
+    evo_cmd_progress(cmd, o->progress);
     evo_json_set_null(cmd->data, "id");
     evo_json_set_null(cmd->data, "objects");
     evo_json_set_null(cmd->data, "bytes");

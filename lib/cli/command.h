@@ -80,12 +80,15 @@ int evo_main(const struct evo_program *program, int argc, char **argv) EVO_CHECK
 
 /* Text for people, on stdout, redacted; nothing with --json. */
 void evo_print(struct evo_cmd *cmd, const char *fmt, ...) EVO_PRINTF(2, 3);
-/* How progress is shown from here on, by the command's own option --progress: EVO_PROGRESS_CHOICES, checked by its row.
- * The first thing that run() does, so that with "json" every line of stderr is an event. */
-#define EVO_PROGRESS_CHOICES "auto json none plain"
-#define EVO_PROGRESS_HELP                                                                                 \
-    "show progress as a bar on a terminal, else as lines (auto); as lines (plain); as JSON, one event a " \
-    "line; or not"
+/* The row of --progress, for a command that takes long; its options struct has `char *progress`. The first thing that
+ * run() does is evo_cmd_progress(cmd, o->progress), so that with "json" every line of stderr is an event. */
+#define EVO_PROGRESS_OPTION(options_struct)                                                          \
+    {                                                                                                \
+        "progress", EVO_OPT_CHOICE, offsetof(options_struct, progress),                              \
+            .value = "MODE", .fallback = "auto", .choices = "auto json none plain",                  \
+            .help = "how progress is shown on stderr; auto: a bar on a terminal, else lines; json: " \
+                    "everything there as events, one a line"                                         \
+    }
 void evo_cmd_progress(struct evo_cmd *cmd, const char *mode);
 /* Escape sequences where stdout takes colours, else "". */
 enum evo_style {

@@ -83,6 +83,9 @@ static int percent_of(uint64_t n, uint64_t total)
 
 int evo_meter_percent(const struct evo_meter *m)
 {
+    /* Whatever the bytes say: their total may be an estimate, or count a trailer that nobody moves. */
+    if (m->items_total && m->items == m->items_total)
+        return 100;
     if (bytes_total(m))
         return percent_of(m->bytes, bytes_total(m));
     if (m->items_total && m->items <= m->items_total)
@@ -100,8 +103,8 @@ int64_t evo_meter_left(const struct evo_meter *m)
 {
     uint64_t rate = evo_meter_rate(m);
     uint64_t total = bytes_total(m);
-    if (!rate || !total || m->bytes == total || m->seen_at - m->began_at < LEFT_AFTER_MS ||
-        m->bytes < total / 100)
+    if (!rate || !total || m->bytes == total || evo_meter_percent(m) == 100 ||
+        m->seen_at - m->began_at < LEFT_AFTER_MS || m->bytes < total / 100)
         return -1;
     double left = (double)(total - m->bytes) / (double)rate * 1000;
     return left < LEFT_MAX_MS ? (int64_t)left : -1;

@@ -35,7 +35,7 @@ void evo_meter_update(struct evo_meter *m, const struct evo_progress *p, int64_t
 /* True while this operation is the one that began. */
 bool evo_meter_measures(const struct evo_meter *m, const char *what);
 
-/* 0 to 100, by bytes or else by items; -1: not known. 100 only when all is done. */
+/* 0 to 100, by bytes or else by items; -1: not known. 100 only when all is done, and always when all items are. */
 int evo_meter_percent(const struct evo_meter *m);
 /* Bytes a second; 0: not known yet, or nothing moves. */
 uint64_t evo_meter_rate(const struct evo_meter *m);

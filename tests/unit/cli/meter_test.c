@@ -177,7 +177,7 @@ static void test_percent_is_whole_only_when_all_is_done(void **state)
         { 0, 0, 0, 0, -1 },       { 5, 0, 0, 0, -1 },        { 0, 1000, 0, 0, 0 },
         { 999, 1000, 0, 0, 99 },  { 1000, 1000, 0, 0, 100 }, { UINT64_MAX - 1, UINT64_MAX, 0, 0, 99 },
         { 0, 0, 1, 3, 33 },       { 1001, 1000, 1, 4, 25 }, /* a total that was guessed too small */
-        { 1001, 1000, 0, 0, -1 },
+        { 1001, 1000, 0, 0, -1 }, { 990, 1000, 4, 4, 100 },
     };
     for (size_t i = 0; i < EVO_COUNT(rows); i++) {
         struct evo_meter m;
