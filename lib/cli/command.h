@@ -31,6 +31,10 @@ struct evo_shared {
     struct evo_secret database; /* may hold a password; see cli/connect.h */
     char *store, *s3_endpoint, *s3_region, *s3_addressing;
     bool s3_allow_http;
+    char *s3_profile_of, *s3_ca_bundle, *s3_checksum, *s3_storage_class, *s3_sse, *s3_sse_kms_key_id;
+    char *s3_object_lock;
+    int64_t s3_object_lock_days;
+    struct evo_strvec s3_tags;
     char *migrations, *layout, *environment, *config, *run_dir;
     char *expect_database, *expect_system_identifier;
     bool json, quiet, verbose, no_color, no_progress, show_config, help, version, dump_options;

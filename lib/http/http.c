@@ -192,9 +192,9 @@ static enum evo_errc header_list(const struct evo_strvec *headers, struct curl_s
             EVO_BUG("libcurl does not know the option " #option);  \
     } while (0)
 
-static void set_certificates(CURL *easy)
+static void set_certificates(CURL *easy, const char *bundle)
 {
-    const char *file = getenv("CURL_CA_BUNDLE"), *dir = getenv("SSL_CERT_DIR");
+    const char *file = bundle ? bundle : getenv("CURL_CA_BUNDLE"), *dir = getenv("SSL_CERT_DIR");
     if (!file || !*file)
         file = getenv("SSL_CERT_FILE");
     if (file && *file)
@@ -251,7 +251,7 @@ static void set_options(CURL *easy, const struct evo_http_request *r, struct tra
         SET(CURLOPT_FRESH_CONNECT, 1L);
         return;
     }
-    set_certificates(easy);
+    set_certificates(easy, r->ca_bundle);
     set_method(easy, r, t);
 }
 

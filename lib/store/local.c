@@ -314,7 +314,9 @@ static enum evo_errc local_stat(struct evo_store *store, const char *key, struct
     struct stat st = { 0 };
     enum evo_errc rc = open_object(local_of(store), key, &fd, &st, err);
     if (!rc)
-        *ret = (struct evo_store_stat){ .size = (uint64_t)st.st_size, .mtime_ms = mtime_of(&st) };
+        *ret = (struct evo_store_stat){ .size = (uint64_t)st.st_size,
+                                        .mtime_ms = mtime_of(&st),
+                                        .locked_until_ms = -1 };
     return rc;
 }
 

@@ -1,7 +1,11 @@
 #include "store/s3.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "base/parse.h"
+#include "store/s3_body.h"
 #include "store/s3_multipart.h"
 
 #define REGION_DEFAULT "us-east-1"
@@ -36,13 +40,20 @@ static bool parse_content_range(const char *text, uint64_t *ret_start, uint64_t 
 static enum evo_errc head_from(const struct evo_http_response *http, const char *key, struct evo_s3_head *ret,
                                struct evo_error *err)
 {
-    struct evo_s3_head head = { .mtime_ms = evo_http_date_ms(evo_http_header(http, "last-modified")) };
+    struct evo_s3_head head = { .mtime_ms = evo_http_date_ms(evo_http_header(http, "last-modified")),
+                                .locked_until_ms = -1 };
     uint64_t start;
     const char *length = evo_http_header(http, "content-length"), *etag = evo_http_header(http, "etag");
     if (!parse_content_range(evo_http_header(http, "content-range"), &start, &head.size) &&
         !(length && evo_parse_uint64(length, INT64_MAX, &head.size)))
         return evo_error_set(err, EVO_ERR_STORE, "cannot understand the store: no size told of \"%s\"", key);
     (void)snprintf(head.etag, sizeof(head.etag), "%s", etag ? etag : "");
+    const char *until = evo_http_header(http, "x-amz-object-lock-retain-until-date");
+    const char *hold = evo_http_header(http, "x-amz-object-lock-legal-hold");
+    /* A time that cannot be read is none that has passed. */
+    if (until && *until && !evo_parse_time(until, &head.locked_until_ms))
+        head.locked_until_ms = INT64_MAX;
+    head.legal_hold = hold && strcasecmp(hold, "ON") == 0;
     *ret = head;
     return EVO_OK;
 }
@@ -81,7 +92,10 @@ static enum evo_errc s3_stat(struct evo_store *store, const char *key, struct ev
     struct evo_s3_head head;
     enum evo_errc rc = evo_s3_head(client_of(store), full, &head, err);
     if (!rc)
-        *ret = (struct evo_store_stat){ .size = head.size, .mtime_ms = head.mtime_ms };
+        *ret = (struct evo_store_stat){ .size = head.size,
+                                        .mtime_ms = head.mtime_ms,
+                                        .locked_until_ms = head.locked_until_ms,
+                                        .legal_hold = head.legal_hold };
     return rc;
 }
 
@@ -221,15 +235,18 @@ static enum evo_errc put(struct evo_s3_client *c, const char *key, const void *d
 {
     EVO_AUTO(strvec) headers = EVO_STRVEC_INIT;
     evo_strvec_push(&headers, "Content-Type: application/octet-stream");
+    evo_s3_settings_headers(&c->settings, evo_wall_ms(), &headers);
     if (once)
         evo_strvec_push(&headers, "If-None-Match: *");
-    struct evo_s3_request r = { .method = "PUT",
-                                .action = "s3:PutObject",
-                                .key = key,
-                                .headers = &headers,
-                                .body = n ? data : "",
-                                .body_len = n };
-    return evo_s3_send(c, &r, answer, err);
+    struct evo_s3_request r = {
+        .method = "PUT", .action = "s3:PutObject", .key = key, .body = n ? data : "", .body_len = n
+    };
+    struct evo_s3_digest digest;
+    bool damaged;
+    enum evo_errc rc = evo_s3_send_body(c, &r, &headers, answer, &digest, &damaged, err);
+    if (damaged && !once) /* once: it may be another's */
+        evo_s3_remove_wrong(c, key);
+    return rc;
 }
 
 enum evo_errc evo_s3_put_object(struct evo_s3_client *c, const char *key, const void *data, size_t n,
@@ -459,6 +476,21 @@ enum evo_errc evo_s3_open(const struct evo_store_options *o, struct evo_store **
     enum evo_errc rc = evo_s3_url_init(&url, o->url, o->s3_endpoint, o->s3_addressing, o->s3_allow_http, err);
     if (rc)
         return rc;
+    const struct evo_s3_provider *provider = evo_s3_provider_find(o->s3_provider, url.host);
+    if (!provider) {
+        evo_error_set(err, EVO_ERR_CONFIG, "cannot use --s3-profile-of \"%.64s\"", o->s3_provider);
+        return evo_error_hint(err,
+                              "Set it to auto, aws, r2, gcs, ceph, minio, seaweedfs, scaleway or other.");
+    }
+    const char *ca_bundle = o->s3_ca_bundle && *o->s3_ca_bundle ? o->s3_ca_bundle : NULL;
+    if (ca_bundle && access(ca_bundle, R_OK) != 0) {
+        evo_error_errno(err, EVO_ERR_CONFIG, errno, "could not read the authorities in \"%s\"", ca_bundle);
+        return evo_error_hint(err, "Check --s3-ca-bundle (AWS_CA_BUNDLE).");
+    }
+    EVO_AUTO(s3_settings) settings = { 0 };
+    rc = evo_s3_settings_init(&settings, o, provider, err);
+    if (rc)
+        return rc;
     struct evo_s3 *s = evo_calloc(1, sizeof(*s));
     s->base.ops = &s3_ops;
     s->base.url = evo_strdup(o->url);
@@ -466,10 +498,15 @@ enum evo_errc evo_s3_open(const struct evo_store_options *o, struct evo_store **
     evo_s3_client_init(&s->client);
     s->client.url = url;
     memset(&url, 0, sizeof(url));
+    s->client.provider = provider;
+    s->client.parts_max = provider->parts_max;
+    s->client.settings = settings;
+    memset(&settings, 0, sizeof(settings));
+    s->client.ca_bundle = evo_strdup(ca_bundle);
     s->client.custom_endpoint = s->client.url.host != NULL;
     s->client.task = o->task;
     s->client.region = evo_strdup(region);
-    s->client.credentials = evo_s3_credentials_new(region, o->s3_allow_http, o->task);
+    s->client.credentials = evo_s3_credentials_new(region, o->s3_allow_http, ca_bundle, o->task);
     *ret = &s->base;
     return EVO_OK;
 }

@@ -9,7 +9,7 @@
 #define REFRESH_MS ((int64_t)5 * 60 * 1000)
 
 struct evo_s3_credentials {
-    char *region;
+    char *region, *ca_bundle;
     bool allow_http;
     struct evo_task *task;
     struct evo_s3_keys keys;
@@ -77,6 +77,7 @@ static enum evo_errc assume(struct load *l, const char *token_file, const char *
                                  .session_name = session_name,
                                  .endpoint = env("AWS_ENDPOINT_URL_STS"),
                                  .region = l->credentials->region,
+                                 .ca_bundle = l->credentials->ca_bundle,
                                  .allow_http = l->credentials->allow_http,
                                  .despite_cancel = l->despite_cancel,
                                  .task = l->credentials->task };
@@ -245,10 +246,12 @@ static enum evo_errc load(struct evo_s3_credentials *c, bool despite_cancel, str
     return EVO_OK;
 }
 
-struct evo_s3_credentials *evo_s3_credentials_new(const char *region, bool allow_http, struct evo_task *task)
+struct evo_s3_credentials *evo_s3_credentials_new(const char *region, bool allow_http, const char *ca_bundle,
+                                                  struct evo_task *task)
 {
     struct evo_s3_credentials *c = evo_calloc(1, sizeof(*c));
     c->region = evo_strdup(region);
+    c->ca_bundle = evo_strdup(ca_bundle);
     c->allow_http = allow_http;
     c->task = task;
     return c;
@@ -260,6 +263,7 @@ void evo_s3_credentials_free(struct evo_s3_credentials *c)
         return;
     evo_s3_keys_release(&c->keys);
     free(c->region);
+    free(c->ca_bundle);
     free(c);
 }
 

@@ -31,8 +31,8 @@ EVO_DEFINE_AUTO(s3_keys);
 
 /* One thread at a time. */
 struct evo_s3_credentials;
-/* Reads nothing yet. region and the http rule are for STS. */
-struct evo_s3_credentials *evo_s3_credentials_new(const char *region, bool allow_http,
+/* Reads nothing yet. region, the http rule and the authorities (a PEM file; may be NULL) are for STS. */
+struct evo_s3_credentials *evo_s3_credentials_new(const char *region, bool allow_http, const char *ca_bundle,
                                                   struct evo_task *task) EVO_CHECK;
 void evo_s3_credentials_free(struct evo_s3_credentials *c);
 /* Copies the keys into *ret (released first). `fresh`: those in hand were refused as expired. `despite_cancel` as in

@@ -131,12 +131,30 @@ const char *evo_s3_format_skew(int64_t skew_ms, char buf[EVO_S3_SKEW_MAX])
     return buf;
 }
 
+/* "kms:GenerateDataKey" where the server says that it is that permission which lacks. */
+static const char *kms_action(const struct evo_s3_context *c, char buf[64])
+{
+    const char *kms = c->server_message ? strstr(c->server_message, "kms:") : NULL;
+    size_t n = kms ? 4 + strspn(kms + 4, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") : 0;
+    if (n < 5 || n > 63)
+        return NULL;
+    (void)snprintf(buf, 64, "%.*s", (int)n, kms);
+    return buf;
+}
+
 static void explain_denied(const struct evo_s3_context *c, struct evo_error *err)
 {
+    char kms[64];
     if (c->key)
         evo_error_set(err, EVO_ERR_STORE, "access to \"%s\" in bucket \"%s\" was denied", c->key, c->bucket);
     else
         evo_error_set(err, EVO_ERR_STORE, "access to bucket \"%s\" was denied", c->bucket);
+    if (kms_action(c, kms)) {
+        evo_error_detail(err, "The credentials from %s lack the permission %s on the key of --s3-sse.",
+                         c->source, kms);
+        evo_error_hint(err, "Allow %s on the key for these credentials, in the key's policy too.", kms);
+        return;
+    }
     evo_error_detail(err, "The credentials from %s lack the permission %s.", c->source, c->action);
     evo_error_hint(err, "Allow %s on arn:aws:s3:::%s%s for these credentials.", c->action, c->bucket,
                    c->key ? "/*" : "");
@@ -271,7 +289,7 @@ enum evo_errc evo_s3_explain_failure(enum evo_http_failure failure, bool custom_
                        "than AWS set --s3-endpoint.");
     case EVO_HTTP_TLS:
         return evo_error_hint(
-            err, "Check the server's certificate; name its authority by CURL_CA_BUNDLE=/path/ca.pem "
+            err, "Check the server's certificate; name its authority by --s3-ca-bundle (AWS_CA_BUNDLE) "
                  "where it is not a public one.");
     case EVO_HTTP_NONE:
     case EVO_HTTP_URL:

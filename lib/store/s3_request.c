@@ -22,7 +22,7 @@ void evo_s3_client_init(struct evo_s3_client *c)
     c->attempts = ATTEMPTS;
     c->backoff_ms = BACKOFF_MS;
     c->backoff_cap_ms = BACKOFF_CAP_MS;
-    c->parts_max = PARTS_MAX;
+    c->parts_max = PARTS_MAX; /* until the provider is known */
     c->object_max = OBJECT_MAX;
     (void)pthread_mutex_init(&c->lock, NULL);
 }
@@ -33,6 +33,8 @@ void evo_s3_client_release(struct evo_s3_client *c)
         evo_http_free(c->idle[i].http);
     free(c->idle);
     free(c->region);
+    free(c->ca_bundle);
+    evo_s3_settings_release(&c->settings);
     evo_s3_credentials_free(c->credentials);
     evo_s3_url_release(&c->url);
     (void)pthread_mutex_destroy(&c->lock);
@@ -160,6 +162,7 @@ static enum evo_errc attempt(struct call *call, struct evo_error *err)
                                         .body = r->body,
                                         .body_len = r->body_len,
                                         .max_body = r->max_body,
+                                        .ca_bundle = call->client->ca_bundle,
                                         .fresh_connection = r->never_twice,
                                         .despite_cancel = r->despite_cancel,
                                         .stop = r->stop };
@@ -387,7 +390,10 @@ enum evo_errc evo_s3_send(struct evo_s3_client *c, const struct evo_s3_request *
     struct call call = {
         .client = c, .request = r, .answer = answer, .deadline = evo_deadline_in(r->time_ms ? r->time_ms : -1)
     };
-    (void)evo_sha256_hex(r->body ? r->body : "", r->body_len, call.payload_sha256);
+    if (r->body_sha256)
+        (void)snprintf(call.payload_sha256, sizeof(call.payload_sha256), "%s", r->body_sha256);
+    else
+        (void)evo_sha256_hex(r->body ? r->body : "", r->body_len, call.payload_sha256);
     answer->attempts = 0;
     answer->lost = false;
     enum evo_errc rc = run(&call, &why);

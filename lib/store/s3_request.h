@@ -17,6 +17,7 @@
 #include "base/task.h"
 #include "http/http.h"
 #include "store/s3_credentials.h"
+#include "store/s3_settings.h"
 #include "store/s3_sign.h"
 #include "store/s3_url.h"
 #include "store/s3_xml.h"
@@ -25,6 +26,9 @@
 struct evo_s3_client {
     struct evo_s3_url url;
     bool custom_endpoint;
+    const struct evo_s3_provider *provider;
+    struct evo_s3_settings settings;
+    char *ca_bundle; /* NULL: none */
     struct evo_task *task;
     /* Limits; tests set them lower. */
     int attempts;
@@ -54,6 +58,7 @@ struct evo_s3_request {
         *headers; /* "name: value"; those that begin with x-amz- are signed; may be NULL */
     const void *body; /* NULL: none, and no Content-Length */
     size_t body_len;
+    const char *body_sha256; /* in hex, where the caller has it */
     size_t max_body; /* of the answer; 0: 1 MiB */
     evo_store_sink *sink; /* may look at answer->http.headers: they are there before the first piece. Once it
                              was called, a lost connection ends the request with err->retryable */

@@ -67,6 +67,7 @@ static enum evo_errc ask(const struct evo_sts_options *o, const char *url, const
                                         .body = body->buf,
                                         .body_len = body->len,
                                         .timeout_ms = 20000,
+                                        .ca_bundle = o->ca_bundle,
                                         .despite_cancel = o->despite_cancel };
     for (int attempt = 0;; attempt++) {
         rc = evo_http_send(http, &request, response, err);

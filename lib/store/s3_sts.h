@@ -13,6 +13,7 @@ struct evo_sts_options {
     const char *token_file, *role_arn, *session_name; /* session_name NULL: made up */
     const char *endpoint; /* NULL: sts.<region>.amazonaws.com */
     const char *region;
+    const char *ca_bundle; /* may be NULL */
     bool allow_http, despite_cancel;
     struct evo_task *task;
 };

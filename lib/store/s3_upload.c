@@ -2,6 +2,7 @@
 
 #include "base/parse.h"
 #include "store/s3.h"
+#include "store/s3_body.h"
 #include "store/s3_uploads.h"
 
 #define CLEANUP_MS 2000
@@ -54,6 +55,10 @@ static enum evo_errc start(struct evo_s3_upload *u, struct evo_error *err)
     const struct evo_s3_param params[] = { { "uploads", NULL } };
     EVO_AUTO(strvec) headers = EVO_STRVEC_INIT;
     evo_strvec_push(&headers, "Content-Type: application/octet-stream");
+    evo_s3_settings_headers(&u->client->settings, evo_wall_ms(), &headers);
+    const char *algorithm = evo_s3_checksum_algorithm(u->client->settings.checksum);
+    if (algorithm)
+        evo_strvec_pushf(&headers, "x-amz-checksum-algorithm: %s", algorithm);
     EVO_AUTO(s3_answer) answer;
     evo_s3_answer_init(&answer);
     struct evo_s3_request r = { .method = "POST",
@@ -68,8 +73,10 @@ static enum evo_errc start(struct evo_s3_upload *u, struct evo_error *err)
                                 .error_in_200 = true };
     enum evo_errc rc = evo_s3_send(u->client, &r, &answer, err);
     u->start_lost = answer.lost;
-    if (rc)
+    if (rc) {
+        evo_s3_settings_explain(&headers, answer.http.status, &answer.fault, err);
         return rc;
+    }
     if (evo_s3_xml_upload_id(answer.http.body.buf, answer.http.body.len, &u->id))
         return EVO_OK;
     u->start_lost = true;
@@ -85,6 +92,7 @@ enum evo_errc evo_s3_upload_part(struct evo_s3_upload *u, const void *data, size
     char number[16];
     (void)snprintf(number, sizeof(number), "%zu", u->count + 1);
     const struct evo_s3_param params[] = { { "partNumber", number }, { "uploadId", u->id } };
+    EVO_AUTO(strvec) headers = EVO_STRVEC_INIT;
     EVO_AUTO(s3_answer) answer;
     evo_s3_answer_init(&answer);
     struct evo_s3_request r = { .method = "PUT",
@@ -95,7 +103,9 @@ enum evo_errc evo_s3_upload_part(struct evo_s3_upload *u, const void *data, size
                                 .body = data,
                                 .body_len = n,
                                 .stop = u->stop };
-    rc = evo_s3_send(u->client, &r, &answer, err);
+    struct evo_s3_digest digest;
+    bool damaged;
+    rc = evo_s3_send_body(u->client, &r, &headers, &answer, &digest, &damaged, err);
     if (rc)
         return rc;
     const char *etag = evo_http_header(&answer.http, "etag");
@@ -103,7 +113,9 @@ enum evo_errc evo_s3_upload_part(struct evo_s3_upload *u, const void *data, size
         return evo_error_set(err, EVO_ERR_STORE, "cannot understand the store: no ETag for part %s of \"%s\"",
                              number, u->key);
     EVO_GROW(u->parts, u->count, u->alloc);
-    u->parts[u->count++] = (struct evo_s3_part){ .etag = evo_strdup(etag) };
+    struct evo_s3_part *part = &u->parts[u->count++];
+    *part = (struct evo_s3_part){ .etag = evo_strdup(etag) };
+    memcpy(part->checksum, digest.value, sizeof(part->checksum));
     return EVO_OK;
 }
 
@@ -125,11 +137,15 @@ static void add_xml_text(struct evo_strbuf *out, const char *s)
 
 static void format_complete(const struct evo_s3_upload *u, struct evo_strbuf *out)
 {
+    const char *element = evo_s3_checksum_element(u->client->settings.checksum);
     evo_strbuf_adds(out, "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
     for (size_t i = 0; i < u->count; i++) {
         evo_strbuf_addf(out, "<Part><PartNumber>%zu</PartNumber><ETag>", i + 1);
         add_xml_text(out, u->parts[i].etag);
-        evo_strbuf_adds(out, "</ETag></Part>");
+        evo_strbuf_adds(out, "</ETag>");
+        if (element) /* base64 needs no escapes */
+            evo_strbuf_addf(out, "<%s>%s</%s>", element, u->parts[i].checksum, element);
+        evo_strbuf_adds(out, "</Part>");
     }
     evo_strbuf_adds(out, "</CompleteMultipartUpload>");
 }
@@ -140,21 +156,6 @@ static uint64_t parts_in_etag(const char *etag)
     const char *dash = strrchr(etag, '-');
     uint64_t n = 0;
     return dash && evo_parse_digits(dash + 1, strspn(dash + 1, "0123456789"), &n) ? n : 0;
-}
-
-/* What was completed is not what was sent: nobody must read it. */
-static void remove_wrong(const struct evo_s3_upload *u)
-{
-    EVO_AUTO(s3_answer) answer;
-    evo_s3_answer_init(&answer);
-    struct evo_s3_request r = { .method = "DELETE",
-                                .action = "s3:DeleteObject",
-                                .key = u->key,
-                                .despite_cancel = true,
-                                .time_ms = CLEANUP_MS };
-    struct evo_error why = EVO_ERROR_INIT;
-    if (evo_s3_send(u->client, &r, &answer, &why) && why.code != EVO_ERR_NOT_FOUND)
-        evo_warn(u->client->task, "could not remove the damaged object \"%s\": %s", u->key, why.message);
 }
 
 /* Does the object lie there as it should? EVO_ERR_NOT_FOUND: not at all. */
@@ -168,7 +169,7 @@ static enum evo_errc look(struct evo_s3_upload *u, uint64_t size, struct evo_err
     u->completed = true; /* if wrongly */
     if (head.size == size && (!parts || parts == u->count))
         return EVO_OK;
-    remove_wrong(u);
+    evo_s3_remove_wrong(u->client, u->key);
     evo_error_set(err, EVO_ERR_STORE, "the store completed \"%s\" with %llu bytes where %llu were sent",
                   u->key, (unsigned long long)head.size, (unsigned long long)size);
     return evo_error_hint(err, "Run the command again; where it happens again, this server loses data.");

@@ -15,6 +15,7 @@
 
 struct evo_s3_part {
     char *etag; /* as the server wrote it */
+    char checksum[48]; /* as it was sent; "": none */
 };
 
 /* Zeroed but for the first three fields. Used by one thread at a time. */

@@ -1,7 +1,5 @@
 #include "store/s3_uploads.h"
 
-#include "base/cancel.h"
-
 #define LIST_MAX    ((size_t)4 << 20)
 #define ABORT_TRIES 5
 

@@ -127,6 +127,8 @@ static bool fault_element(void *ctx, const char *path, const char *text)
         (void)snprintf(f->fault->message, sizeof(f->fault->message), "%s", text);
     else if (evo_streq(name, "Region"))
         (void)snprintf(f->fault->region, sizeof(f->fault->region), "%s", text);
+    else if (evo_streq(name, "Header") || evo_streq(name, "ArgumentName"))
+        (void)snprintf(f->fault->about, sizeof(f->fault->about), "%s", text);
     else if (evo_streq(name, "ServerTime"))
         (void)evo_parse_time(text, &f->fault->server_time_ms);
     return true;

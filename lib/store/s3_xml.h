@@ -20,6 +20,7 @@ struct evo_s3_fault {
     char code[64];
     char message[512];
     char region[64];
+    char about[64]; /* the header or argument that it is about; "" where it does not tell */
     int64_t server_time_ms; /* of RequestTimeTooSkewed; 0: not told */
 };
 bool evo_s3_xml_fault(const char *xml, size_t n, struct evo_s3_fault *ret);

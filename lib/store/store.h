@@ -32,6 +32,21 @@ struct evo_store_options {
     const char *s3_region; /* NULL: us-east-1 */
     const char *s3_addressing; /* "auto" (or NULL), "path", "virtual" */
     bool s3_allow_http; /* plain http to other than loopback */
+    const char *
+        s3_provider; /* whose server it is: "auto" (or NULL: by the endpoint's host), "aws", "r2", "gcs", "ceph",
+                                "minio", "seaweedfs", "scaleway", "other" */
+    const char
+        *s3_ca_bundle; /* PEM file of authorities to trust, beside those that curl trusts; NULL: none */
+    /* Sent with each object; NULL or 0: not. A server that knows one of them not refuses the object, and the error
+     * names which. */
+    const char *s3_storage_class; /* "STANDARD_IA"; none that must be thawed */
+    const char *s3_sse; /* "AES256", "aws:kms" */
+    const char *s3_sse_kms_key_id; /* with "aws:kms" */
+    const char *s3_object_lock; /* "governance", "compliance"; with s3_object_lock_days */
+    int64_t s3_object_lock_days; /* from the object's start on; 1 to 36500 */
+    const struct evo_strvec *s3_tags; /* "KEY=VALUE", at most 10 */
+    const char
+        *s3_checksum; /* "auto" (or NULL: what the provider takes), "none", "md5", "crc32c", "sha256" */
     struct evo_task *task; /* debug lines about retries; may be NULL; must outlive the store */
 };
 /* Parses and prepares; no request is sent and no folder made (see evo_store_check). */
@@ -49,6 +64,11 @@ enum evo_errc evo_store_check(struct evo_store *store, struct evo_error *err) EV
 struct evo_store_stat {
     uint64_t size;
     int64_t mtime_ms; /* wall */
+    /* Object Lock of S3, in either mode: until when the object must stay (wall), -1 for no such time, and whether a
+     * legal hold is on it. AWS tells this only to whoever may s3:GetObjectRetention and s3:GetObjectLegalHold: without
+     * them it is -1 and false. Whoever prunes leaves a locked object alone; a folder has no locks. */
+    int64_t locked_until_ms;
+    bool legal_hold;
 };
 
 enum { EVO_STORE_ONCE = 1 /* fail with err->exists where the key exists */ };

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """An S3 server for the faults that a real one does not produce on demand.
 
+    fake_s3.py [--tls CERT KEY]
+
 Prints its port on standard output and serves until standard input ends. It keeps
 objects in memory, addresses by path, does not check signatures, but does check
 x-amz-content-sha256 against the body. The bucket's name says how it misbehaves:
@@ -41,17 +43,33 @@ x-amz-content-sha256 against the body. The bucket's name says how it misbehaves:
     html               200 with a page that is no XML
     bomb               200 with a document type
 
+    no-class           400 InvalidStorageClass for x-amz-storage-class
+    no-sse             501 for x-amz-server-side-encryption, named by an element
+    no-lock            400 InvalidRequest for x-amz-object-lock-mode, named by the message
+    no-tags            501 without a word for x-amz-tagging
+    no-sums            501 for x-amz-checksum-*, named by the message
+    no-md5             400 InvalidDigest for Content-MD5
+    kms-denied         403 because of the key of x-amz-server-side-encryption
+    wrong-etag         the first sending of each body gets another's ETag
+    wrong-etags        every body gets another's ETag
+    wrong-sum          every body gets another's x-amz-checksum-crc32c
+    sealed             ETags are no MD5s, and the answer says aws:kms
+    odd-lock           HEAD tells a lock whose time cannot be read
+
+GET /-/headers/BUCKET: what x-amz-* (but the signature's) and Content-MD5 each request had, a line each.
 GET /-/log/BUCKET: the requests so far, a line each; GET /-/uploads/BUCKET: unfinished uploads, a line each
 with the number of its parts.
 POST / is STS: Action=AssumeRoleWithWebIdentity with the token "good" (expires in
 an hour), "brief" (in a minute), "flaky" (503 first), or anything else (400).
 """
+import base64
 import datetime
 import email.utils
 import hashlib
 import http.server
 import re
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -63,11 +81,16 @@ lock = threading.RLock()
 buckets = {}
 
 
+SIGNATURE = ("x-amz-content-sha256", "x-amz-date", "x-amz-security-token")
+
+
 class Bucket:
     def __init__(self):
         self.objects = {}  # key -> (bytes, etag)
         self.uploads = {}  # id -> (key, {number: bytes})
         self.log = []
+        self.headers = []
+        self.locks = {}  # key -> what a HEAD tells of it
         self.seen = {}  # what happened how often
         self.released = threading.Event()
 
@@ -128,6 +151,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.tell()
         with lock:
             self.bucket = buckets.setdefault(self.bucket_name, Bucket())
+            self.bucket.headers.append("%s %s" % (self.command, " ".join(
+                "%s=%s" % (name.lower(), value) for name, value in self.headers.items()
+                if name.lower().startswith("x-amz-") and name.lower() not in SIGNATURE or name == "Content-MD5")))
             self.bucket.log.append("%s %s%s" % (self.command, self.path, " range" if "Range" in self.headers else ""))
         if self.bucket_name == "early" and self.command == "PUT":
             self.error(403, "AccessDenied")
@@ -137,7 +163,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.sts()
         if hashlib.sha256(self.body).hexdigest() != self.headers.get("x-amz-content-sha256"):
             return self.error(400, "XAmzContentSHA256Mismatch")
-        if self.misbehave():
+        md5 = self.headers.get("Content-MD5")
+        if md5 and base64.b64decode(md5) != hashlib.md5(self.body).digest():
+            return self.error(400, "BadDigest")
+        if self.refuses() or self.misbehave():
             return None
         with lock:
             return getattr(self, "on_" + self.command)()
@@ -149,6 +178,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with lock:
             bucket = buckets.setdefault(name, Bucket())
             lines = bucket.log if what == "log" else ["%s %d" % (i, len(u[1])) for i, u in bucket.uploads.items()]
+        if what == "headers":
+            lines = bucket.headers
         if what == "release":
             bucket.released.set()
         self.answer(200, "".join(line + "\n" for line in lines))
@@ -158,6 +189,38 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with lock:
             self.bucket.seen[what] = self.bucket.seen.get(what, 0) + 1
             return self.bucket.seen[what] == 1
+
+    def refuses(self):
+        """A header of the request that this bucket does not take."""
+        refused = {
+            "no-class": ("x-amz-storage-class", 400, "InvalidStorageClass", "", ""),
+            "no-sse": ("x-amz-server-side-encryption", 501, "NotImplemented", "",
+                       "<Header>x-amz-server-side-encryption</Header>"),
+            "no-lock": ("x-amz-object-lock-mode", 400, "InvalidRequest",
+                        "Bucket is missing Object Lock Configuration", ""),
+            "no-tags": ("x-amz-tagging", 501, "NotImplemented", "", ""),
+            "no-sums": ("x-amz-checksum-", 501, "NotImplemented", "Checksums of this kind are not implemented.", ""),
+            "no-md5": ("content-md5", 400, "InvalidDigest", "", ""),
+            "kms-denied": ("x-amz-server-side-encryption", 403, "AccessDenied",
+                           "User: arn:aws:iam::1:user/x is not authorized to perform: kms:GenerateDataKey on it", ""),
+        }.get(self.bucket_name)
+        if not refused or not any(name.lower().startswith(refused[0]) for name in self.headers):
+            return False
+        self.error(*refused[1:])
+        return True
+
+    def stored(self, data, more=None):
+        """Answers a put of a body."""
+        headers = dict(more or {})
+        crc = self.headers.get("x-amz-checksum-crc32c")
+        wrong = self.bucket_name == "wrong-etags" or \
+            (self.bucket_name == "wrong-etag" and self.first("body " + self.path))
+        headers["ETag"] = etag_of(data + b"x" if wrong or self.bucket_name == "sealed" else data)
+        if self.bucket_name == "sealed":
+            headers["x-amz-server-side-encryption"] = "aws:kms"
+        if crc:
+            headers["x-amz-checksum-crc32c"] = "AAAAAA==" if self.bucket_name == "wrong-sum" else crc
+        return self.answer(200, headers=headers)
 
     def misbehave(self):
         name = self.bucket_name
@@ -209,7 +272,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(404)
         data, etag = self.bucket.objects[self.key]
         return self.answer(200, headers={"Content-Length": str(len(data)), "ETag": etag,
-                                         "Last-Modified": "Fri, 24 May 2013 00:00:00 GMT"})
+                                         "Last-Modified": "Fri, 24 May 2013 00:00:00 GMT",
+                                         **self.bucket.locks.get(self.key, {})})
 
     def on_GET(self):
         if "list-type" in self.query:
@@ -265,9 +329,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if condition and name == "once-ignored":
             data = b"another's"
         self.bucket.objects[self.key] = (data, etag_of(data))
+        self.bucket.locks[self.key] = {
+            header: value for header, value in self.headers.items() if header.lower().startswith("x-amz-object-lock-")}
+        if name == "odd-lock":
+            self.bucket.locks[self.key] = {"x-amz-object-lock-retain-until-date": "soon",
+                                           "x-amz-object-lock-legal-hold": "ON"}
         if name == "once-lost" and self.first("PUT"):
             self.reset()
-        return self.answer(200, headers={"ETag": etag_of(data)})
+        return self.stored(self.body)
 
     def on_DELETE(self):
         if "uploadId" in self.query:
@@ -300,7 +369,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         upload[1][number] = self.body
         if self.bucket_name == "part-lost" and self.first("part %d" % number):
             self.reset()
-        return self.answer(200, headers={"ETag": etag_of(self.body)})
+        return self.stored(self.body)
 
     def complete(self):
         name = self.bucket_name
@@ -314,7 +383,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if name == "complete-denied":
             return self.error(200, "AccessDenied")
         parts = re.findall(r"<PartNumber>(\d+)</PartNumber><ETag>(.*?)</ETag>", self.body.decode())
-        if [etag_of(upload[1][int(n)]) for n, _ in parts] != [e for _, e in parts]:
+        if name not in ("sealed", "wrong-etag") and \
+                [etag_of(upload[1][int(n)]) for n, _ in parts] != [e for _, e in parts]:
             return self.error(400, "InvalidPart")
         data = b"".join(upload[1][int(n)] for n, _ in parts)
         if name == "complete-cut":
@@ -399,6 +469,10 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 server = Server(("127.0.0.1", 0), Handler)
+if sys.argv[1:2] == ["--tls"]:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(sys.argv[2], sys.argv[3])
+    server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 print(server.server_address[1], flush=True)
 sys.stdin.read()

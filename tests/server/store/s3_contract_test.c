@@ -243,6 +243,115 @@ static void test_virtual_host_addressing_reaches_the_same_objects(void **state)
     assert_object(store, "t/other", "by host", 7);
 }
 
+/* ---- what goes with each object ---- */
+
+static struct evo_store *open_changed(const struct evo_store_options *o)
+{
+    struct evo_store_options all = options();
+    const char *url = o->url ? o->url : all.url, *endpoint = all.s3_endpoint, *region = all.s3_region;
+    all = *o;
+    all.url = url;
+    all.s3_endpoint = endpoint;
+    all.s3_region = region;
+    return open_with(&all);
+}
+
+static void test_each_checksum_is_taken_and_a_stream_completed_with_it(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = { "none", "md5", "crc32c", "sha256" };
+    for (size_t i = 0; i < EVO_COUNT(kinds); i++) {
+        EVO_AUTO_PTR(store) cleared = contract_begin();
+        struct evo_store_options o = { .s3_checksum = kinds[i] };
+        EVO_AUTO_PTR(store) store = open_changed(&o);
+        put_text(store, "t/sum", kinds[i]);
+        assert_object(store, "t/sum", kinds[i], strlen(kinds[i]));
+        stream(store, "t/sums", 2 * PART_SIZE + 1, PART_SIZE);
+    }
+}
+
+/* A request about an object that no function of the store makes. */
+static void send_about(struct evo_store *store, const char *method, const char *what, const char *key,
+                       const struct evo_strvec *headers, struct evo_s3_answer *answer)
+{
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO_STR full = key ? evo_asprintf("%s%s", evo_s3_of(store)->client.url.prefix, key) : NULL;
+    const struct evo_s3_param params[] = { { what, NULL } };
+    struct evo_s3_request r = { .method = method,
+                                .action = "s3:*",
+                                .key = full,
+                                .params = params,
+                                .param_count = what ? 1 : 0,
+                                .headers = headers };
+    assert_ok(evo_s3_send(&evo_s3_of(store)->client, &r, answer, &err));
+}
+
+static void test_tags_go_with_an_object_and_with_a_stream(void **state)
+{
+    (void)state;
+    EVO_AUTO_PTR(store) cleared = contract_begin();
+    EVO_AUTO(strvec) tags = EVO_STRVEC_INIT;
+    evo_strvec_push(&tags, "team=data base");
+    evo_strvec_push(&tags, "env=a/b+c");
+    struct evo_store_options o = { .s3_tags = &tags };
+    EVO_AUTO_PTR(store) store = open_changed(&o);
+    put_text(store, "t/tag", "x");
+    stream(store, "t/tags", PART_SIZE + 1, PART_SIZE);
+    static const char *const keys[] = { "t/tag", "t/tags" };
+    for (size_t i = 0; i < EVO_COUNT(keys); i++) {
+        EVO_AUTO(s3_answer) answer;
+        evo_s3_answer_init(&answer);
+        send_about(store, "GET", "tagging", keys[i], NULL, &answer);
+        assert_non_null(strstr(answer.http.body.buf, "<Value>data base</Value>"));
+        assert_non_null(strstr(answer.http.body.buf, "<Value>a/b+c</Value>"));
+    }
+}
+
+static void test_locked_objects_tell_until_when(void **state)
+{
+    (void)state;
+    struct evo_error err = EVO_ERROR_INIT;
+    struct evo_store_options bucket = { .url = "s3://evo-locked/x" };
+    EVO_AUTO_PTR(store) plain = open_changed(&bucket);
+    EVO_AUTO(strvec) headers = EVO_STRVEC_INIT;
+    EVO_AUTO(s3_answer) answer;
+    evo_s3_answer_init(&answer);
+    evo_strvec_push(&headers, "x-amz-bucket-object-lock-enabled: true");
+    send_about(plain, "PUT", NULL, NULL, &headers, &answer);
+
+    struct evo_store_options o = { .url = bucket.url,
+                                   .s3_object_lock = "governance",
+                                   .s3_object_lock_days = 2 };
+    EVO_AUTO_PTR(store) store = open_changed(&o);
+    put_text(store, "t/locked", "x");
+    stream(store, "t/lockeds", PART_SIZE + 1, PART_SIZE);
+    put_text(plain, "t/free", "x");
+    static const char *const keys[] = { "t/locked", "t/lockeds", "t/free" };
+    for (size_t i = 0; i < EVO_COUNT(keys); i++) {
+        struct evo_store_stat st;
+        assert_ok(evo_store_stat(store, keys[i], &st, &err));
+        int64_t left = st.locked_until_ms - evo_wall_ms(), day = (int64_t)24 * 60 * 60 * 1000;
+        assert_false(st.legal_hold);
+        if (i == 2)
+            assert_true(st.locked_until_ms == -1);
+        else
+            assert_true(left > 2 * day - 120000 && left <= 2 * day);
+    }
+}
+
+static void test_header_that_the_server_refuses_is_named(void **state)
+{
+    (void)state;
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO_PTR(store) cleared = contract_begin();
+    struct evo_store_options o = { .s3_object_lock = "compliance", .s3_object_lock_days = 1 };
+    EVO_AUTO_PTR(store) store = open_changed(&o); /* the bucket has no Object Lock */
+    assert_int_equal(evo_store_put(store, "t/x", "x", 1, 0, &err), EVO_ERR_STORE);
+    /* The server says "Invalid Request" and no more. */
+    assert_non_null(strstr(err.detail, "Sent with it: x-amz-object-lock-mode (--s3-object-lock)"));
+    assert_non_null(strstr(err.hint, "Leave one of them out"));
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -268,6 +377,10 @@ int main(void)
         cmocka_unit_test(test_no_upload_stays_behind_without_commit_nor_after_a_cancel),
         cmocka_unit_test(test_list_of_many_objects_spans_pages),
         cmocka_unit_test(test_store_of_a_whole_bucket_sees_what_a_prefix_holds),
+        cmocka_unit_test(test_each_checksum_is_taken_and_a_stream_completed_with_it),
+        cmocka_unit_test(test_tags_go_with_an_object_and_with_a_stream),
+        cmocka_unit_test(test_locked_objects_tell_until_when),
+        cmocka_unit_test(test_header_that_the_server_refuses_is_named),
         cmocka_unit_test(test_virtual_host_addressing_reaches_the_same_objects),
     };
     return cmocka_run_group_tests_name("store contract: S3", tests, set_up, NULL);

@@ -23,7 +23,7 @@ static void write_file(const char *name, const char *text)
 
 static enum evo_errc get(struct evo_s3_keys *keys, struct evo_error *err)
 {
-    struct evo_s3_credentials *c = evo_s3_credentials_new("us-east-1", false, NULL);
+    struct evo_s3_credentials *c = evo_s3_credentials_new("us-east-1", false, NULL, NULL);
     enum evo_errc rc = evo_s3_credentials_get(c, false, false, keys, err);
     evo_s3_credentials_free(c);
     return rc;

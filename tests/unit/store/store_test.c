@@ -49,6 +49,11 @@ static void test_open_refuses_what_is_no_store(void **state)
         { { .url = "s3://shop", .s3_region = "eu central" }, "name of a region", "--s3-region" },
         { { .url = "s3://shop", .s3_addressing = "both" }, "addressing \"both\"", "auto, path or virtual" },
         { { .url = "s3://shop", .s3_endpoint = "http://minio.lan" }, "plain http", "--s3-allow-http" },
+        { { .url = "s3://shop", .s3_provider = "azure" }, "--s3-profile-of \"azure\"", "seaweedfs" },
+        { { .url = "s3://shop", .s3_ca_bundle = "/nonexistent/ca.pem" },
+          "/nonexistent/ca.pem",
+          "AWS_CA_BUNDLE" },
+        { { .url = "s3://shop", .s3_sse = "rot13" }, "--s3-sse \"rot13\"", "aws:kms" },
     };
     for (size_t i = 0; i < EVO_COUNT(rows); i++) {
         struct evo_error err = EVO_ERROR_INIT;
