@@ -24,6 +24,11 @@ struct evo_store_ops {
     /* In any order, the same key or folder perhaps twice; what is in *ret on failure is released by the caller. */
     enum evo_errc (*list)(struct evo_store *store, const char *prefix, bool flat, struct evo_store_list *ret,
                           struct evo_error *err);
+    /* As list: in any order, perhaps twice. */
+    enum evo_errc (*list_uploads)(struct evo_store *store, const char *prefix, struct evo_store_uploads *ret,
+                                  struct evo_error *err);
+    enum evo_errc (*abort_upload)(struct evo_store *store, const struct evo_store_upload *u,
+                                  struct evo_error *err);
     enum evo_errc (*writer_open)(struct evo_store *store, const char *key, size_t part_size,
                                  struct evo_store_writer **ret, struct evo_error *err);
 };
@@ -54,6 +59,9 @@ struct evo_store_writer {
 bool evo_store_key_valid(const char *key);
 /* Adds a copy of key. */
 void evo_store_list_add(struct evo_store_list *list, const char *key, uint64_t size, int64_t mtime_ms);
+/* Adds copies. */
+void evo_store_uploads_add(struct evo_store_uploads *uploads, const char *key, const char *id,
+                           int64_t started_ms);
 /* The prefix's part up to and with its last "/": what an entry's next segment stands behind. */
 size_t evo_store_prefix_folder(const char *prefix);
 

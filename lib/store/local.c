@@ -9,9 +9,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "store/backend.h"
+#include "store/local_temporary.h"
 
 #define READ_SIZE         ((size_t)256 << 10)
-#define STALE_MS          ((int64_t)60 * 60 * 1000)
 #define MAKE_FOLDER_TRIES 5
 
 struct local {
@@ -64,47 +64,6 @@ static enum evo_errc make_folder(const char *path, struct evo_error *err)
         return rc;
     return mkdir(path, 0700) == 0 || errno == EEXIST ? evo_dir_sync(parent, err)
                                                      : disk_error(err, errno, "create folder", path);
-}
-
-static bool is_temporary(const char *name)
-{
-    return evo_starts_with(name, EVO_LOCAL_TEMPORARY);
-}
-
-/* Removes what killed processes left in a folder that holds nothing else. */
-static bool remove_stale(const char *folder)
-{
-    EVO_AUTO(strvec) names = EVO_STRVEC_INIT;
-    struct evo_error ignored = EVO_ERROR_INIT;
-    if (evo_dir_list(folder, &names, &ignored))
-        return false;
-    for (size_t i = 0; i < names.count; i++) {
-        EVO_AUTO_STR path = evo_path_join(folder, names.items[i]);
-        struct stat st;
-        if (!is_temporary(names.items[i]) || lstat(path, &st) != 0 ||
-            evo_wall_ms() - (int64_t)st.st_mtim.tv_sec * 1000 < STALE_MS)
-            return false;
-    }
-    for (size_t i = 0; i < names.count; i++) {
-        EVO_AUTO_STR path = evo_path_join(folder, names.items[i]);
-        (void)unlink(path);
-    }
-    return names.count > 0;
-}
-
-/* From the object's folder upwards, below the root, while there is nothing in them. */
-static void remove_empty_folders(const struct local *l, const char *path)
-{
-    EVO_AUTO_STR folder = evo_path_dir(path);
-    while (strlen(folder) > strlen(l->root)) {
-        if (rmdir(folder) != 0) {
-            if (errno != ENOENT && (!remove_stale(folder) || rmdir(folder) != 0))
-                return;
-        }
-        char *up = evo_path_dir(folder);
-        free(folder);
-        folder = up;
-    }
 }
 
 /* ---- streams ---- */
@@ -178,7 +137,7 @@ static void local_writer_free(struct evo_store_writer *base)
         (void)close(w->fd);
     if (w->tmp) {
         (void)unlink(w->tmp);
-        remove_empty_folders(w->store, w->path);
+        evo_local_remove_empty(w->store->root, w->path);
     }
     free(w->tmp);
     free(w->path);
@@ -327,7 +286,7 @@ static enum evo_errc local_remove(struct evo_store *store, const char *key, stru
     /* EISDIR and EPERM: a folder, and so no object. */
     if (unlink(path) != 0 && errno != ENOENT && errno != ENOTDIR && !evo_is_dir(path))
         return disk_error(err, errno, "remove file", path);
-    remove_empty_folders(l, path);
+    evo_local_remove_empty(l->root, path);
     return EVO_OK;
 }
 
@@ -358,7 +317,7 @@ static bool holds_object(const char *folder)
     for (size_t i = 0; i < names.count; i++) {
         EVO_AUTO_STR path = evo_path_join(folder, names.items[i]);
         struct stat st;
-        enum kind kind = is_temporary(names.items[i]) ? KIND_NONE : kind_of(path, &st);
+        enum kind kind = evo_local_is_temporary(names.items[i]) ? KIND_NONE : kind_of(path, &st);
         if (kind == KIND_FILE || (kind == KIND_FOLDER && holds_object(path)))
             return true;
     }
@@ -406,6 +365,29 @@ static enum evo_errc local_list(struct evo_store *store, const char *prefix, boo
     struct walk w = { .store = local_of(store), .prefix = prefix, .flat = flat, .list = ret };
     EVO_AUTO_STR folder = evo_strndup(prefix, evo_store_prefix_folder(prefix));
     return walk_folder(&w, folder, err);
+}
+
+/* ---- what killed processes left ---- */
+
+static enum evo_errc local_list_uploads(struct evo_store *store, const char *prefix,
+                                        struct evo_store_uploads *ret, struct evo_error *err)
+{
+    return evo_local_find_temporary(local_of(store)->root, prefix, ret, err);
+}
+
+static enum evo_errc local_abort_upload(struct evo_store *store, const struct evo_store_upload *u,
+                                        struct evo_error *err)
+{
+    const char *name = evo_path_base(u->key);
+    EVO_AUTO_STR folder = evo_strndup(u->key, name == u->key ? 0 : (size_t)(name - u->key) - 1);
+    if (!evo_local_is_temporary(name) || (*folder && !evo_store_key_valid(folder)))
+        return evo_error_set(err, EVO_ERR_USAGE, "cannot remove \"%s\": not a temporary file of the store",
+                             u->key);
+    EVO_AUTO_STR path = path_of(local_of(store), u->key);
+    if (unlink(path) != 0 && errno != ENOENT && errno != ENOTDIR)
+        return disk_error(err, errno, "remove file", path);
+    evo_local_remove_empty(local_of(store)->root, path);
+    return EVO_OK;
 }
 
 /* ---- open, check, close ---- */
@@ -456,6 +438,8 @@ static const struct evo_store_ops local_ops = {
     .stat = local_stat,
     .remove = local_remove,
     .list = local_list,
+    .list_uploads = local_list_uploads,
+    .abort_upload = local_abort_upload,
     .writer_open = local_writer_open,
 };
 

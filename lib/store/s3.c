@@ -7,11 +7,9 @@
 #include "base/parse.h"
 #include "store/s3_body.h"
 #include "store/s3_multipart.h"
+#include "store/s3_uploads.h"
 
 #define REGION_DEFAULT "us-east-1"
-#define PAGE_MAX       ((size_t)16 << 20)
-#define ENTRIES_MAX    ((size_t)5000000)
-#define KEY_BYTES_MAX  1024
 
 static struct evo_s3_client *client_of(struct evo_store *store)
 {
@@ -25,18 +23,6 @@ static char *full_key(struct evo_store *store, const char *key)
 
 /* ---- head ---- */
 
-static bool parse_content_range(const char *text, uint64_t *ret_start, uint64_t *ret_total)
-{
-    /* "bytes 100-199/4096" */
-    if (!text || !evo_starts_with(text, "bytes "))
-        return false;
-    text += strlen("bytes ");
-    size_t n = strspn(text, "0123456789");
-    const char *slash = strchr(text, '/');
-    return text[n] == '-' && evo_parse_digits(text, n, ret_start) && slash &&
-           evo_parse_uint64(slash + 1, INT64_MAX, ret_total);
-}
-
 static enum evo_errc head_from(const struct evo_http_response *http, const char *key, struct evo_s3_head *ret,
                                struct evo_error *err)
 {
@@ -44,7 +30,7 @@ static enum evo_errc head_from(const struct evo_http_response *http, const char 
                                 .locked_until_ms = -1 };
     uint64_t start;
     const char *length = evo_http_header(http, "content-length"), *etag = evo_http_header(http, "etag");
-    if (!parse_content_range(evo_http_header(http, "content-range"), &start, &head.size) &&
+    if (!evo_s3_parse_content_range(evo_http_header(http, "content-range"), &start, &head.size) &&
         !(length && evo_parse_uint64(length, INT64_MAX, &head.size)))
         return evo_error_set(err, EVO_ERR_STORE, "cannot understand the store: no size told of \"%s\"", key);
     (void)snprintf(head.etag, sizeof(head.etag), "%s", etag ? etag : "");
@@ -99,133 +85,11 @@ static enum evo_errc s3_stat(struct evo_store *store, const char *key, struct ev
     return rc;
 }
 
-/* ---- read ---- */
-
-struct reader {
-    struct evo_s3_answer answer;
-    const char *key;
-    evo_store_sink *sink;
-    void *ctx;
-    uint64_t next, end; /* bytes of the object still wanted: [next, end) */
-    uint64_t total; /* the object's size; UINT64_MAX: not told yet */
-    char etag[128];
-    uint64_t position; /* in the object, of the next byte that arrives */
-    bool begun; /* this answer's headers were looked at */
-};
-
-/* The first answer says what object this is; a later one must be of the same. */
-static enum evo_errc begin(struct reader *r, struct evo_error *err)
-{
-    const struct evo_http_response *http = &r->answer.http;
-    uint64_t start = 0, total = UINT64_MAX;
-    r->begun = true;
-    if (http->status == 206) {
-        if (!parse_content_range(evo_http_header(http, "content-range"), &start, &total) || start > r->next)
-            return evo_error_set(err, EVO_ERR_STORE, "cannot understand the store: a wrong range of \"%s\"",
-                                 r->key);
-    } else {
-        /* The range was ignored, or none was asked for: everything comes. */
-        const char *length = evo_http_header(http, "content-length");
-        (void)(length && evo_parse_uint64(length, INT64_MAX, &total));
-    }
-    const char *etag = evo_http_header(http, "etag");
-    if (r->total == UINT64_MAX) {
-        r->total = total;
-        (void)snprintf(r->etag, sizeof(r->etag), "%s", etag ? etag : "");
-        if (r->end > total)
-            r->end = total;
-    } else if (total != r->total || !evo_streq(etag ? etag : "", r->etag)) {
-        return evo_error_set(err, EVO_ERR_STORE, "could not read \"%s\": it was replaced meanwhile", r->key);
-    }
-    r->position = start;
-    return EVO_OK;
-}
-
-static enum evo_errc take(void *ctx, const void *data, size_t n, struct evo_error *err)
-{
-    struct reader *r = ctx;
-    enum evo_errc rc = r->begun ? EVO_OK : begin(r, err);
-    if (rc)
-        return rc;
-    const char *p = data;
-    uint64_t skip = r->next > r->position ? r->next - r->position : 0;
-    size_t cut = skip < n ? (size_t)skip : n;
-    r->position += n;
-    p += cut;
-    n -= cut;
-    if (n > r->end - r->next)
-        n = (size_t)(r->end - r->next);
-    if (!n)
-        return EVO_OK;
-    rc = r->sink(r->ctx, p, n, err);
-    if (!rc)
-        r->next += n;
-    return rc;
-}
-
-static void reader_auto(struct reader *r)
-{
-    evo_s3_answer_release(&r->answer);
-}
-
 static enum evo_errc s3_read(struct evo_store *store, const char *key, uint64_t offset, uint64_t length,
                              evo_store_sink *sink, void *ctx, struct evo_error *err)
 {
     EVO_AUTO_STR full = full_key(store, key);
-    __attribute__((cleanup(reader_auto))) struct reader r = { .key = full,
-                                                              .sink = sink,
-                                                              .ctx = ctx,
-                                                              .next = offset,
-                                                              .end = length > UINT64_MAX - offset
-                                                                         ? UINT64_MAX
-                                                                         : offset + length,
-                                                              .total = UINT64_MAX };
-    evo_s3_answer_init(&r.answer);
-    /* An empty range cannot be asked for; whether the object is there still matters. */
-    if (r.end == r.next) {
-        struct evo_s3_head head;
-        return evo_s3_head(client_of(store), full, &head, err);
-    }
-    for (;;) {
-        EVO_AUTO(strvec) headers = EVO_STRVEC_INIT;
-        bool ranged = r.next > 0 || r.end != UINT64_MAX;
-        if (ranged && r.end == UINT64_MAX)
-            evo_strvec_pushf(&headers, "Range: bytes=%llu-", (unsigned long long)r.next);
-        else if (ranged)
-            evo_strvec_pushf(&headers, "Range: bytes=%llu-%llu", (unsigned long long)r.next,
-                             (unsigned long long)(r.end - 1));
-        if (*r.etag)
-            evo_strvec_pushf(&headers, "If-Match: %s", r.etag);
-        uint64_t before = r.next;
-        r.begun = false;
-        struct evo_s3_request request = { .method = "GET",
-                                          .action = "s3:GetObject",
-                                          .key = full,
-                                          .headers = &headers,
-                                          .sink = take,
-                                          .sink_ctx = &r };
-        struct evo_error why = EVO_ERROR_INIT;
-        enum evo_errc rc = evo_s3_send(client_of(store), &request, &r.answer, &why);
-        if (rc && r.answer.http.status == 416)
-            return EVO_OK; /* nothing stands behind the object's end */
-        if (rc && r.answer.http.status == 412)
-            return evo_error_set(err, EVO_ERR_STORE, "could not read \"%s\": it was replaced meanwhile",
-                                 full);
-        if (!rc && !r.begun) /* an empty body: the sink was never called */
-            rc = begin(&r, &why);
-        if (!rc && (r.next >= r.end || r.end == UINT64_MAX || r.next >= r.total))
-            return EVO_OK;
-        /* Lost on the way, or ended early: go on behind what has come; not without any progress. */
-        if (r.next == before || (rc && (rc != EVO_ERR_NETWORK || !why.retryable))) {
-            if (rc && err)
-                *err = why;
-            return rc ? rc
-                      : evo_error_set(err, EVO_ERR_NETWORK, "could not read \"%s\": the answer is too short",
-                                      full);
-        }
-        evo_debug(store->task, "store: reading goes on at byte %llu of \"%s\"", (unsigned long long)r.next,
-                  full);
-    }
+    return evo_s3_read(client_of(store), full, offset, length, sink, ctx, err);
 }
 
 /* ---- put, remove ---- */
@@ -284,14 +148,14 @@ static enum evo_errc exists_error(const char *bucket, const char *key, int statu
 }
 
 /* Is what lies under the key what we wrote? It may be another's, where the server ignores If-None-Match. */
-static enum evo_errc read_back(struct evo_store *store, const char *key, const char *full, const void *data,
-                               size_t n, struct evo_error *err)
+static enum evo_errc read_back(struct evo_s3_client *c, const char *full, const void *data, size_t n,
+                               struct evo_error *err)
 {
-    struct comparison c = { .data = data, .n = n, .equal = true };
-    enum evo_errc rc = s3_read(store, key, 0, UINT64_MAX, compare, &c, err);
+    struct comparison seen = { .data = data, .n = n, .equal = true };
+    enum evo_errc rc = evo_s3_read(c, full, 0, UINT64_MAX, compare, &seen, err);
     if (rc)
         return evo_error_prefix(err, "could not read back what was written");
-    return c.equal && c.at == n ? EVO_OK : exists_error(client_of(store)->url.bucket, full, 412, err);
+    return seen.equal && seen.at == n ? EVO_OK : exists_error(c->url.bucket, full, 412, err);
 }
 
 static enum evo_errc put_once(struct evo_store *store, const char *key, const void *data, size_t n,
@@ -319,7 +183,7 @@ static enum evo_errc put_once(struct evo_store *store, const char *key, const vo
             *err = why;
         return rc;
     }
-    return read_back(store, key, full, data, n, err);
+    return read_back(c, full, data, n, err);
 }
 
 static enum evo_errc s3_put(struct evo_store *store, const char *key, const void *data, size_t n,
@@ -346,96 +210,47 @@ static enum evo_errc s3_remove(struct evo_store *store, const char *key, struct 
     return rc;
 }
 
-/* ---- list ---- */
-
-static enum evo_errc get_page(struct evo_s3_client *c, const char *prefix, bool flat, const char *token,
-                              int max_keys, struct evo_s3_page *ret, struct evo_error *err)
-{
-    char count[16];
-    (void)snprintf(count, sizeof(count), "%d", max_keys);
-    struct evo_s3_param params[5] = { { "list-type", "2" }, { "prefix", prefix }, { "max-keys", count } };
-    size_t n = 3;
-    if (!flat)
-        params[n++] = (struct evo_s3_param){ "delimiter", "/" };
-    if (token)
-        params[n++] = (struct evo_s3_param){ "continuation-token", token };
-    EVO_AUTO(s3_answer) answer;
-    evo_s3_answer_init(&answer);
-    struct evo_s3_request r = { .method = "GET",
-                                .action = "s3:ListBucket",
-                                .params = params,
-                                .param_count = n,
-                                .max_body = PAGE_MAX,
-                                .error_in_200 = true };
-    enum evo_errc rc = evo_s3_send(c, &r, &answer, err);
-    if (rc)
-        return rc;
-    if (!evo_s3_xml_page(answer.http.body.buf, answer.http.body.len, ret)) {
-        evo_error_set(err, EVO_ERR_STORE, "cannot understand the store's list of bucket \"%s\"",
-                      c->url.bucket);
-        return evo_error_hint(err, "Check that --s3-endpoint names an S3 server.");
-    }
-    return EVO_OK;
-}
-
-/* Puts a page's entries, relative to the store, into the list. */
-static enum evo_errc add_page(const struct evo_s3_client *c, const char *full_prefix,
-                              const struct evo_s3_page *page, struct evo_store_list *list,
-                              struct evo_error *err)
-{
-    size_t base = strlen(c->url.prefix), folder = evo_store_prefix_folder(full_prefix);
-    for (size_t i = 0; i < page->list.count; i++) {
-        const struct evo_store_entry *e = &page->list.items[i];
-        if (!evo_starts_with(e->key, full_prefix) || strlen(e->key) > KEY_BYTES_MAX)
-            return evo_error_set(err, EVO_ERR_STORE,
-                                 "cannot understand the store's list: \"%.200s\" is not below \"%s\"", e->key,
-                                 full_prefix);
-        /* Names that no key can have ("folder/", "a//b") are somebody else's. */
-        if (evo_store_key_valid(e->key + base))
-            evo_store_list_add(list, e->key + base, e->size, e->mtime_ms);
-    }
-    for (size_t i = 0; i < page->list.folders.count; i++) {
-        const char *name = page->list.folders.items[i];
-        EVO_AUTO_STR key = evo_strndup(name, strlen(name) ? strlen(name) - 1 : 0);
-        if (evo_starts_with(name, full_prefix) && evo_ends_with(name, "/") && strlen(key) > base &&
-            evo_store_key_valid(key + base))
-            evo_strvec_push(&list->folders, name + folder);
-    }
-    if (list->count > ENTRIES_MAX)
-        return evo_error_set(err, EVO_ERR_STORE, "cannot list \"%s\": more than %zu objects", full_prefix,
-                             ENTRIES_MAX);
-    return EVO_OK;
-}
+/* ---- listings ---- */
 
 static enum evo_errc s3_list(struct evo_store *store, const char *prefix, bool flat,
                              struct evo_store_list *ret, struct evo_error *err)
 {
-    struct evo_s3_client *c = client_of(store);
-    EVO_AUTO_STR full = full_key(store, prefix);
-    EVO_AUTO_STR token = NULL;
-    for (;;) {
-        EVO_AUTO(s3_page) page = { 0 };
-        enum evo_errc rc = get_page(c, full, flat, token, 1000, &page, err);
-        if (!rc)
-            rc = add_page(c, full, &page, ret, err);
-        if (rc || !page.next)
-            return rc;
-        if (evo_streq(token, page.next))
-            return evo_error_set(err, EVO_ERR_STORE, "cannot list \"%s\": the store repeats itself", full);
-        free(token);
-        token = page.next;
-        page.next = NULL;
-    }
+    return evo_s3_list(client_of(store), prefix, flat, ret, err);
 }
-
-/* ---- open, check, close ---- */
 
 static enum evo_errc s3_check(struct evo_store *store, struct evo_error *err)
 {
-    struct evo_s3_client *c = client_of(store);
-    EVO_AUTO(s3_page) page = { 0 };
-    return get_page(c, c->url.prefix, true, NULL, 1, &page, err);
+    return evo_s3_list_any(client_of(store), err);
 }
+
+static enum evo_errc s3_list_uploads(struct evo_store *store, const char *prefix,
+                                     struct evo_store_uploads *ret, struct evo_error *err)
+{
+    EVO_AUTO_STR full = full_key(store, prefix);
+    EVO_AUTO(store_uploads) found = { 0 };
+    struct evo_s3_patience patience = { EVO_DEADLINE_NEVER, .despite_cancel = false };
+    enum evo_errc rc = evo_s3_uploads_below(client_of(store), full, patience, &found, err);
+    size_t base = strlen(client_of(store)->url.prefix);
+    /* Names that no key can have are somebody else's. */
+    for (size_t i = 0; i < found.count && !rc; i++)
+        if (evo_store_key_valid(found.items[i].key + base))
+            evo_store_uploads_add(ret, found.items[i].key + base, found.items[i].id,
+                                  found.items[i].started_ms);
+    return rc;
+}
+
+static enum evo_errc s3_abort_upload(struct evo_store *store, const struct evo_store_upload *u,
+                                     struct evo_error *err)
+{
+    if (!evo_store_key_valid(u->key) || !*u->id)
+        return evo_error_set(err, EVO_ERR_USAGE, "cannot abort \"%s\": not an upload of the store", u->key);
+    EVO_AUTO_STR full = full_key(store, u->key);
+    struct evo_s3_patience patience = { EVO_DEADLINE_NEVER, .despite_cancel = false };
+    enum evo_errc rc = evo_s3_upload_abort(client_of(store), full, u->id, patience, err);
+    return rc ? evo_error_prefix(err, "could not abort the upload of \"%s\"", full) : EVO_OK;
+}
+
+/* ---- open, close ---- */
 
 static void s3_close(struct evo_store *store)
 {
@@ -462,6 +277,8 @@ static const struct evo_store_ops s3_ops = {
     .stat = s3_stat,
     .remove = s3_remove,
     .list = s3_list,
+    .list_uploads = s3_list_uploads,
+    .abort_upload = s3_abort_upload,
     .writer_open = s3_writer_open,
 };
 

@@ -22,7 +22,7 @@ static inline struct evo_s3 *evo_s3_of(struct evo_store *store)
     return (struct evo_s3 *)store;
 }
 
-/* The rest is shared with s3_multipart.c; keys are full ones, with the store's prefix. */
+/* The rest is shared by the files of this kind of store; keys are full ones, with the store's prefix. */
 
 /* One plain put. */
 enum evo_errc evo_s3_put_object(struct evo_s3_client *c, const char *key, const void *data, size_t n,
@@ -36,5 +36,15 @@ struct evo_s3_head {
 };
 enum evo_errc evo_s3_head(struct evo_s3_client *c, const char *key, struct evo_s3_head *ret,
                           struct evo_error *err) EVO_CHECK;
+/* "bytes 100-199/4096" of a Content-Range; text may be NULL. */
+bool evo_s3_parse_content_range(const char *text, uint64_t *ret_start, uint64_t *ret_total);
+/* As evo_store_read(); in s3_read.c. */
+enum evo_errc evo_s3_read(struct evo_s3_client *c, const char *key, uint64_t offset, uint64_t length,
+                          evo_store_sink *sink, void *ctx, struct evo_error *err) EVO_CHECK;
+/* As evo_store_list_prefix(), with a prefix and with keys without that of the store; in s3_list.c. */
+enum evo_errc evo_s3_list(struct evo_s3_client *c, const char *prefix, bool flat, struct evo_store_list *ret,
+                          struct evo_error *err) EVO_CHECK;
+/* Can anything be listed? */
+enum evo_errc evo_s3_list_any(struct evo_s3_client *c, struct evo_error *err) EVO_CHECK;
 
 #endif

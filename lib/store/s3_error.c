@@ -12,6 +12,7 @@ enum text {
     TEXT_DENIED,
     TEXT_BUCKET,
     TEXT_KEY,
+    TEXT_UPLOAD,
     TEXT_REGION,
     TEXT_CLOCK,
     TEXT_FULL,
@@ -41,6 +42,7 @@ static const struct meaning {
     { "InvalidToken", EVO_S3_FAIL, TEXT_TOKEN },
     { "NoSuchBucket", EVO_S3_FAIL, TEXT_BUCKET },
     { "NoSuchKey", EVO_S3_FAIL, TEXT_KEY },
+    { "NoSuchUpload", EVO_S3_FAIL, TEXT_UPLOAD },
     { "NotImplemented", EVO_S3_FAIL, TEXT_UNSUPPORTED },
     { "OperationAborted", EVO_S3_RETRY, TEXT_PLAIN },
     { "PermanentRedirect", EVO_S3_MOVED, TEXT_REGION },
@@ -204,6 +206,13 @@ static void explain(enum text text, int status, const char *code, const struct e
             evo_error_set(err, EVO_ERR_NOT_FOUND, "\"s3://%s/%s\" does not exist", c->bucket, c->key);
         else
             explain(TEXT_BUCKET, status, code, c, err);
+        return;
+    case TEXT_UPLOAD:
+        evo_error_set(err, EVO_ERR_STORE, "the unfinished upload of \"%s\" is gone from bucket \"%s\"",
+                      c->key ? c->key : "", c->bucket);
+        evo_error_hint(err,
+                       "Run the command again. Where it happens again, look who aborts uploads: a lifecycle "
+                       "rule of the bucket, or a clean-up that runs beside this.");
         return;
     case TEXT_REGION:
         if (c->moved_to[0]) {

@@ -37,15 +37,15 @@ void evo_s3_upload_abandon(struct evo_s3_upload *u)
         abort_one(u, u->id, patience);
     if (!u->start_lost)
         return;
-    EVO_AUTO(strvec) ids = EVO_STRVEC_INIT;
+    EVO_AUTO(store_uploads) found = { 0 };
     struct evo_error why = EVO_ERROR_INIT;
-    if (evo_s3_uploads_of(u->client, u->key, patience, &ids, &why)) {
+    if (evo_s3_uploads_of(u->client, u->key, patience, &found, &why)) {
         evo_warn(u->client->task, "could not look for unfinished uploads of \"%s\": %s", u->key, why.message);
         return;
     }
-    for (size_t i = 0; i < ids.count; i++)
-        if (!evo_streq(ids.items[i], u->id))
-            abort_one(u, ids.items[i], patience);
+    for (size_t i = 0; i < found.count; i++)
+        if (!evo_streq(found.items[i].id, u->id))
+            abort_one(u, found.items[i].id, patience);
 }
 
 /* ---- parts ---- */

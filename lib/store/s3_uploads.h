@@ -13,9 +13,14 @@ struct evo_s3_patience {
     bool despite_cancel;
 };
 
-/* The ids of the unfinished uploads of exactly this key (with the store's prefix). */
+/* The unfinished uploads of exactly this key (with the store's prefix, as all keys here). */
 enum evo_errc evo_s3_uploads_of(struct evo_s3_client *c, const char *key, struct evo_s3_patience patience,
-                                struct evo_strvec *ids, struct evo_error *err) EVO_CHECK;
+                                struct evo_store_uploads *ret, struct evo_error *err) EVO_CHECK;
+/* Those below a prefix, perhaps twice. Where the server takes the prefix for one key, as some do, those of the whole
+ * bucket are asked for as well, and filtered. */
+enum evo_errc evo_s3_uploads_below(struct evo_s3_client *c, const char *prefix,
+                                   struct evo_s3_patience patience, struct evo_store_uploads *ret,
+                                   struct evo_error *err) EVO_CHECK;
 /* Ends one, and again while the server still lists parts of it: a part that was on its way when the abort arrived keeps
  * an upload alive. One that is not there is fine. */
 enum evo_errc evo_s3_upload_abort(struct evo_s3_client *c, const char *key, const char *id,

@@ -267,38 +267,66 @@ bool evo_s3_xml_completed(const char *xml, size_t n)
 }
 
 struct uploads_parse {
-    const char *wanted;
-    struct evo_strvec *ids;
+    struct evo_s3_uploads_page *page;
     char *key, *id;
-    bool seen;
+    int64_t started_ms;
+    bool encoded, seen;
 };
 
 static bool uploads_element(void *ctx, const char *path, const char *text)
 {
     struct uploads_parse *u = ctx;
-    if (evo_streq(path, "ListMultipartUploadsResult")) {
+    const char *name;
+    if (evo_streq(path, "ListMultipartUploadsResult"))
         u->seen = true;
-    } else if (evo_streq(path, "ListMultipartUploadsResult/Upload/Key")) {
+    if (!below(path, "ListMultipartUploadsResult", &name))
+        return true;
+    if (evo_streq(name, "Upload/Key")) {
         keep(&u->key, text);
-    } else if (evo_streq(path, "ListMultipartUploadsResult/Upload/UploadId")) {
+    } else if (evo_streq(name, "Upload/UploadId")) {
         keep(&u->id, text);
-    } else if (evo_streq(path, "ListMultipartUploadsResult/Upload")) {
-        if (u->id && evo_streq(u->key, u->wanted))
-            evo_strvec_push(u->ids, u->id);
+    } else if (evo_streq(name, "Upload/Initiated")) {
+        (void)evo_parse_time(text, &u->started_ms); /* some leave it out: -1 */
+    } else if (evo_streq(name, "Upload")) {
+        if (u->key && u->id)
+            evo_store_uploads_add(&u->page->list, u->key, u->id, u->started_ms);
         free(u->key);
         free(u->id);
         u->key = u->id = NULL;
+        u->started_ms = -1;
+    } else if (evo_streq(name, "IsTruncated")) {
+        u->page->truncated = evo_streq(text, "true");
+    } else if (evo_streq(name, "NextKeyMarker") && *text) {
+        keep(&u->page->next_key, text);
+    } else if (evo_streq(name, "NextUploadIdMarker") && *text) {
+        keep(&u->page->next_id, text);
+    } else if (evo_streq(name, "EncodingType")) {
+        u->encoded = evo_streq(text, "url");
     }
     return true;
 }
 
-bool evo_s3_xml_uploads(const char *xml, size_t n, const char *key, struct evo_strvec *ids)
+bool evo_s3_xml_uploads(const char *xml, size_t n, struct evo_s3_uploads_page *ret)
 {
-    struct uploads_parse u = { .wanted = key, .ids = ids };
+    struct uploads_parse u = { .page = ret, .started_ms = -1 };
     bool ok = parse(xml, n, uploads_element, &u) && u.seen;
+    for (size_t i = 0; ok && u.encoded && i < ret->list.count; i++)
+        ok = decode(&ret->list.items[i].key);
+    if (ok && u.encoded && ret->next_key)
+        ok = decode(&ret->next_key);
     free(u.key);
     free(u.id);
     return ok;
+}
+
+void evo_s3_uploads_page_release(struct evo_s3_uploads_page *page)
+{
+    if (!page)
+        return;
+    evo_store_uploads_release(&page->list);
+    free(page->next_key);
+    free(page->next_id);
+    page->next_key = page->next_id = NULL;
 }
 
 static bool parts_element(void *ctx, const char *path, const char *text)

@@ -38,8 +38,15 @@ EVO_DEFINE_AUTO(s3_page);
 bool evo_s3_xml_upload_id(const char *xml, size_t n, char **ret);
 /* True for a CompleteMultipartUploadResult. */
 bool evo_s3_xml_completed(const char *xml, size_t n);
-/* The UploadIds of ListMultipartUploads whose key is `key`. */
-bool evo_s3_xml_uploads(const char *xml, size_t n, const char *key, struct evo_strvec *ids);
+/* One page of ListMultipartUploads. */
+struct evo_s3_uploads_page {
+    struct evo_store_uploads list;
+    bool truncated;
+    char *next_key, *next_id; /* the markers of the page that follows; NULL where the server names none */
+};
+bool evo_s3_xml_uploads(const char *xml, size_t n, struct evo_s3_uploads_page *ret);
+void evo_s3_uploads_page_release(struct evo_s3_uploads_page *page);
+EVO_DEFINE_AUTO(s3_uploads_page);
 /* True for a ListPartsResult that holds a part. */
 bool evo_s3_xml_has_parts(const char *xml, size_t n);
 

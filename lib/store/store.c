@@ -245,6 +245,74 @@ enum evo_errc evo_store_list_prefix(struct evo_store *store, const char *prefix,
     return EVO_OK;
 }
 
+/* ---- unfinished uploads ---- */
+
+void evo_store_uploads_release(struct evo_store_uploads *uploads)
+{
+    if (!uploads)
+        return;
+    for (size_t i = 0; i < uploads->count; i++) {
+        free(uploads->items[i].key);
+        free(uploads->items[i].id);
+    }
+    free(uploads->items);
+    memset(uploads, 0, sizeof(*uploads));
+}
+
+void evo_store_uploads_add(struct evo_store_uploads *uploads, const char *key, const char *id,
+                           int64_t started_ms)
+{
+    EVO_GROW(uploads->items, uploads->count, uploads->alloc);
+    uploads->items[uploads->count++] =
+        (struct evo_store_upload){ .key = evo_strdup(key), .id = evo_strdup(id), .started_ms = started_ms };
+}
+
+static int by_key_and_id(const void *a, const void *b)
+{
+    const struct evo_store_upload *x = a, *y = b;
+    int order = strcmp(x->key, y->key);
+    return order ? order : strcmp(x->id, y->id);
+}
+
+static void tidy_uploads(struct evo_store_uploads *u)
+{
+    if (u->count)
+        qsort(u->items, u->count, sizeof(*u->items), by_key_and_id);
+    size_t kept = 0;
+    for (size_t i = 0; i < u->count; i++) {
+        if (kept && by_key_and_id(&u->items[kept - 1], &u->items[i]) == 0) {
+            free(u->items[i].key);
+            free(u->items[i].id);
+        } else {
+            u->items[kept++] = u->items[i];
+        }
+    }
+    u->count = kept;
+}
+
+enum evo_errc evo_store_list_uploads(struct evo_store *store, const char *prefix,
+                                     struct evo_store_uploads *ret, struct evo_error *err)
+{
+    if (!prefix_valid(prefix) || (*prefix && !evo_ends_with(prefix, "/")))
+        return evo_error_set(err, EVO_ERR_USAGE, "cannot list uploads below \"%s\": not the name of a folder",
+                             prefix);
+    EVO_AUTO(store_uploads) uploads = { 0 };
+    enum evo_errc rc = store->ops->list_uploads(store, prefix, &uploads, err);
+    if (rc)
+        return rc;
+    tidy_uploads(&uploads);
+    evo_store_uploads_release(ret);
+    *ret = uploads;
+    memset(&uploads, 0, sizeof(uploads));
+    return EVO_OK;
+}
+
+enum evo_errc evo_store_abort_upload(struct evo_store *store, const struct evo_store_upload *u,
+                                     struct evo_error *err)
+{
+    return store->ops->abort_upload(store, u, err);
+}
+
 /* ---- streams ---- */
 
 enum evo_errc evo_store_writer_open(struct evo_store *store, const char *key, size_t part_size,

@@ -130,6 +130,26 @@ enum evo_errc evo_store_writer_commit(struct evo_store_writer *w, char sha256[65
 void evo_store_writer_free(struct evo_store_writer *w);
 EVO_DEFINE_AUTO_PTR(store_writer, evo_store_writer_free);
 
+/* What runs that were killed left behind: it costs space, and no listing of objects shows it. */
+struct evo_store_upload {
+    char *key; /* S3: of the object to be; a folder: of the temporary file itself */
+    char *id; /* S3: of the multipart upload; a folder: the temporary file's name */
+    int64_t started_ms; /* wall; a folder: when it was last written to. -1: not told */
+};
+struct evo_store_uploads {
+    struct evo_store_upload *items;
+    size_t count, alloc;
+};
+void evo_store_uploads_release(struct evo_store_uploads *uploads);
+EVO_DEFINE_AUTO(store_uploads);
+/* Unfinished uploads below a prefix (empty, or with "/" at its end), by key. Those of runs that are still at work
+ * are among them: their age tells, and whoever aborts one makes that run fail. */
+enum evo_errc evo_store_list_uploads(struct evo_store *store, const char *prefix,
+                                     struct evo_store_uploads *ret, struct evo_error *err) EVO_CHECK;
+/* Missing is fine. Repeated until the store lists no part of it any more. */
+enum evo_errc evo_store_abort_upload(struct evo_store *store, const struct evo_store_upload *u,
+                                     struct evo_error *err) EVO_CHECK;
+
 /* Appends "/" (unless key is empty) and the segment, percent-encoded where needed. */
 void evo_store_key_append(struct evo_strbuf *key, const char *segment);
 

@@ -26,6 +26,12 @@ x-amz-content-sha256 against the body. The bucket's name says how it misbehaves:
     held, held-…       no part is answered before GET /-/release/BUCKET
     abort-stalls       no answer to an abort for a long time
     parts-stay         an upload survives its first abort
+    parts-linger       an upload survives every abort
+    uploads-exact      the prefix of unfinished uploads has to be a key, or empty
+    uploads-paged      unfinished uploads one a page, in the order of their start
+    uploads-unmarked   the same, without naming the markers
+    uploads-repeat     a page of unfinished uploads whose markers never change
+    uploads-denied     403 for the unfinished uploads of the whole bucket
     skewed             the clock is 20 minutes ahead, and compared
     always-skewed      RequestTimeTooSkewed whatever the time
     moved              301 with the region unless signed for eu-central-1 (HEAD: 400 with a header alone)
@@ -356,6 +362,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         upload_id = "upload-%d" % (self.bucket.seen.get("start", 0) + 1)
         first = self.first("start")
         self.bucket.uploads[upload_id] = (self.key, {})
+        if self.bucket_name == "parts-linger":
+            self.bucket.uploads[upload_id][1][1] = b"arrives late"
         if self.bucket_name == "start-lost" and first:
             self.reset()
         return self.answer(200, '<InitiateMultipartUploadResult xmlns="x"><UploadId>%s</UploadId>'
@@ -399,15 +407,32 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def abort(self):
         if not self.upload():
             return self.error(404, "NoSuchUpload")
-        if not (self.bucket_name == "parts-stay" and self.first("abort")):
+        if not (self.bucket_name == "parts-stay" and self.first("abort")) and self.bucket_name != "parts-linger":
             del self.bucket.uploads[self.query["uploadId"][0]]
         return self.answer(204)
 
     def list_uploads(self):
+        name = self.bucket_name
         prefix = self.query.get("prefix", [""])[0]
-        return self.answer(200, "<ListMultipartUploadsResult>%s</ListMultipartUploadsResult>" % "".join(
-            "<Upload><Key>%s</Key><UploadId>%s</UploadId></Upload>" % (escape(key), upload_id)
-            for upload_id, (key, _) in self.bucket.uploads.items() if key.startswith(prefix)))
+        if name == "uploads-denied" and not prefix:
+            return self.error(403, "AccessDenied")
+        exact = name == "uploads-exact" and prefix
+        found = [(key, i) for i, (key, _) in self.bucket.uploads.items()
+                 if (key == prefix if exact else key.startswith(prefix))]
+        more = ""
+        if name in ("uploads-paged", "uploads-unmarked"):
+            marker = (self.query.get("key-marker", [""])[0], self.query.get("upload-id-marker", [""])[0])
+            rest = found[found.index(marker) + 1:] if marker in found else found
+            found = rest[:1]
+            if len(rest) > 1:
+                more = "<IsTruncated>true</IsTruncated>"
+            if len(rest) > 1 and name == "uploads-paged":
+                more += "<NextKeyMarker>%s</NextKeyMarker><NextUploadIdMarker>%s</NextUploadIdMarker>" % found[0]
+        if name == "uploads-repeat":
+            more = "<IsTruncated>true</IsTruncated><NextKeyMarker>k</NextKeyMarker>"
+        return self.answer(200, "<ListMultipartUploadsResult>%s%s</ListMultipartUploadsResult>" % (more, "".join(
+            "<Upload><Key>%s</Key><UploadId>%s</UploadId><Initiated>2013-05-24T00:00:00.000Z</Initiated></Upload>"
+            % (escape(key), upload_id) for key, upload_id in found)))
 
     def list_parts(self):
         upload = self.upload()

@@ -150,14 +150,33 @@ static void test_wrong_clock_is_named_and_worked_around(void **state)
     assert_non_null(strstr(warnings.buf, "clock"));
 }
 
+/* By the prefix that the server was asked with, and no second look at the whole bucket. */
+static void test_server_lists_uploads_by_prefix(void **state)
+{
+    (void)state;
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO_PTR(store) store = contract_begin();
+    EVO_AUTO_PTR(store_writer) w = NULL;
+    struct evo_store_options o = options();
+    o.s3_provider = "seaweedfs";
+    EVO_AUTO_PTR(store) known = open_with(&o);
+    assert_true(evo_s3_of(known)->client.provider->uploads_by_prefix);
+    unsigned char *buf = evo_calloc(3, PART_SIZE);
+    assert_ok(evo_store_writer_open(store, "t/p/x", PART_SIZE, &w, &err));
+    assert_ok(evo_store_writer_write(w, buf, 3 * PART_SIZE, &err));
+    free(buf);
+    assert_int_equal(uploads_below(known, "t/p/"), 1);
+    assert_int_equal(uploads_below(known, "t/q/"), 0);
+}
+
 static size_t uploads_of(struct evo_store *store, const char *key)
 {
     struct evo_error err = EVO_ERROR_INIT;
-    EVO_AUTO(strvec) ids = EVO_STRVEC_INIT;
+    EVO_AUTO(store_uploads) found = { 0 };
     struct evo_s3_patience patience = { evo_deadline_in(5000), .despite_cancel = true };
     EVO_AUTO_STR full = evo_asprintf("%s%s", evo_s3_of(store)->client.url.prefix, key);
-    assert_ok(evo_s3_uploads_of(&evo_s3_of(store)->client, full, patience, &ids, &err));
-    return ids.count;
+    assert_ok(evo_s3_uploads_of(&evo_s3_of(store)->client, full, patience, &found, &err));
+    return found.count;
 }
 
 static void test_no_upload_stays_behind_without_commit_nor_after_a_cancel(void **state)
@@ -374,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_missing_bucket_is_named_by_every_call),
         cmocka_unit_test(test_unreachable_endpoint_is_told_soon),
         cmocka_unit_test(test_wrong_clock_is_named_and_worked_around),
+        cmocka_unit_test(test_server_lists_uploads_by_prefix),
         cmocka_unit_test(test_no_upload_stays_behind_without_commit_nor_after_a_cancel),
         cmocka_unit_test(test_list_of_many_objects_spans_pages),
         cmocka_unit_test(test_store_of_a_whole_bucket_sees_what_a_prefix_holds),

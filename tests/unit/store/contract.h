@@ -493,6 +493,80 @@ static void test_room_of_a_stream_becomes_less_by_what_was_written(void **state)
         assert_true(before == UINT64_MAX && after == UINT64_MAX);
 }
 
+/* ---- what killed runs left ---- */
+
+static size_t uploads_below(struct evo_store *store, const char *prefix)
+{
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO(store_uploads) found = { 0 };
+    assert_ok(evo_store_list_uploads(store, prefix, &found, &err));
+    return found.count;
+}
+
+static void test_unfinished_upload_is_listed_below_its_folder_until_it_is_aborted(void **state)
+{
+    (void)state;
+    EVO_AUTO_PTR(store) store = contract_begin();
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO_PTR(store_writer) w = NULL;
+    unsigned char *buf = evo_calloc(3, PART_SIZE);
+    assert_int_equal(uploads_below(store, ""), 0);
+    assert_ok(evo_store_writer_open(store, "t/u/v/x", PART_SIZE, &w, &err));
+    /* The third part waits until the first one has arrived. */
+    assert_ok(evo_store_writer_write(w, buf, 3 * PART_SIZE, &err));
+    free(buf);
+    assert_int_equal(uploads_below(store, ""), 1);
+    assert_int_equal(uploads_below(store, "t/u/"), 1);
+    assert_int_equal(uploads_below(store, "t/other/"), 0);
+
+    EVO_AUTO(store_uploads) found = { 0 };
+    assert_ok(evo_store_list_uploads(store, "t/u/v/", &found, &err));
+    assert_int_equal(found.count, 1);
+    assert_true(evo_starts_with(found.items[0].key, "t/u/v/"));
+    int64_t age = evo_wall_ms() - found.items[0].started_ms;
+    assert_true(age > -5000 && age < 60000);
+    EVO_AUTO(store_list) list = { 0 };
+    assert_ok(evo_store_list_prefix(store, "", true, &list, &err)); /* it is no object */
+    assert_int_equal(list.count, 0);
+
+    assert_ok(evo_store_abort_upload(store, &found.items[0], &err));
+    assert_int_equal(uploads_below(store, ""), 0);
+    assert_ok(evo_store_abort_upload(store, &found.items[0], &err));
+    /* Whoever was still at work on it fails. */
+    assert_int_not_equal(evo_store_writer_commit(w, NULL, NULL, &err), EVO_OK);
+    evo_store_writer_free(w);
+    w = NULL;
+    assert_missing(store, "t/u/v/x");
+    assert_int_equal(uploads_below(store, ""), 0);
+}
+
+static void test_committed_object_is_no_upload(void **state)
+{
+    (void)state;
+    EVO_AUTO_PTR(store) store = contract_begin();
+    stream(store, "t/done", PART_SIZE + 1, PART_SIZE);
+    put_text(store, "t/small", "x");
+    assert_int_equal(uploads_below(store, ""), 0);
+}
+
+static void test_uploads_of_what_is_no_folder_and_keys_that_are_none_are_refused(void **state)
+{
+    (void)state;
+    EVO_AUTO_PTR(store) store = contract_begin();
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO(store_uploads) found = { 0 };
+    static const char *const prefixes[] = { "t", "../", "/", "t//" };
+    for (size_t i = 0; i < EVO_COUNT(prefixes); i++)
+        assert_int_equal(evo_store_list_uploads(store, prefixes[i], &found, &err), EVO_ERR_USAGE);
+    char *const keys[] = { (char[]){ "../x" }, (char[]){ "t/../.evo-tmp-x" }, (char[]){ "" } };
+    put_text(store, "t/kept", "x");
+    for (size_t i = 0; i < EVO_COUNT(keys); i++) {
+        struct evo_store_upload u = { .key = keys[i], .id = keys[i] };
+        assert_int_equal(evo_store_abort_upload(store, &u, &err), EVO_ERR_USAGE);
+    }
+    assert_object(store, "t/kept", "x", 1);
+}
+
 /* ---- threads ---- */
 
 struct worker {
@@ -586,6 +660,9 @@ static void test_put_once_by_many_has_one_winner(void **state)
     cmocka_unit_test(test_stream_takes_nothing_after_its_commit),                   \
     cmocka_unit_test(test_stream_ends_on_a_cancel_and_leaves_nothing),              \
     cmocka_unit_test(test_room_of_a_stream_becomes_less_by_what_was_written),       \
+    cmocka_unit_test(test_unfinished_upload_is_listed_below_its_folder_until_it_is_aborted), \
+    cmocka_unit_test(test_committed_object_is_no_upload),                           \
+    cmocka_unit_test(test_uploads_of_what_is_no_folder_and_keys_that_are_none_are_refused), \
     cmocka_unit_test(test_store_is_used_by_several_threads),                        \
     cmocka_unit_test(test_put_once_by_many_has_one_winner)
 /* clang-format on */

@@ -127,18 +127,48 @@ static void test_page_refuses_what_it_cannot_trust(void **state)
     }
 }
 
-static void test_uploads_are_those_of_the_key_alone(void **state)
+static void test_uploads_are_read_with_their_markers(void **state)
 {
     (void)state;
     static const char xml[] =
-        "<ListMultipartUploadsResult><Upload><Key>a</Key><UploadId>1</UploadId></Upload>"
+        "<ListMultipartUploadsResult><Upload><Key>a</Key><UploadId>1</UploadId>"
+        "<Initiated>2013-05-24T00:00:00.000Z</Initiated></Upload>"
         "<Upload><Key>ab</Key><UploadId>2</UploadId></Upload>"
         "<Upload><UploadId>3</UploadId><Key>a</Key></Upload></ListMultipartUploadsResult>";
-    EVO_AUTO(strvec) ids = EVO_STRVEC_INIT;
-    assert_true(evo_s3_xml_uploads(xml, strlen(xml), "a", &ids));
-    assert_int_equal(ids.count, 2);
-    assert_string_equal(ids.items[0], "1");
-    assert_string_equal(ids.items[1], "3");
+    static const char truncated[] =
+        "<ListMultipartUploadsResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>"
+        "<NextKeyMarker>a+b</NextKeyMarker><NextUploadIdMarker>4</NextUploadIdMarker>"
+        "<Upload><Key>a%2Bb</Key><UploadId>4</UploadId></Upload></ListMultipartUploadsResult>";
+    EVO_AUTO(s3_uploads_page) page = { 0 };
+    assert_true(evo_s3_xml_uploads(xml, strlen(xml), &page));
+    assert_int_equal(page.list.count, 3);
+    static const char *const ids[] = { "1", "2", "3" }, *const keys[] = { "a", "ab", "a" };
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(page.list.items[i].key, keys[i]);
+        assert_string_equal(page.list.items[i].id, ids[i]);
+        assert_true(page.list.items[i].started_ms == (i ? -1 : 1369353600000));
+    }
+    assert_false(page.truncated);
+    assert_null(page.next_key);
+
+    EVO_AUTO(s3_uploads_page) next = { 0 };
+    assert_true(evo_s3_xml_uploads(truncated, strlen(truncated), &next));
+    assert_true(next.truncated);
+    assert_string_equal(next.list.items[0].key, "a+b");
+    assert_string_equal(next.next_key, "a b");
+    assert_string_equal(next.next_id, "4");
+    EVO_AUTO(s3_uploads_page) none = { 0 };
+    assert_false(evo_s3_xml_uploads("<Other/>", 8, &none));
+}
+
+static void test_parts_are_told_from_an_empty_list(void **state)
+{
+    (void)state;
+    static const char some[] = "<ListPartsResult><Part><PartNumber>1</PartNumber></Part></ListPartsResult>";
+    static const char none[] = "<ListPartsResult><UploadId>x</UploadId></ListPartsResult>";
+    assert_true(evo_s3_xml_has_parts(some, strlen(some)));
+    assert_false(evo_s3_xml_has_parts(none, strlen(none)));
+    assert_false(evo_s3_xml_has_parts("<html>", 6));
 }
 
 static void test_upload_id_and_completion_are_told_from_errors(void **state)
@@ -170,7 +200,8 @@ int main(void)
         cmocka_unit_test(test_fault_cuts_texts_to_fit),
         cmocka_unit_test(test_page_reads_entries_folders_and_token),
         cmocka_unit_test(test_page_refuses_what_it_cannot_trust),
-        cmocka_unit_test(test_uploads_are_those_of_the_key_alone),
+        cmocka_unit_test(test_uploads_are_read_with_their_markers),
+        cmocka_unit_test(test_parts_are_told_from_an_empty_list),
         cmocka_unit_test(test_upload_id_and_completion_are_told_from_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
