@@ -3,18 +3,19 @@
 #include "base/strvec.h"
 #include "catalog/sections.h"
 
-/* What the server's own words for a definition depend on, as well as the form of constants. Gone with the savepoint or
- * transaction. */
-#define SETTINGS                            \
-    "SET LOCAL search_path = '';"           \
-    "SET LOCAL client_encoding = 'UTF8';"   \
-    "SET LOCAL TimeZone = 'UTC';"           \
-    "SET LOCAL DateStyle = 'ISO';"          \
-    "SET LOCAL IntervalStyle = 'postgres';" \
-    "SET LOCAL extra_float_digits = 3;"     \
-    "SET LOCAL bytea_output = 'hex';"       \
-    "SET LOCAL lc_monetary = 'C';"          \
-    "SET LOCAL quote_all_identifiers = off"
+/* What the server's own words for a definition depend on, as well as the form of constants; and no compilation of
+ * queries that run once. Gone with the savepoint or transaction. */
+#define SETTINGS                             \
+    "SET LOCAL search_path = '';"            \
+    "SET LOCAL client_encoding = 'UTF8';"    \
+    "SET LOCAL TimeZone = 'UTC';"            \
+    "SET LOCAL DateStyle = 'ISO';"           \
+    "SET LOCAL IntervalStyle = 'postgres';"  \
+    "SET LOCAL extra_float_digits = 3;"      \
+    "SET LOCAL bytea_output = 'hex';"        \
+    "SET LOCAL lc_monetary = 'C';"           \
+    "SET LOCAL quote_all_identifiers = off;" \
+    "SET LOCAL jit = off"
 
 #define OLDEST 130000
 

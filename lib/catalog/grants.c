@@ -24,6 +24,12 @@ static const char columns[] =
     "JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid WHERE a.attacl IS NOT NULL AND NOT "
     "a.attisdropped) " OWNERS_AND_PRIVILEGES;
 
+/* Not the types of tables' rows, nor those of arrays. */
+#define TYPES \
+    ", t.typowner, t.typacl, 'T' FROM pg_catalog.pg_type t " \
+    "JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace "
+#define TYPE_COUNTS EVO_SQL_OURS("n") " AND " EVO_SQL_NO_MEMBER("pg_type", "t.oid")
+
 static const char others[] =
     "WITH x AS (SELECT 'schema ' || pg_catalog.quote_ident(n.nspname) AS what, n.nspowner AS owner, "
     "n.nspacl AS acl, 'n' AS kind FROM pg_catalog.pg_namespace n WHERE " EVO_SQL_OURS("n") " AND "
@@ -32,13 +38,13 @@ static const char others[] =
     "|| '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')', p.proowner, p.proacl, 'f' "
     "FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE "
     EVO_SQL_OURS("n") " AND " EVO_SQL_NO_PART("pg_proc", "p.oid") " UNION ALL SELECT CASE t.typtype WHEN "
-    "'d' THEN 'domain ' ELSE 'type ' END || " EVO_SQL_NAME("n", "t.typname") ", t.typowner, t.typacl, 'T' "
-    "FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace WHERE "
-    EVO_SQL_OURS("n") " AND " EVO_SQL_NO_MEMBER("pg_type", "t.oid") " AND (t.typtype IN ('e', 'd', 'r') "
-    "OR t.typtype = 'c' AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND "
-    "c.relkind = 'c') OR t.typtype = 'b' AND NOT EXISTS (SELECT FROM pg_catalog.pg_type i WHERE "
-    "i.typarray = t.oid)) UNION ALL SELECT 'foreign data wrapper ' || pg_catalog.quote_ident(w.fdwname), "
-    "w.fdwowner, w.fdwacl, 'F' FROM pg_catalog.pg_foreign_data_wrapper w WHERE "
+    "'d' THEN 'domain ' ELSE 'type ' END || " EVO_SQL_NAME("n", "t.typname") TYPES "WHERE t.typtype IN "
+    "('e', 'd', 'r') AND " TYPE_COUNTS " UNION ALL SELECT 'type ' || " EVO_SQL_NAME("n", "t.typname") TYPES
+    "JOIN pg_catalog.pg_class c ON c.oid = t.typrelid AND c.relkind = 'c' WHERE t.typtype = 'c' AND "
+    TYPE_COUNTS " UNION ALL SELECT 'type ' || " EVO_SQL_NAME("n", "t.typname") TYPES "WHERE t.typtype = "
+    "'b' AND NOT EXISTS (SELECT FROM pg_catalog.pg_type i WHERE i.typarray = t.oid) AND " TYPE_COUNTS " "
+    "UNION ALL SELECT 'foreign data wrapper ' || pg_catalog.quote_ident(w.fdwname), w.fdwowner, w.fdwacl, "
+    "'F' FROM pg_catalog.pg_foreign_data_wrapper w WHERE "
     EVO_SQL_NO_MEMBER("pg_foreign_data_wrapper", "w.oid") " UNION ALL SELECT 'server ' || "
     "pg_catalog.quote_ident(s.srvname), s.srvowner, s.srvacl, 'S' FROM pg_catalog.pg_foreign_server s "
     "WHERE " EVO_SQL_NO_MEMBER("pg_foreign_server", "s.oid") " UNION ALL SELECT 'language ' || "
