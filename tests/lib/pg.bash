@@ -32,6 +32,30 @@ pg_bindir() {
     printf '%s\n' "${dir%/initdb}"
 }
 
+# pg_version_bindir MAJOR: the programs of that major version: the machine's own, else what ci/tools.sh put there.
+pg_version_bindir() {
+    local dir
+    for dir in "/usr/lib/postgresql/$1/bin" "$EVO_TOOLS/pg$1/bin"; do
+        if [ -x "$dir/initdb" ]; then
+            (cd -P "$dir" && pwd)
+            return
+        fi
+    done
+    fail "PostgreSQL $1 is not on this machine: ci/tools.sh pg$1"
+}
+
+# pg_versions: the major versions that a test of all of them runs on: those in EVO_TEST_VERSIONS ("15 17"; "all" for
+# every supported one), else the machine's own and the newest.
+pg_versions() {
+    local own
+    own=$("$(EVO_TEST_PG_BINDIR='' pg_bindir)/postgres" --version | sed -n 's/.*(PostgreSQL) \([0-9]*\).*/\1/p')
+    case ${EVO_TEST_VERSIONS:-} in
+    '') printf '%s\n' "$own" 18 ;;
+    all) printf '%s\n' "$own" 16 17 18 ;;
+    *) tr -s ' ,' '\n' <<<"$EVO_TEST_VERSIONS" ;;
+    esac | sort -nu
+}
+
 # The words to put before a server program: it refuses to run as root.
 _pg_drop=()
 _pg_user=
@@ -40,10 +64,17 @@ if [ "$(id -u)" -eq 0 ]; then
     _pg_drop=(setpriv --reuid=postgres --regid=postgres --init-groups)
 fi
 
+# Programs below a folder that only root may enter (a clone in /root): the server's user gets the right to read there.
+_pg_reach() {
+    [ -n "$_pg_user" ] && [[ ${_pg_drop[*]} != *dac_read_search* ]] && ! "${_pg_drop[@]}" test -x "$1/postgres" || return 0
+    _pg_drop+=(--inh-caps=+dac_read_search --ambient-caps=+dac_read_search)
+}
+
 # pg_cluster_init DIR: makes a cluster in DIR (created here), not started.
 pg_cluster_init() {
     local dir=$1 bindir password
     bindir=$(pg_bindir) || return
+    _pg_reach "$bindir"
     password=canary-pg-$(random_word)
     mkdir -p "$dir/data" "$dir/sock"
     chmod 0700 "$dir/data"
@@ -73,6 +104,7 @@ pg_cluster_start() {
     local dir=$1 bindir pid port try keep
     shift
     bindir=$(pg_bindir) || return
+    _pg_reach "$bindir"
     keep=$(sed -n 's/^PG_PORT=//p' "$dir/env" 2>/dev/null || true)
     for try in 1 2 3; do
         port=${keep:-$(free_ports 1)} || return
@@ -129,8 +161,8 @@ pg_use() {
     . "$1/env"
     export PG_SOCKET PG_PORT PG_PASSWORD PG_LOG PG_DATA PG_PID PG_BINDIR
     # psql and pg_dump of the server's own version, for tests and for evo.
-    case :$PATH: in
-    *":$PG_BINDIR:"*) ;;
+    case $PATH: in
+    "$PG_BINDIR:"*) ;;
     *) export PATH=$PG_BINDIR:$PATH ;;
     esac
 }
@@ -190,6 +222,14 @@ pg_private_start() {
     PG_CLUSTER=$(mktemp -d "${EVO_TEST_DIR:?start the tests with tests/run}/pg.XXXXXX") || return
     export PG_CLUSTER
     pg_cluster_init "$PG_CLUSTER" && pg_cluster_start "$PG_CLUSTER" "$@" && pg_use "$PG_CLUSTER"
+}
+
+# pg_version_start MAJOR [-c name=value]...: a private cluster of that major version.
+pg_version_start() {
+    EVO_TEST_PG_BINDIR=$(pg_version_bindir "$1") || return
+    export EVO_TEST_PG_BINDIR
+    shift
+    pg_private_start "$@"
 }
 
 # pg_private_restart [-c name=value]...: stop in order, start again on the same port.
