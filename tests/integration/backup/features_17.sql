@@ -1,0 +1,20 @@
+-- Loaded behind features.sql on PostgreSQL 17 and later.
+SET client_min_messages = warning;
+SET search_path = f, public;
+GRANT MAINTAIN ON TABLE texts TO :owner WITH GRANT OPTION;
+CREATE COLLATION built_in (provider = builtin, locale = 'C.UTF-8');
+CREATE TABLE collated_17 (t text COLLATE built_in PRIMARY KEY);
+INSERT INTO collated_17 VALUES ('ß'), ('S'), ('s');
+CREATE TABLE counted (id int GENERATED ALWAYS AS IDENTITY, k int) PARTITION BY RANGE (k);
+CREATE TABLE counted_low PARTITION OF counted FOR VALUES FROM (MINVALUE) TO (10);
+CREATE TABLE counted_high PARTITION OF counted FOR VALUES FROM (10) TO (MAXVALUE);
+INSERT INTO counted (k) SELECT generate_series(1, 20);
+CREATE TABLE booked_17 (during int4range, n int, EXCLUDE USING gist (during WITH =)) PARTITION BY RANGE (during);
+CREATE TABLE booked_17_all PARTITION OF booked_17 DEFAULT;
+INSERT INTO booked_17 SELECT int4range(i, i + 1), i FROM generate_series(1, 5) i;
+CREATE VIEW from_json AS SELECT * FROM JSON_TABLE('[{"a": 1}, {"a": 2}]'::jsonb, '$[*]' COLUMNS (a int PATH '$.a', n FOR ORDINALITY));
+CREATE TABLE by_expression (id int GENERATED ALWAYS AS (1) STORED, b int);
+ALTER TABLE by_expression ALTER COLUMN id SET EXPRESSION AS (b * 3);
+INSERT INTO by_expression (b) VALUES (1), (2);
+CREATE EVENT TRIGGER at_login ON login EXECUTE FUNCTION on_ddl();
+ALTER EVENT TRIGGER at_login DISABLE;

@@ -1,0 +1,24 @@
+-- Loaded behind features_17.sql on PostgreSQL 18 and later.
+SET client_min_messages = warning;
+SET search_path = f, public;
+CREATE TABLE computed (a int, v int GENERATED ALWAYS AS (a * 2) VIRTUAL, s int GENERATED ALWAYS AS (a * 3) STORED, b text);
+INSERT INTO computed (a, b) SELECT i, 'x' || i FROM generate_series(1, 50) i;
+CREATE TABLE only_virtual (v int GENERATED ALWAYS AS (7) VIRTUAL);
+INSERT INTO only_virtual SELECT FROM generate_series(1, 3);
+CREATE TABLE computed_parent (a int, v int GENERATED ALWAYS AS (a + 1) VIRTUAL) PARTITION BY RANGE (a);
+CREATE TABLE computed_parent_1 PARTITION OF computed_parent FOR VALUES FROM (1) TO (100);
+INSERT INTO computed_parent SELECT generate_series(1, 9);
+CREATE TABLE loose (id int PRIMARY KEY, up int REFERENCES loose NOT ENFORCED, n int, CONSTRAINT small CHECK (n < 10) NOT ENFORCED);
+INSERT INTO loose VALUES (1, 99, 1000);
+CREATE TABLE nullable (n int);
+INSERT INTO nullable VALUES (NULL), (1);
+ALTER TABLE nullable ADD CONSTRAINT "n is not null" NOT NULL n NOT VALID;
+CREATE TABLE named_not_null (n int CONSTRAINT "never null" NOT NULL NO INHERIT);
+CREATE TABLE inherits_null () INHERITS (named_not_null);
+INSERT INTO inherits_null VALUES (NULL), (3);
+CREATE TABLE stays (room int4range, valid daterange, PRIMARY KEY (room, valid WITHOUT OVERLAPS));
+INSERT INTO stays SELECT int4range(i, i + 1), daterange(date '2026-01-01', date '2026-02-01') FROM generate_series(1, 5) i;
+CREATE TABLE stay_refers (room int4range, valid daterange, FOREIGN KEY (room, PERIOD valid) REFERENCES stays (room, PERIOD valid));
+INSERT INTO stay_refers VALUES ('[2,3)', '[2026-01-05,2026-01-06)');
+CREATE PUBLICATION with_generated FOR TABLE computed WITH (publish_generated_columns = stored);
+CREATE COLLATION built_in_18 (provider = builtin, locale = 'PG_UNICODE_FAST');

@@ -1,0 +1,92 @@
+# Backups of the feature database, on each major version of the server: EVO_TEST_VERSIONS names them (tests/README.md).
+# A loop within each test, since bats wants to know its tests before it runs anything.
+bats_require_minimum_version 1.5.0
+load ../../lib/evo
+load helpers
+load features
+load compare
+
+setup() {
+    use_folder_store
+    CLUSTERS=()
+}
+
+teardown() {
+    local PG_CLUSTER
+    for PG_CLUSTER in "${CLUSTERS[@]}"; do pg_private_stop; done
+}
+
+# start_version MAJOR: a cluster of that version, filled; the one before it goes on running.
+start_version() {
+    echo "PostgreSQL $1" >&2
+    features_start "$1"
+    CLUSTERS+=("$PG_CLUSTER")
+}
+
+# for_each_version COMMAND...: with the feature database of each version.
+for_each_version() {
+    local major
+    for major in $(pg_versions); do
+        start_version "$major"
+        features_db
+        "$@"
+        pg_private_stop
+    done
+}
+
+there_and_back() {
+    run_evo evo-backup create --json "${create_options[@]}"
+    assert_exit 0
+    run_evo evo-backup verify latest
+    assert_exit 0
+    stock_copy "$PG_DB" "${PG_DB}_stock"
+    run_evo evo-restore latest --create --to "$(pg_url "${PG_DB}_evo")"
+    assert_exit 0
+    follow_instructions "$(backup_folder)" "${PG_DB}_by_hand"
+    local copy
+    for copy in stock evo by_hand; do
+        assert_same_contents "$PG_DB" "${PG_DB}_$copy"
+        assert_same_schema "${PG_DB}_stock" "${PG_DB}_$copy"
+    done
+}
+
+@test "evo-restore, and the commands in RESTORE.txt, make of a backup what stock tools make of the database" {
+    create_options=()
+    for_each_version there_and_back
+}
+
+# From MAJOR into the newest, as somebody does who changes to a newer server.
+into_the_newest() {
+    local source=$PG_DB role=$NASTY_ROLE old_cluster=$PG_CLUSTER
+    run_evo evo-backup create
+    assert_exit 0
+    contents_of "$source" >"$BATS_TEST_TMPDIR/want"
+    start_version "$(pg_versions | tail -n 1)"
+    pg_sql -d postgres "CREATE ROLE $role"
+    run_evo evo-restore latest --backup-of "$source" --create --to "$(pg_url from_older)"
+    assert_exit 0
+    contents_of from_older >"$BATS_TEST_TMPDIR/got"
+    diff "$BATS_TEST_TMPDIR/want" "$BATS_TEST_TMPDIR/got"
+    pg_private_stop
+    PG_CLUSTER=$old_cluster
+}
+
+@test "a backup of each version is restored into the newest" {
+    for_each_version into_the_newest
+}
+
+@test "twenty thousand large objects, some with an owner, privileges and a comment" {
+    start_version "$(pg_versions | tail -n 1)"
+    pg_fresh_db
+    pg_fresh_role
+    NASTY_ROLE=$PG_ROLE
+    many_large_objects 20000
+    run_evo evo-backup create --json
+    assert_exit 0
+    run_evo evo-restore latest --create --to "$(pg_url "${PG_DB}_evo")"
+    assert_exit 0
+    assert_equal 20000 "$(contents_of "${PG_DB}_evo" | grep -c '^large object ')"
+    assert_same_contents "$PG_DB" "${PG_DB}_evo"
+    follow_instructions "$(backup_folder)" "${PG_DB}_by_hand"
+    assert_same_contents "$PG_DB" "${PG_DB}_by_hand"
+}
