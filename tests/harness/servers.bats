@@ -55,6 +55,25 @@ load ../lib/evo
     [ ! -e "$dir" ]
 }
 
+@test "a server whose programs lie where only their owner may enter starts all the same" {
+    mkdir -m 0700 "$BATS_TEST_TMPDIR/closed"
+    cp -R "$(pg_bindir)" "$BATS_TEST_TMPDIR/closed/bin"
+    ln -s "$(pg_bindir)/../lib" "$BATS_TEST_TMPDIR/closed/lib"
+    EVO_TEST_PG_BINDIR=$BATS_TEST_TMPDIR/closed/bin
+    pg_private_start
+    assert_equal 1 "$(pg_sql 'SELECT 1')"
+    pg_private_stop
+}
+
+@test "a server of another major version is that version, and so are the tools in PATH" {
+    pg_version_start 18
+    assert_equal 18 "$(($(pg_sql 'SHOW server_version_num') / 10000))"
+    [[ $(pg_dump --version) == *'(PostgreSQL) 18'* ]]
+    pg_private_stop
+    run ! pg_version_bindir 9
+    [[ $output == *'ci/tools.sh pg9'* ]]
+}
+
 @test "the S3 server keeps what is put and lists it" {
     s3_fresh_bucket
     printf 'some bytes' >"$BATS_TEST_TMPDIR/file"

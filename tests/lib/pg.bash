@@ -67,7 +67,8 @@ fi
 # Programs below a folder that only root may enter (a clone in /root): the server's user gets the right to read there.
 _pg_reach() {
     [ -n "$_pg_user" ] && [[ ${_pg_drop[*]} != *dac_read_search* ]] && ! "${_pg_drop[@]}" test -x "$1/postgres" || return 0
-    _pg_drop+=(--inh-caps=+dac_read_search --ambient-caps=+dac_read_search)
+    # The last of them: access(2) would not count it otherwise.
+    _pg_drop+=(--inh-caps=+dac_read_search --ambient-caps=+dac_read_search --securebits=+no_setuid_fixup)
 }
 
 # pg_cluster_init DIR: makes a cluster in DIR (created here), not started.
