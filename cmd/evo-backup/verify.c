@@ -3,7 +3,9 @@
  */
 #include "evo-backup/commands.h"
 
+#include "backup/proof.h"
 #include "backup/verify.h"
+#include "base/clock.h"
 #include "base/parse.h"
 #include "cli/backup_of.h"
 
@@ -20,6 +22,22 @@ static const struct evo_option options[] = {
       .help = "whose backup \"latest\" is (default: the database that --database names)" },
     EVO_PROGRESS_OPTION(struct options),
 };
+
+/* What was found lies beside the backup from now on; a store that may only be read is no reason to fail. */
+static void record(struct evo_cmd *cmd, struct evo_store *store, const struct evo_backup *backup,
+                   const struct evo_verification *found, struct evo_json *damaged)
+{
+    EVO_AUTO_PTR(json) finding = evo_json_object();
+    struct evo_error err = EVO_ERROR_INIT;
+    int64_t now = evo_wall_ms();
+    evo_json_set_bool(finding, "ok", !found->count);
+    evo_json_set_int(finding, "objects", found->objects);
+    evo_json_set_int(finding, "bytes", (int64_t)found->bytes);
+    evo_json_set_int(finding, "elapsed_ms", now > cmd->started_ms ? now - cmd->started_ms : 0);
+    evo_json_set(finding, "damaged", evo_json_ref(damaged));
+    if (evo_proof_record(store, backup->prefix, EVO_PROOF_VERIFY, now, finding, &err))
+        evo_warn(cmd->task, "could not record beside the backup what was found: %s", err.message);
+}
 
 static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
 {
@@ -49,6 +67,8 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
         evo_json_append(damaged, v);
         evo_print(cmd, "damaged: \"%s\" %s\n", found.damaged[i].object, found.damaged[i].reason);
     }
+    if (!o->quick)
+        record(cmd, store, &backup, &found, damaged);
     rc = evo_verification_error(&found, &backup.manifest, err);
     if (rc)
         return rc;
@@ -66,7 +86,8 @@ const struct evo_command evo_command_verify = {
     .max_args = 1,
     .summary = "read a backup and compare it with its manifest",
     .description =
-        "Finds what is missing, cut, altered, swapped or added. ID is a backup's id, or \"latest\".",
+        "Finds what is missing, cut, altered, swapped or added, and records what it found beside the backup "
+        "(proof/). ID is a backup's id, or \"latest\".",
     .options = options,
     .noptions = EVO_COUNT(options),
     .options_size = sizeof(struct options),

@@ -71,6 +71,31 @@ assert_refused() {
     assert_exit 0
 }
 
+@test "what was found is recorded beside the backup, the good and the bad, but nothing by --quick" {
+    run_evo evo-backup verify latest --quick
+    assert_exit 0
+    [ ! -e "$FOLDER/proof" ]
+    run_evo evo-backup verify latest
+    assert_exit 0
+    flip "$FOLDER/$A" 100
+    run_evo evo-backup verify latest
+    assert_exit 6
+    proofs=("$FOLDER"/proof/*-verify.json)
+    assert_equal 2 "${#proofs[@]}"
+    assert_schema "$EVO_ROOT/lib/schema/proof.schema.json" "${proofs[@]}"
+    assert_equal "true 6 0" "$(jq -r '"\(.ok) \(.objects) \(.damaged | length)"' "${proofs[0]}")"
+    assert_equal "false $A ${FOLDER##*/}" "$(jq -r '"\(.ok) \(.damaged[0].object) \(.backup)"' "${proofs[1]}")"
+}
+
+@test "a store in which nothing can be recorded is a warning, not a failure" {
+    # A link that leads nowhere: no folder can be made there, by nobody.
+    ln -s /nonexistent/x "$FOLDER/proof"
+    run_evo evo-backup verify latest
+    assert_exit 0
+    assert_stdout_has "is whole"
+    assert_stderr_has "could not record beside the backup what was found"
+}
+
 @test "missing: a table, toc.dat, lo.dump, RESTORE.txt" {
     for name in "$A" toc.dat lo.dump RESTORE.txt; do
         mv "$FOLDER/$name" "$BATS_TEST_TMPDIR/away"
