@@ -6,19 +6,6 @@
 /* A manifest of 200 000 tables is about that large. */
 #define MANIFEST_MAX ((size_t)64 << 20)
 
-void evo_backup_list_release(struct evo_backup_list *list)
-{
-    if (!list)
-        return;
-    for (size_t i = 0; i < list->count; i++) {
-        free(list->items[i].environment);
-        free(list->items[i].database);
-        free(list->items[i].problem);
-    }
-    free(list->items);
-    *list = (struct evo_backup_list){ 0 };
-}
-
 void evo_backup_release(struct evo_backup *backup)
 {
     if (!backup)
@@ -64,82 +51,25 @@ static enum evo_errc list_names(struct evo_store *store, const char *prefix, str
         if (evo_percent_decode(&name, folder + start, end - start))
             evo_strvec_push(names, name.buf);
     }
+    evo_strvec_sort(names);
     return EVO_OK;
 }
 
-static int64_t time_of_id(const char *id)
+enum evo_errc evo_backup_environments(struct evo_store *store, struct evo_strvec *ret, struct evo_error *err)
 {
-    char text[EVO_TIME_MAX];
-    int64_t ms = -1;
-    (void)snprintf(text, sizeof(text), "%.4s-%.2s-%.2sT%.2s:%.2s:%.2sZ", id, id + 4, id + 6, id + 9, id + 11,
-                   id + 13);
-    return evo_parse_time(text, &ms) ? ms : -1;
+    return list_names(store, "backups", ret, err);
 }
 
-/* Loads a backup's manifest, which must be the one of this place: a folder copied or moved into another database's or
- * environment's would be restored as something that it is not. */
-static enum evo_errc load_manifest(struct evo_store *store, const char *environment, const char *database,
-                                   const char *id, struct evo_strbuf *key, struct evo_manifest *m,
+enum evo_errc evo_backup_databases(struct evo_store *store, const char *environment, struct evo_strvec *ret,
                                    struct evo_error *err)
 {
-    evo_backup_key(key, environment, database, id, NULL);
-    enum evo_errc rc = evo_backup_load_manifest(store, key->buf, m, err);
-    if (rc)
-        return rc;
-    if (!evo_streq(m->id, id))
-        return evo_error_set(err, EVO_ERR_INTEGRITY, "manifest of backup \"%s\" is that of backup \"%s\"", id,
-                             m->id);
-    if (!evo_streq(m->database, database) || !evo_streq(m->environment, environment))
-        return evo_error_set(
-            err, EVO_ERR_INTEGRITY,
-            "backup \"%s\" lies under environment \"%s\", database \"%s\", but is of environment \"%s\", "
-            "database \"%s\"",
-            id, environment, database, m->environment, m->database);
-    return EVO_OK;
-}
-
-static enum evo_errc add_item(struct evo_store *store, const char *environment, const char *database,
-                              const char *id, struct evo_backup_list *list, struct evo_error *err)
-{
     EVO_AUTO(strbuf) key = EVO_STRBUF_INIT;
-    EVO_AUTO(manifest) m = EVO_MANIFEST_INIT;
-    struct evo_error why = EVO_ERROR_INIT;
-    enum evo_errc rc = load_manifest(store, environment, database, id, &key, &m, &why);
-    if (rc && rc != EVO_ERR_NOT_FOUND && rc != EVO_ERR_INTEGRITY) {
-        if (err)
-            *err = why;
-        return rc;
-    }
-    EVO_GROW(list->items, list->count, list->alloc);
-    struct evo_backup_item *item = &list->items[list->count++];
-    *item = (struct evo_backup_item){ .environment = evo_strdup(environment),
-                                      .database = evo_strdup(database),
-                                      .created_ms = rc ? time_of_id(id) : m.created_ms,
-                                      .complete = !rc };
-    memcpy(item->id, id, strlen(id) + 1);
-    if (rc == EVO_ERR_NOT_FOUND)
-        item->problem = evo_strdup("unfinished");
-    else if (rc)
-        item->problem = evo_strdup(why.message);
-    if (!rc) {
-        struct evo_manifest_totals t = evo_manifest_totals(&m);
-        item->stored_bytes = t.stored_bytes;
-        item->rows = t.rows;
-    }
-    return EVO_OK;
+    evo_backup_key(&key, environment, NULL, NULL, NULL);
+    return list_names(store, key.buf, ret, err);
 }
 
-static int newest_first(const void *a, const void *b)
-{
-    const struct evo_backup_item *x = a;
-    const struct evo_backup_item *y = b;
-    int by_time = (x->created_ms < y->created_ms) - (x->created_ms > y->created_ms);
-    return by_time ? by_time : strcmp(y->id, x->id);
-}
-
-/* In byte order. */
-static enum evo_errc list_ids(struct evo_store *store, const char *environment, const char *database,
-                              struct evo_strvec *ids, struct evo_error *err)
+enum evo_errc evo_backup_ids(struct evo_store *store, const char *environment, const char *database,
+                             struct evo_strvec *ret, struct evo_error *err)
 {
     EVO_AUTO(strbuf) key = EVO_STRBUF_INIT;
     EVO_AUTO(strvec) names = EVO_STRVEC_INIT;
@@ -147,18 +77,7 @@ static enum evo_errc list_ids(struct evo_store *store, const char *environment, 
     enum evo_errc rc = list_names(store, key.buf, &names, err);
     for (size_t i = 0; !rc && i < names.count; i++)
         if (evo_backup_id_valid(names.items[i]))
-            evo_strvec_push(ids, names.items[i]);
-    evo_strvec_sort(ids);
-    return rc;
-}
-
-static enum evo_errc list_database(struct evo_store *store, const char *environment, const char *database,
-                                   struct evo_backup_list *list, struct evo_error *err)
-{
-    EVO_AUTO(strvec) ids = EVO_STRVEC_INIT;
-    enum evo_errc rc = list_ids(store, environment, database, &ids, err);
-    for (size_t i = 0; !rc && i < ids.count; i++)
-        rc = add_item(store, environment, database, ids.items[i], list, err);
+            evo_strvec_push(ret, names.items[i]);
     return rc;
 }
 
@@ -167,7 +86,7 @@ enum evo_errc evo_backup_unfinished(struct evo_store *store, const char *environ
 {
     enum { LOOKED_AT = 100 };
     EVO_AUTO(strvec) ids = EVO_STRVEC_INIT;
-    enum evo_errc rc = list_ids(store, environment, database, &ids, err);
+    enum evo_errc rc = evo_backup_ids(store, environment, database, &ids, err);
     for (size_t i = ids.count > LOOKED_AT ? ids.count - LOOKED_AT : 0; !rc && i < ids.count; i++) {
         EVO_AUTO(strbuf) key = EVO_STRBUF_INIT;
         struct evo_store_stat stat;
@@ -193,40 +112,27 @@ const char *evo_backup_age(int64_t created_ms, int64_t now_ms, char buf[EVO_HUMA
     return buf;
 }
 
-enum evo_errc evo_backup_list(struct evo_store *store, const char *environment, const char *database,
-                              struct evo_backup_list *ret, struct evo_error *err)
-{
-    EVO_AUTO(backup_list) list = { 0 };
-    EVO_AUTO(strvec) databases = EVO_STRVEC_INIT;
-    enum evo_errc rc = EVO_OK;
-    if (database) {
-        evo_strvec_push(&databases, database);
-    } else {
-        EVO_AUTO(strbuf) key = EVO_STRBUF_INIT;
-        evo_backup_key(&key, environment, NULL, NULL, NULL);
-        rc = list_names(store, key.buf, &databases, err);
-    }
-    for (size_t i = 0; !rc && i < databases.count; i++)
-        rc = list_database(store, environment, databases.items[i], &list, err);
-    if (rc)
-        return rc;
-    if (list.count)
-        qsort(list.items, list.count, sizeof(*list.items), newest_first);
-    *ret = list;
-    list = (struct evo_backup_list){ 0 };
-    return EVO_OK;
-}
-
 /* ---- the one that was meant ------------------------------------------------- */
 
-static enum evo_errc open_at(struct evo_store *store, const char *environment, const char *database,
-                             const char *id, struct evo_backup *ret, struct evo_error *err)
+enum evo_errc evo_backup_load(struct evo_store *store, const char *environment, const char *database,
+                              const char *id, struct evo_backup *ret, struct evo_error *err)
 {
     EVO_AUTO(strbuf) key = EVO_STRBUF_INIT;
     EVO_AUTO(manifest) m = EVO_MANIFEST_INIT;
-    enum evo_errc rc = load_manifest(store, environment, database, id, &key, &m, err);
+    evo_backup_key(&key, environment, database, id, NULL);
+    enum evo_errc rc = evo_backup_load_manifest(store, key.buf, &m, err);
     if (rc)
         return rc;
+    if (!evo_streq(m.id, id))
+        return evo_error_set(err, EVO_ERR_INTEGRITY, "manifest of backup \"%s\" is that of backup \"%s\"", id,
+                             m.id);
+    if (!evo_streq(m.database, database) || !evo_streq(m.environment, environment))
+        return evo_error_set(
+            err, EVO_ERR_INTEGRITY,
+            "backup \"%s\" lies under environment \"%s\", database \"%s\", but is of environment \"%s\", "
+            "database \"%s\"",
+            id, environment, database, m.environment, m.database);
+    evo_backup_release(ret);
     ret->prefix = evo_strbuf_detach(&key);
     ret->manifest = m;
     m = (struct evo_manifest)EVO_MANIFEST_INIT;
@@ -243,13 +149,11 @@ static char *environment_option(const char *environment)
 /* Whose is "latest"? Names those there are. */
 static enum evo_errc ask_for_database(struct evo_store *store, const char *environment, struct evo_error *err)
 {
-    EVO_AUTO(strbuf) key = EVO_STRBUF_INIT;
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
     EVO_AUTO(strvec) names = EVO_STRVEC_INIT;
     struct evo_error ignored = EVO_ERROR_INIT;
     evo_error_set(err, EVO_ERR_USAGE, "\"latest\" needs to know of which database");
-    evo_backup_key(&key, environment, NULL, NULL, NULL);
-    if (list_names(store, key.buf, &names, &ignored))
+    if (evo_backup_databases(store, environment, &names, &ignored))
         return evo_error_hint(err, "Add --backup-of NAME.");
     if (!names.count)
         return evo_error_hint(
@@ -261,15 +165,16 @@ static enum evo_errc ask_for_database(struct evo_store *store, const char *envir
                           text.buf, names.count > 10 ? ", …" : "");
 }
 
-/* The newest of the ids that share their second, by their manifests; those without one do not count. */
+/* The newest of the ids that share their second, by their manifests; those without one, and those made after at_ms, do not
+ * count. */
 static enum evo_errc open_newest(struct evo_store *store, const char *environment, const char *database,
-                                 char *const *ids, size_t count, struct evo_backup *ret,
+                                 char *const *ids, size_t count, int64_t at_ms, struct evo_backup *ret,
                                  struct evo_error *err)
 {
     enum evo_errc found = EVO_ERR_NOT_FOUND;
     for (size_t i = 0; i < count; i++) {
         EVO_AUTO(backup) one = { 0 };
-        enum evo_errc rc = open_at(store, environment, database, ids[i], &one, err);
+        enum evo_errc rc = evo_backup_load(store, environment, database, ids[i], &one, err);
         if (rc == EVO_ERR_NOT_FOUND)
             continue;
         /* A newest one that is damaged is said, not passed over: an older one is another answer. */
@@ -279,6 +184,8 @@ static enum evo_errc open_newest(struct evo_store *store, const char *environmen
                 "Choose an older one by its id (evo-backup list), and make a new one: evo-backup create.");
         if (rc)
             return rc;
+        if (one.manifest.created_ms > at_ms)
+            continue;
         /* The ids ascend: of one millisecond the greater is the later. */
         if (!found && one.manifest.created_ms < ret->manifest.created_ms)
             continue;
@@ -290,23 +197,49 @@ static enum evo_errc open_newest(struct evo_store *store, const char *environmen
     return found;
 }
 
-static enum evo_errc open_latest(struct evo_store *store, const char *environment, const char *database,
-                                 struct evo_backup *ret, struct evo_error *err)
+/* Beyond what an id can say. */
+#define YEAR_10000_MS ((int64_t)253402300800 * 1000)
+
+static enum evo_errc none_found(const char *environment, const char *database, int64_t at_ms,
+                                struct evo_error *err)
+{
+    char time[EVO_TIME_MAX];
+    EVO_AUTO_STR option = environment_option(environment);
+    EVO_AUTO_STR made = at_ms < YEAR_10000_MS
+                            ? evo_asprintf(" made at or before %s", evo_format_time(at_ms, time))
+                            : evo_strdup("");
+    evo_error_set(err, EVO_ERR_NOT_FOUND,
+                  "there is no complete backup of database \"%s\" in environment \"%s\"%s", database,
+                  environment, made);
+    return evo_error_hint(
+        err, "\"evo-backup list --all%s\" shows what there is; --environment and --backup-of say whose.",
+        option);
+}
+
+enum evo_errc evo_backup_open_at(struct evo_store *store, const char *environment, const char *database,
+                                 int64_t at_ms, struct evo_backup *ret, struct evo_error *err)
 {
     enum { TO_THE_SECOND = 16 };
     EVO_AUTO(strvec) ids = EVO_STRVEC_INIT;
+    char second[EVO_TIME_MAX];
     if (!database)
         return ask_for_database(store, environment, err);
-    enum evo_errc rc = list_ids(store, environment, database, &ids, err);
+    enum evo_errc rc = evo_backup_ids(store, environment, database, &ids, err);
     if (rc)
         return rc;
-    for (size_t end = ids.count; end > 0;) {
+    size_t end = ids.count;
+    if (at_ms < YEAR_10000_MS)
+        for (evo_format_time_compact(at_ms, second);
+             end > 0 && strncmp(ids.items[end - 1], second, TO_THE_SECOND) > 0;)
+            end--;
+    while (end > 0) {
         size_t start = end - 1;
         while (start > 0 && strncmp(ids.items[start - 1], ids.items[end - 1], TO_THE_SECOND) == 0)
             start--;
         EVO_AUTO(backup) newest = { 0 };
-        rc = open_newest(store, environment, database, ids.items + start, end - start, &newest, err);
+        rc = open_newest(store, environment, database, ids.items + start, end - start, at_ms, &newest, err);
         if (!rc) {
+            evo_backup_release(ret);
             *ret = newest;
             newest = (struct evo_backup){ 0 };
         }
@@ -314,13 +247,7 @@ static enum evo_errc open_latest(struct evo_store *store, const char *environmen
             return rc;
         end = start;
     }
-    EVO_AUTO_STR option = environment_option(environment);
-    evo_error_set(err, EVO_ERR_NOT_FOUND,
-                  "there is no complete backup of database \"%s\" in environment \"%s\"", database,
-                  environment);
-    return evo_error_hint(
-        err, "\"evo-backup list --all%s\" shows what there is; --environment and --backup-of say whose.",
-        option);
+    return none_found(environment, database, at_ms, err);
 }
 
 /* Looks for the id under every environment and database. *found: its folder is there. */
@@ -328,21 +255,17 @@ static enum evo_errc open_anywhere(struct evo_store *store, const char *id, stru
                                    bool *found, struct evo_error *err)
 {
     EVO_AUTO(strvec) environments = EVO_STRVEC_INIT;
-    enum evo_errc rc = list_names(store, "backups", &environments, err);
+    enum evo_errc rc = evo_backup_environments(store, &environments, err);
     for (size_t e = 0; !rc && e < environments.count; e++) {
-        EVO_AUTO(strbuf) key = EVO_STRBUF_INIT;
         EVO_AUTO(strvec) databases = EVO_STRVEC_INIT;
-        evo_backup_key(&key, environments.items[e], NULL, NULL, NULL);
-        rc = list_names(store, key.buf, &databases, err);
+        rc = evo_backup_databases(store, environments.items[e], &databases, err);
         for (size_t d = 0; !rc && d < databases.count; d++) {
-            EVO_AUTO(strbuf) below = EVO_STRBUF_INIT;
             EVO_AUTO(strvec) ids = EVO_STRVEC_INIT;
-            evo_backup_key(&below, environments.items[e], databases.items[d], NULL, NULL);
-            rc = list_names(store, below.buf, &ids, err);
+            rc = evo_backup_ids(store, environments.items[e], databases.items[d], &ids, err);
             if (rc || !evo_strvec_contains(&ids, id))
                 continue;
             *found = true;
-            return open_at(store, environments.items[e], databases.items[d], id, ret, err);
+            return evo_backup_load(store, environments.items[e], databases.items[d], id, ret, err);
         }
     }
     return rc ? rc : EVO_ERR_NOT_FOUND;
@@ -352,7 +275,7 @@ enum evo_errc evo_backup_open(struct evo_store *store, const char *environment, 
                               const char *id, struct evo_backup *ret, struct evo_error *err)
 {
     if (evo_streq(id, "latest"))
-        return open_latest(store, environment, database, ret, err);
+        return evo_backup_open_at(store, environment, database, INT64_MAX, ret, err);
     EVO_AUTO_STR option = environment_option(environment);
     if (!evo_backup_id_valid(id)) {
         evo_error_set(err, EVO_ERR_USAGE, "\"%s\" is no backup's id", id);
@@ -360,7 +283,7 @@ enum evo_errc evo_backup_open(struct evo_store *store, const char *environment, 
     }
     enum evo_errc rc = EVO_ERR_NOT_FOUND;
     if (database)
-        rc = open_at(store, environment, database, id, ret, err);
+        rc = evo_backup_load(store, environment, database, id, ret, err);
     if (rc != EVO_ERR_NOT_FOUND)
         return rc;
     bool found = false;

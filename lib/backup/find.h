@@ -1,5 +1,5 @@
 /*
- * find.h - which backups there are in a store, and the one that was meant.
+ * find.h - where backups lie in a store, and the one that was meant. With all that is known of them: list.h.
  */
 #ifndef EVO_BACKUP_FIND_H
 #define EVO_BACKUP_FIND_H
@@ -9,25 +9,14 @@
 #include "crypto/age.h"
 #include "store/store.h"
 
-struct evo_backup_item {
-    char id[EVO_BACKUP_ID_MAX];
-    char *environment, *database;
-    int64_t created_ms; /* by the manifest, else by the id */
-    bool complete; /* a manifest is there and reads well */
-    uint64_t stored_bytes; /* complete: by the manifest */
-    int64_t rows;
-    char *problem; /* why it is not complete: "unfinished", or what is wrong with its manifest */
-};
-struct evo_backup_list {
-    struct evo_backup_item *items; /* newest first */
-    size_t count, alloc;
-};
-void evo_backup_list_release(struct evo_backup_list *list);
-EVO_DEFINE_AUTO(backup_list);
-
-/* Backups of one environment; database NULL: of every database in it. Reads each one's manifest. */
-enum evo_errc evo_backup_list(struct evo_store *store, const char *environment, const char *database,
-                              struct evo_backup_list *ret, struct evo_error *err) EVO_CHECK;
+/* The names at each level, as they were given (not encoded), in byte order; appended. Nothing there is an empty list. */
+enum evo_errc evo_backup_environments(struct evo_store *store, struct evo_strvec *ret,
+                                      struct evo_error *err) EVO_CHECK;
+enum evo_errc evo_backup_databases(struct evo_store *store, const char *environment, struct evo_strvec *ret,
+                                   struct evo_error *err) EVO_CHECK;
+/* Oldest first; finished or not. */
+enum evo_errc evo_backup_ids(struct evo_store *store, const char *environment, const char *database,
+                             struct evo_strvec *ret, struct evo_error *err) EVO_CHECK;
 
 /* Ids of those without a manifest, oldest first: their runs were killed, or go on. Looks at the newest 100 only. */
 enum evo_errc evo_backup_unfinished(struct evo_store *store, const char *environment, const char *database,
@@ -49,6 +38,16 @@ EVO_DEFINE_AUTO(backup);
  * it lies. "latest" goes by the ids, and by created_at among those that share a second. database may be NULL for a full id. EVO_ERR_NOT_FOUND, EVO_ERR_INCOMPLETE for one without manifest, EVO_ERR_INTEGRITY
  * for a damaged manifest, EVO_ERR_USAGE for what is no id. */
 enum evo_errc evo_backup_open(struct evo_store *store, const char *environment, const char *database,
+                              const char *id, struct evo_backup *ret, struct evo_error *err) EVO_CHECK;
+
+/* The newest complete one that was made at or before at_ms (its created_at: the moment of its snapshot). As "latest" does,
+ * it stops at one with a damaged manifest. */
+enum evo_errc evo_backup_open_at(struct evo_store *store, const char *environment, const char *database,
+                                 int64_t at_ms, struct evo_backup *ret, struct evo_error *err) EVO_CHECK;
+
+/* The one of exactly this place. EVO_ERR_NOT_FOUND where it has no manifest; EVO_ERR_INTEGRITY where that is damaged, or
+ * another place's: a folder copied into another database's would be restored as something that it is not. */
+enum evo_errc evo_backup_load(struct evo_store *store, const char *environment, const char *database,
                               const char *id, struct evo_backup *ret, struct evo_error *err) EVO_CHECK;
 
 /* Reads and checks the manifest under a backup's key. EVO_ERR_NOT_FOUND, EVO_ERR_INTEGRITY. */

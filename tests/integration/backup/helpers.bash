@@ -116,3 +116,29 @@ sys.exit(status)' "$@"
     echo "# ${*:2}: peak $peak KiB" >&2
     [ "$peak" -le "$limit" ] || fail "${*:2}: peak $peak KiB"
 }
+
+# edit_manifest FILE FILTER: what jq's FILTER makes of the manifest, with a checksum that is right again.
+edit_manifest() {
+    local body sum
+    body=$(jq -c "del(.checksum) | $2" "$1") || return
+    sum=$(printf %s "$body" | sha256sum) || return
+    printf %s "$body" | jq --arg sum "${sum%% *}" '. + {checksum: $sum}' >"$1.new" && mv "$1.new" "$1"
+}
+
+# copy_backup FOLDER TIME [FILTER]: the same backup once more, beside it, as if made at TIME (RFC 3339, whole seconds, Z). Sets COPY_ID.
+copy_backup() {
+    local to
+    COPY_ID=$(printf %s "$2" | tr -d ':-')-$(printf '%06x' $((RANDOM * 64 + RANDOM % 64)))
+    to=${1%/*}/$COPY_ID
+    cp -r "$1" "$to" &&
+        edit_manifest "$to/manifest.json" ".id = \"$COPY_ID\" | .created_at = \"${2%Z}.000Z\" | ${3:-.}"
+}
+
+# upload_store: the folder store goes into a bucket of this test, and EVO_STORE names that from now on.
+upload_store() {
+    local file
+    s3_fresh_bucket || return
+    while read -r file; do
+        s3_put "store/$file" "$STORE_DIR/$file" || return
+    done < <(cd "$STORE_DIR" && find . -type f -printf '%P\n')
+}

@@ -239,7 +239,7 @@ SH
     run_evo evo-backup list
     assert_stdout_has ' s ago'
     assert_stdout_has '  default '
-    assert_stdout_has ' 1 row '
+    assert_equal 5 "$(wc -l <"$OUT")"
 }
 
 @test "create names what a killed run left" {

@@ -1,77 +1,13 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdlib.h>
+#include "made.h"
 
 #include "backup/find.h"
-#include "base/file.h"
-
-static char folder[] = "/tmp/evo-find-XXXXXX";
+#include "backup/list.h"
 
 #define SECOND "20261122T101500Z-"
 
-#define assert_ok(call)                  \
-    do {                                 \
-        if ((call) != EVO_OK)            \
-            fail_msg("%s", err.message); \
-    } while (0)
-
-static int make_store(void **state)
-{
-    struct evo_error err = EVO_ERROR_INIT;
-    struct evo_store *store = NULL;
-    struct evo_store_options o = { .url = folder };
-    if (!mkdtemp(folder) || evo_store_open(&o, &store, &err))
-        return -1;
-    *state = store;
-    return 0;
-}
-
-static int remove_store(void **state)
-{
-    struct evo_error err = EVO_ERROR_INIT;
-    EVO_AUTO(store_list) all = { 0 };
-    int failed = evo_store_list_prefix(*state, "backups/", true, &all, &err) != EVO_OK;
-    for (size_t i = 0; i < all.count; i++)
-        failed |= evo_store_remove(*state, all.items[i].key, &err) != EVO_OK;
-    evo_store_close(*state);
-    EVO_AUTO_STR tmp = evo_path_join(folder, ".evo-tmp");
-    (void)rmdir(tmp);
-    return failed || rmdir(folder) ? -1 : 0;
-}
-
 static void put_backup(struct evo_store *store, const char *database, const char *id, int64_t created_ms)
 {
-    struct evo_error err = EVO_ERROR_INIT;
-    EVO_AUTO(manifest) m = EVO_MANIFEST_INIT;
-    EVO_AUTO(strbuf) key = EVO_STRBUF_INIT;
-    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
-    (void)snprintf(m.id, sizeof(m.id), "%s", id);
-    m.created_ms = created_ms;
-    m.finished_ms = created_ms + 1;
-    m.evo_version = evo_strdup("1.0.0");
-    m.environment = evo_strdup("default");
-    m.database = evo_strdup(database);
-    m.server_version = evo_strdup("15.18");
-    m.server_version_num = 150018;
-    m.encoding = evo_strdup("UTF8");
-    m.collate = evo_strdup("C");
-    m.ctype = evo_strdup("C");
-    m.snapshot = evo_strdup("00000003-0000001B-1");
-    m.pg_dump_version = evo_strdup("15.18");
-    m.archive_version = evo_strdup("1.14");
-    m.compress = evo_strdup("fast");
-    m.codec = evo_strdup("gzip");
-    struct evo_backup_object *toc = evo_manifest_add(&m, EVO_OBJECT_TOC, EVO_BACKUP_TOC);
-    (void)evo_sha256_hex("y", 1, toc->sha256);
-    EVO_AUTO_PTR(json) v = evo_manifest_json(&m);
-    evo_json_format(v, EVO_JSON_INDENT, &text);
-    evo_backup_key(&key, m.environment, m.database, m.id, EVO_BACKUP_MANIFEST);
-    assert_ok(evo_store_put(store, key.buf, text.buf, text.len, 0, &err));
+    made_backup(store, "default", database, id, created_ms, NULL);
 }
 
 /* Made in this order within one second; the digits behind it say otherwise. */
@@ -124,6 +60,52 @@ static void test_latest_of_nobody_names_the_databases(void **state)
     assert_non_null(strstr(err.hint, "list --all --environment staging"));
 }
 
+static void test_open_at_takes_the_newest_made_until_then(void **state)
+{
+    static const struct {
+        int64_t at_ms;
+        const char *want; /* NULL: none */
+    } rows[] = {
+        { 1795342499999, NULL },
+        { 1795342500000, "20261122T101500Z-000001" },
+        { 1795342500399, "20261122T101500Z-000001" },
+        { 1795342500400, "20261122T101500Z-900000" },
+        { 1795342500500, "20261122T101500Z-100000" },
+        { 1795342500999, "20261122T101500Z-100000" },
+        { 1795342501000, "20261122T101500Z-100000" },
+        { 1795342560000, "20261122T101600Z-000000" },
+        { INT64_MAX, "20261122T101600Z-000000" },
+    };
+    struct evo_error err = EVO_ERROR_INIT;
+    put_backup(*state, "then", "20261122T101500Z-000001", 1795342500000);
+    put_backup(*state, "then", "20261122T101500Z-900000", 1795342500400);
+    put_backup(*state, "then", "20261122T101500Z-100000", 1795342500500);
+    put_backup(*state, "then", "20261122T101600Z-000000", 1795342560000);
+    assert_ok(evo_store_put(*state, "backups/default/then/20261122T101530Z-000000/toc.dat", "x", 1, 0, &err));
+    for (size_t i = 0; i < EVO_COUNT(rows); i++) {
+        EVO_AUTO(backup) b = { 0 };
+        enum evo_errc rc = evo_backup_open_at(*state, "default", "then", rows[i].at_ms, &b, &err);
+        assert_int_equal(rc, rows[i].want ? EVO_OK : EVO_ERR_NOT_FOUND);
+        if (rows[i].want)
+            assert_string_equal(b.manifest.id, rows[i].want);
+        else
+            assert_non_null(strstr(err.message, "made at or before 2026-11-22T10:14:59.999Z"));
+    }
+}
+
+static void test_open_at_stops_at_a_damaged_one(void **state)
+{
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO(backup) b = { 0 };
+    put_backup(*state, "hurt", SECOND "100000", 1795342500100);
+    assert_ok(
+        evo_store_put(*state, "backups/default/hurt/20261122T101501Z-000000/manifest.json", "x", 1, 0, &err));
+    assert_int_equal(evo_backup_open_at(*state, "default", "hurt", 1795342502000, &b, &err),
+                     EVO_ERR_INTEGRITY);
+    /* It was made later than what is asked for. */
+    assert_ok(evo_backup_open_at(*state, "default", "hurt", 1795342500999, &b, &err));
+}
+
 static void test_age(void **state)
 {
     (void)state;
@@ -147,7 +129,9 @@ int main(void)
         cmocka_unit_test(test_backups_of_one_second_are_in_the_order_of_making),
         cmocka_unit_test(test_unfinished_ones_are_named_and_never_the_latest),
         cmocka_unit_test(test_latest_of_nobody_names_the_databases),
+        cmocka_unit_test(test_open_at_takes_the_newest_made_until_then),
+        cmocka_unit_test(test_open_at_stops_at_a_damaged_one),
         cmocka_unit_test(test_age),
     };
-    return cmocka_run_group_tests_name("backup/find", tests, make_store, remove_store);
+    return cmocka_run_group_tests_name("backup/find", tests, made_store, made_gone);
 }
