@@ -6,8 +6,9 @@
  */
 #include "evo-backup/commands.h"
 
-static const struct evo_command *const commands[] = { &evo_command_create, &evo_command_list,
-                                                      &evo_command_show, &evo_command_verify };
+static const struct evo_command *const commands[] = {
+    &evo_command_create, &evo_command_list, &evo_command_show, &evo_command_verify, &evo_command_prune,
+};
 static const struct evo_program program = {
     .name = "evo-backup",
     .section = "backup",

@@ -8,6 +8,7 @@
 
 extern const struct evo_command evo_command_create;
 extern const struct evo_command evo_command_list;
+extern const struct evo_command evo_command_prune;
 extern const struct evo_command evo_command_show;
 extern const struct evo_command evo_command_verify;
 

@@ -81,6 +81,19 @@ enum evo_errc evo_backup_ids(struct evo_store *store, const char *environment, c
     return rc;
 }
 
+enum evo_errc evo_backup_has_objects(struct evo_store *store, const char *environment, const char *database,
+                                     const char *id, bool *ret, struct evo_error *err)
+{
+    EVO_AUTO(store_list) list = { 0 };
+    EVO_AUTO(strbuf) key = EVO_STRBUF_INIT;
+    evo_backup_key(&key, environment, database, id, NULL);
+    evo_strbuf_addch(&key, '/');
+    enum evo_errc rc = evo_store_list_prefix(store, key.buf, true, &list, err);
+    if (!rc)
+        *ret = list.count > 0;
+    return rc;
+}
+
 enum evo_errc evo_backup_unfinished(struct evo_store *store, const char *environment, const char *database,
                                     struct evo_strvec *ret, struct evo_error *err)
 {
@@ -94,8 +107,10 @@ enum evo_errc evo_backup_unfinished(struct evo_store *store, const char *environ
         rc = evo_store_stat(store, key.buf, &stat, err);
         if (rc != EVO_ERR_NOT_FOUND)
             continue;
-        evo_strvec_push(ret, ids.items[i]);
-        rc = EVO_OK;
+        bool any = false;
+        rc = evo_backup_has_objects(store, environment, database, ids.items[i], &any, err);
+        if (any)
+            evo_strvec_push(ret, ids.items[i]);
     }
     return rc;
 }

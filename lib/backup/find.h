@@ -18,6 +18,10 @@ enum evo_errc evo_backup_databases(struct evo_store *store, const char *environm
 enum evo_errc evo_backup_ids(struct evo_store *store, const char *environment, const char *database,
                              struct evo_strvec *ret, struct evo_error *err) EVO_CHECK;
 
+/* Is there any object of it? Some servers list a folder for a while whose last object is gone. */
+enum evo_errc evo_backup_has_objects(struct evo_store *store, const char *environment, const char *database,
+                                     const char *id, bool *ret, struct evo_error *err) EVO_CHECK;
+
 /* Ids of those without a manifest, oldest first: their runs were killed, or go on. Looks at the newest 100 only. */
 enum evo_errc evo_backup_unfinished(struct evo_store *store, const char *environment, const char *database,
                                     struct evo_strvec *ret, struct evo_error *err) EVO_CHECK;

@@ -101,14 +101,33 @@ static void describe(struct evo_backup_item *item, const struct evo_manifest *m)
     item->encrypted = m->recipients.count > 0;
 }
 
+/* No manifest: unfinished, or only the name of a folder whose objects are gone. */
+static enum evo_errc read_unfinished(struct evo_store *store, struct evo_backup_item *item,
+                                     struct evo_error *err)
+{
+    bool any = false;
+    enum evo_errc rc = evo_backup_has_objects(store, item->environment, item->database, item->id, &any, err);
+    item->state = EVO_BACKUP_UNFINISHED;
+    item->problem = any ? evo_strdup("unfinished") : NULL;
+    return rc;
+}
+
+/* Of those, nothing is left to say. */
+static bool is_ghost(const struct evo_backup_item *item)
+{
+    return item->state != EVO_BACKUP_COMPLETE && !item->problem;
+}
+
 static enum evo_errc read_item(struct evo_store *store, struct evo_backup_item *item, struct evo_error *err)
 {
     EVO_AUTO(backup) backup = { 0 };
     struct evo_error why = EVO_ERROR_INIT;
     enum evo_errc rc = evo_backup_load(store, item->environment, item->database, item->id, &backup, &why);
-    if (rc == EVO_ERR_NOT_FOUND || rc == EVO_ERR_INTEGRITY) {
-        item->state = rc == EVO_ERR_NOT_FOUND ? EVO_BACKUP_UNFINISHED : EVO_BACKUP_UNREADABLE;
-        item->problem = evo_strdup(rc == EVO_ERR_NOT_FOUND ? "unfinished" : why.message);
+    if (rc == EVO_ERR_NOT_FOUND)
+        return read_unfinished(store, item, err);
+    if (rc == EVO_ERR_INTEGRITY) {
+        item->state = EVO_BACKUP_UNREADABLE;
+        item->problem = evo_strdup(why.message);
         return EVO_OK;
     }
     if (rc && err)
@@ -194,6 +213,13 @@ enum evo_errc evo_backup_list(struct evo_store *store, const char *environment, 
         rc = read_all(store, &list, err);
     if (rc)
         return rc;
+    size_t kept = 0;
+    for (size_t i = 0; i < list.count; i++)
+        if (is_ghost(&list.items[i]))
+            release_item(&list.items[i]);
+        else
+            list.items[kept++] = list.items[i];
+    list.count = kept;
     if (list.count)
         qsort(list.items, list.count, sizeof(*list.items), newest_first);
     evo_backup_list_release(ret);

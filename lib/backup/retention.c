@@ -167,7 +167,7 @@ void evo_retention_decide(const struct evo_retention_policy *policy, struct evo_
             end++;
         apply(policy, counted + start, end - start);
         if (!counted[start]->selection)
-            keep(counted[start], "the last good one");
+            keep(counted[start], EVO_RETENTION_LAST_GOOD);
     }
     for (size_t i = 0; i < count; i++)
         keep_locked(&items[i], now_ms);

@@ -39,6 +39,9 @@ struct evo_retention_policy {
 /* Has it a rule at all? Without one everything but the last would go: whoever asks must refuse that. */
 bool evo_retention_given(const struct evo_retention_policy *policy);
 
+/* The reason that the newest good whole one has in any case. */
+#define EVO_RETENTION_LAST_GOOD "the last good one"
+
 enum evo_retention_state {
     EVO_RETENTION_GOOD, /* complete, and not known to be damaged */
     EVO_RETENTION_UNFINISHED, /* no manifest */

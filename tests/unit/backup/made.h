@@ -9,7 +9,7 @@
 
 #include "backup/manifest.h"
 #include "base/file.h"
-#include "store/store.h"
+#include "store/backend.h"
 
 #define assert_ok(call)                  \
     do {                                 \
@@ -107,6 +107,51 @@ static EVO_UNUSED void made_backup(struct evo_store *store, const char *environm
     evo_json_format(v, EVO_JSON_INDENT, &text);
     evo_backup_key(&key, environment, database, id, EVO_BACKUP_MANIFEST);
     assert_ok(evo_store_put(store, key.buf, text.buf, text.len, 0, &err));
+}
+
+/* ---- removals that fail ---- */
+
+static struct evo_store_ops made_ops;
+static const struct evo_store_ops *made_real_ops;
+static const char *made_suffix;
+static int made_fail_at, made_removals;
+static enum evo_errc made_fail_code;
+/* Called before each removal, where set. */
+static EVO_UNUSED void (*made_before_remove)(struct evo_store *store, const char *key);
+
+static EVO_UNUSED enum evo_errc made_remove(struct evo_store *store, const char *key, struct evo_error *err)
+{
+    if (made_before_remove)
+        made_before_remove(store, key);
+    if (made_suffix && evo_ends_with(key, made_suffix) && (++made_removals == made_fail_at || !made_fail_at))
+        return evo_error_set(err, made_fail_code, "could not remove \"%s\": on purpose", key);
+    return made_real_ops->remove(store, key, err);
+}
+
+/* From now on the n-th removal of a key that ends so fails (n 0: each does; suffix NULL: none). */
+static EVO_UNUSED void made_fail_removal(struct evo_store *store, const char *suffix, int n,
+                                         enum evo_errc code)
+{
+    if (store->ops != &made_ops) {
+        made_real_ops = store->ops;
+        made_ops = *store->ops;
+        made_ops.remove = made_remove;
+        store->ops = &made_ops;
+    }
+    made_suffix = suffix;
+    made_fail_at = n;
+    made_removals = 0;
+    made_fail_code = code;
+    made_before_remove = NULL;
+}
+
+/* How many objects there are under a prefix. */
+static EVO_UNUSED size_t made_count(struct evo_store *store, const char *prefix)
+{
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO(store_list) list = { 0 };
+    assert_ok(evo_store_list_prefix(store, prefix, true, &list, &err));
+    return list.count;
 }
 
 #endif
