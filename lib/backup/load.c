@@ -1,63 +1,87 @@
 #include "backup/load.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "backup/object.h"
-#include "backup/plan.h"
 #include "backup/session.h"
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "pg/copy.h"
 
-/* What pg_restore sets besides (_doSetFixedOutputState in pg_backup_archiver.c). */
-static const char settings[] = "SET standard_conforming_strings = on;"
-                               "SET check_function_bodies = false;"
-                               "SET xmloption = content;"
-                               "SET client_min_messages = warning;";
+enum { SESSIONS_MAX = 64, TICK_MS = 100, CANCEL_TICKS = 10 };
 
-struct piece {
-    const struct evo_toc_entry *entry;
-    const struct evo_backup_object *object;
+struct worker {
+    struct crew *crew;
+    pthread_t thread;
+    atomic_int backend; /* process id of its session at the server; 0: none */
 };
 
-struct load {
-    const struct evo_restore_options *options;
+struct crew {
+    const struct evo_load *load;
+    struct evo_worklist *work; /* under lock */
     struct evo_restoration *result; /* under lock */
     char *encoding;
-    struct piece *pieces; /* in the order of work */
-    size_t count;
-    atomic_size_t next, done;
-    atomic_ullong bytes;
-    atomic_bool stop;
+    struct worker workers[SESSIONS_MAX];
+    int count;
     atomic_int running;
+    atomic_bool stop;
+    atomic_ullong bytes;
+    atomic_size_t tables; /* that are full */
     pthread_mutex_t lock;
+    pthread_cond_t changed; /* a piece is finished, or all is to stop */
     enum evo_errc rc; /* the first failure, under lock */
     struct evo_error error;
 };
 
+static void lock(struct crew *c)
+{
+    EVO_ASSERT(pthread_mutex_lock(&c->lock) == 0);
+}
+
+static void unlock(struct crew *c)
+{
+    EVO_ASSERT(pthread_mutex_unlock(&c->lock) == 0);
+}
+
+static void fail(struct crew *c, enum evo_errc rc, const struct evo_error *error)
+{
+    lock(c);
+    if (!c->rc) {
+        c->rc = rc;
+        c->error = *error;
+    }
+    atomic_store(&c->stop, true);
+    (void)pthread_cond_broadcast(&c->changed);
+    unlock(c);
+}
+
+/* ---- pieces ----------------------------------------------------------------- */
+
 struct stream {
-    struct load *load;
+    struct crew *crew;
     struct evo_pg *pg;
 };
 
 static enum evo_errc send_rows(void *ctx, const void *data, size_t n, struct evo_error *err)
 {
     struct stream *s = ctx;
-    if (atomic_load_explicit(&s->load->stop, memory_order_relaxed))
+    if (atomic_load_explicit(&s->crew->stop, memory_order_relaxed))
         return evo_error_set(err, EVO_ERR_CANCELLED, "the restore ended early");
-    atomic_fetch_add_explicit(&s->load->bytes, n, memory_order_relaxed);
+    atomic_fetch_add_explicit(&s->crew->bytes, n, memory_order_relaxed);
     return evo_pg_copy_write(s->pg, data, n, err);
 }
 
-static enum evo_errc load_table(struct load *load, struct evo_pg *pg, const struct piece *piece,
-                                struct evo_error *err)
+static enum evo_errc copy(struct crew *c, struct evo_pg *pg, const struct evo_work *work,
+                          struct evo_error *err)
 {
-    const struct evo_backup_object *o = piece->object;
-    struct evo_object_source from = evo_object_source(load->options->store, load->options->backup);
-    struct stream s = { .load = load, .pg = pg };
+    const struct evo_restore_options *options = c->load->options;
+    const struct evo_backup_object *o = work->object;
+    struct evo_object_source from = evo_object_source(options->store, options->backup);
+    struct stream s = { .crew = c, .pg = pg };
     int64_t rows = -1;
-    enum evo_errc rc = evo_pg_copy_begin(pg, piece->entry->copy, err);
+    enum evo_errc rc = evo_pg_copy_begin(pg, work->sql ? work->sql : work->entry->copy, err);
     if (rc)
         return rc;
     rc = evo_object_read_rows(&from, o, send_rows, &s, err);
@@ -73,30 +97,75 @@ static enum evo_errc load_table(struct load *load, struct evo_pg *pg, const stru
     return rc;
 }
 
-static void add_result(struct load *load, const struct piece *piece)
+static enum evo_errc load_rows(struct crew *c, struct evo_pg *pg, const struct evo_work *work,
+                               struct evo_error *err)
 {
-    struct evo_restoration *r = load->result;
-    EVO_ASSERT(pthread_mutex_lock(&load->lock) == 0);
-    EVO_GROW(r->tables, r->count, r->alloc);
-    r->tables[r->count++] = (struct evo_restored_table){ .name = evo_asprintf("%s.%s", piece->object->schema,
-                                                                              piece->object->table),
-                                                         .rows = piece->object->rows };
-    r->rows += piece->object->rows;
-    EVO_ASSERT(pthread_mutex_unlock(&load->lock) == 0);
-    atomic_fetch_add(&load->done, 1);
+    const struct evo_toc_entry *e = work->entry;
+    enum evo_errc rc = EVO_OK;
+    if (work->freeze) {
+        EVO_AUTO_STR table = evo_session_qualified(pg, e->schema, e->tag);
+        /* Emptied in the transaction that fills it: rows may then be written as frozen, and with wal_level = minimal no
+         * WAL is. */
+        rc = evo_pg_execf(pg, err, "BEGIN; TRUNCATE ONLY %s", table);
+    }
+    if (!rc)
+        rc = copy(c, pg, work, err);
+    if (!rc && work->freeze)
+        rc = evo_pg_exec(pg, "COMMIT", err);
+    return rc ? evo_error_prefix(err, "table \"%s.%s\"", e->schema, e->tag) : EVO_OK;
 }
 
-static enum evo_errc open_session(struct load *load, struct evo_pg **ret, struct evo_error *err)
+static enum evo_errc run_statement(struct evo_pg *pg, const struct evo_work *work, struct evo_error *err)
 {
-    struct evo_pg_options options = { .application_name = "evo-restore", .task = load->options->task };
+    const struct evo_toc_entry *e = work->entry;
+    enum evo_errc rc = EVO_OK;
+    if (e->tablespace) {
+        EVO_AUTO_STR tablespace = evo_pg_identifier(pg, e->tablespace);
+        rc = evo_pg_execf(pg, err, "SET default_tablespace = %s", *e->tablespace ? tablespace : "''");
+    }
+    if (!rc)
+        rc = evo_pg_exec(pg, work->sql ? work->sql : e->defn, err);
+    return rc ? evo_error_prefix(err, "%s \"%s.%s\"", e->desc, e->schema ? e->schema : "", e->tag) : EVO_OK;
+}
+
+static enum evo_errc do_piece(struct crew *c, struct evo_pg *pg, const struct evo_work *work,
+                              struct evo_error *err)
+{
+    const struct evo_restore_options *options = c->load->options;
+    const struct evo_object_source from = evo_object_source(options->store, options->backup);
+    switch (work->kind) {
+    case EVO_WORK_ROWS:
+        return load_rows(c, pg, work, err);
+    case EVO_WORK_STATEMENT:
+        return run_statement(pg, work, err);
+    case EVO_WORK_LARGE_OBJECTS:
+        return evo_pgrestore_object(c->load->tool, &from, work->object, &c->stop, err);
+    case EVO_WORK_MILESTONE:
+        break;
+    }
+    return EVO_OK;
+}
+
+/* ---- sessions --------------------------------------------------------------- */
+
+/* What pg_restore sets besides (_doSetFixedOutputState in pg_backup_archiver.c). */
+static const char settings[] = "SET standard_conforming_strings = on;"
+                               "SET check_function_bodies = false;"
+                               "SET xmloption = content;"
+                               "SET client_min_messages = warning;";
+
+static enum evo_errc open_session(const struct crew *c, struct evo_pg **ret, struct evo_error *err)
+{
+    const struct evo_restore_options *o = c->load->options;
+    struct evo_pg_options options = { .application_name = "evo-restore", .task = o->task };
     EVO_AUTO_PTR(pg) pg = NULL;
-    enum evo_errc rc = evo_pg_open(load->options->target, &options, &pg, err);
+    enum evo_errc rc = evo_pg_open(o->target, &options, &pg, err);
     if (!rc)
         rc = evo_session_prepare(pg, err);
     if (!rc)
         rc = evo_pg_exec(pg, settings, err);
-    if (!rc && load->encoding)
-        rc = evo_session_encoding(pg, load->encoding, err);
+    if (!rc && c->encoding)
+        rc = evo_session_encoding(pg, c->encoding, err);
     if (rc)
         return rc;
     *ret = pg;
@@ -104,119 +173,135 @@ static enum evo_errc open_session(struct load *load, struct evo_pg **ret, struct
     return EVO_OK;
 }
 
-static enum evo_errc work(struct load *load, struct evo_error *err)
+/* The next piece; waits where all that is left waits for what others do. False: nothing more to do. */
+static bool take(struct crew *c, size_t *ret_piece)
 {
-    EVO_AUTO_PTR(pg) pg = NULL;
-    enum evo_errc rc = open_session(load, &pg, err);
-    while (!rc && !atomic_load(&load->stop)) {
-        size_t i = atomic_fetch_add(&load->next, 1);
-        if (i >= load->count)
+    bool found = false;
+    lock(c);
+    while (!atomic_load(&c->stop) && evo_schedule_left(c->work->schedule)) {
+        found = evo_schedule_take(c->work->schedule, ret_piece);
+        if (found)
             break;
-        rc = load_table(load, pg, &load->pieces[i], err);
-        if (rc)
-            return evo_error_prefix(err, "table \"%s.%s\"", load->pieces[i].object->schema,
-                                    load->pieces[i].object->table);
-        add_result(load, &load->pieces[i]);
+        EVO_ASSERT(pthread_cond_wait(&c->changed, &c->lock) == 0);
     }
+    unlock(c);
+    return found;
+}
+
+static void finish(struct crew *c, size_t piece)
+{
+    const struct evo_work *work = &c->work->items[piece];
+    lock(c);
+    evo_schedule_finish(c->work->schedule, piece);
+    if (work->kind == EVO_WORK_ROWS) {
+        struct evo_work_table *t = &c->work->tables[work->table];
+        if (++t->loaded == t->objects) {
+            struct evo_restoration *r = c->result;
+            EVO_GROW(r->tables, r->count, r->alloc);
+            r->tables[r->count++] =
+                (struct evo_restored_table){ .name = evo_asprintf("%s.%s", t->entry->schema, t->entry->tag),
+                                             .rows = t->rows };
+            r->rows += t->rows;
+            atomic_fetch_add(&c->tables, 1);
+        }
+    }
+    (void)pthread_cond_broadcast(&c->changed);
+    unlock(c);
+}
+
+static enum evo_errc work_on(struct worker *w, struct evo_error *err)
+{
+    struct crew *c = w->crew;
+    EVO_AUTO_PTR(pg) pg = NULL;
+    size_t piece;
+    enum evo_errc rc = open_session(c, &pg, err);
+    if (!rc)
+        atomic_store(&w->backend, evo_pg_backend_pid(pg));
+    while (!rc && take(c, &piece)) {
+        rc = do_piece(c, pg, &c->work->items[piece], err);
+        if (!rc)
+            finish(c, piece);
+    }
+    atomic_store(&w->backend, 0);
     return rc;
 }
 
-static void *worker(void *argument)
+static void *worker_main(void *argument)
 {
-    struct load *load = argument;
+    struct worker *w = argument;
     struct evo_error err = EVO_ERROR_INIT;
-    enum evo_errc rc = work(load, &err);
-    if (rc) {
-        EVO_ASSERT(pthread_mutex_lock(&load->lock) == 0);
-        if (!load->rc) {
-            load->rc = rc;
-            load->error = err;
-        }
-        EVO_ASSERT(pthread_mutex_unlock(&load->lock) == 0);
-        atomic_store(&load->stop, true);
-    }
-    atomic_fetch_sub(&load->running, 1);
+    enum evo_errc rc = work_on(w, &err);
+    if (rc)
+        fail(w->crew, rc, &err);
+    atomic_fetch_sub(&w->crew->running, 1);
     return NULL;
 }
 
-static void report(struct load *load, const struct evo_manifest_totals *t)
+/* One session failed: what the others run now, an index perhaps, would be of no use. */
+static void cancel_others(struct crew *c)
 {
-    struct evo_progress p = { .what = "restore",
-                              .bytes = atomic_load(&load->bytes),
-                              .bytes_total = t->raw_bytes,
-                              .items = atomic_load(&load->done),
-                              .items_total = load->count,
-                              .item = "tables" };
-    evo_task_progress(load->options->task, &p);
+    EVO_AUTO_PTR(pg) pg = NULL;
+    struct evo_error ignored = EVO_ERROR_INIT;
+    const struct evo_pg_options options = { .application_name = "evo-restore" };
+    if (evo_pg_open(c->load->options->target, &options, &pg, &ignored))
+        return;
+    for (int i = 0; i < c->count; i++) {
+        int backend = atomic_load(&c->workers[i].backend);
+        if (backend && evo_pg_execf(pg, &ignored, "SELECT pg_catalog.pg_cancel_backend(%d)", backend) &&
+            !evo_pg_alive(pg))
+            return;
+    }
 }
 
-static void run_threads(struct load *load, int jobs)
+static void report(struct crew *c)
 {
-    enum { MAX = 64, TICK_MS = 100 };
-    pthread_t threads[MAX];
-    struct evo_manifest_totals totals = evo_manifest_totals(&load->options->backup->manifest);
-    int wanted = jobs < MAX ? jobs : MAX;
-    if ((size_t)wanted > load->count)
-        wanted = (int)load->count;
-    int started = 0;
-    for (; started < wanted; started++) {
-        atomic_fetch_add(&load->running, 1);
-        if (pthread_create(&threads[started], NULL, worker, load) != 0) {
-            atomic_fetch_sub(&load->running, 1);
+    struct evo_progress p = { .what = "restore",
+                              .bytes = atomic_load(&c->bytes),
+                              .bytes_total = c->work->raw_bytes,
+                              .items = atomic_load(&c->tables),
+                              .items_total = c->work->ntables,
+                              .item = "tables" };
+    evo_task_progress(c->load->options->task, &p);
+}
+
+static void watch(struct crew *c)
+{
+    int ticks = 0;
+    while (atomic_load(&c->running) > 0) {
+        struct timespec tick = { .tv_nsec = TICK_MS * 1000000L };
+        struct evo_error why = EVO_ERROR_INIT;
+        (void)nanosleep(&tick, NULL);
+        report(c);
+        enum evo_errc rc = evo_cancel_check(&why);
+        if (rc && !atomic_load(&c->stop))
+            fail(c, rc, &why);
+        /* On a cancel by signal each session ends its own statement. Once may be too early: one may just begin. */
+        if (!rc && atomic_load(&c->stop) && ticks++ % CANCEL_TICKS == 0)
+            cancel_others(c);
+    }
+}
+
+static void run_threads(struct crew *c)
+{
+    size_t pieces = evo_schedule_count(c->work->schedule);
+    int wanted = c->load->jobs < SESSIONS_MAX ? c->load->jobs : SESSIONS_MAX;
+    if ((size_t)wanted > pieces)
+        wanted = (int)pieces;
+    for (; c->count < wanted; c->count++) {
+        struct worker *w = &c->workers[c->count];
+        w->crew = c;
+        atomic_fetch_add(&c->running, 1);
+        if (pthread_create(&w->thread, NULL, worker_main, w) != 0) {
+            atomic_fetch_sub(&c->running, 1);
             break;
         }
     }
-    if (!started && wanted)
-        load->rc = evo_error_set(&load->error, EVO_ERR_INTERNAL, "could not start a thread");
-    while (atomic_load(&load->running) > 0) {
-        struct timespec tick = { .tv_nsec = TICK_MS * 1000000L };
-        (void)nanosleep(&tick, NULL);
-        report(load, &totals);
-    }
-    for (int i = 0; i < started; i++)
-        (void)pthread_join(threads[i], NULL);
-    report(load, &totals);
-}
-
-/* Largest first; an object of the manifest for each entry of the archive and none too many. */
-static enum evo_errc plan(struct load *load, const struct evo_toc *toc, struct evo_error *err)
-{
-    const struct evo_manifest *m = &load->options->backup->manifest;
-    EVO_AUTO_STR name = NULL;
-    struct piece *found = evo_calloc(toc->count + 1, sizeof(*found));
-    struct evo_plan_item *order = evo_calloc(toc->count + 1, sizeof(*order));
-    const char *missing = NULL;
-    for (size_t i = 0; i < toc->count && !missing; i++) {
-        const struct evo_toc_entry *e = &toc->items[i];
-        if (!evo_toc_is_table_data(e))
-            continue;
-        free(name);
-        name = evo_toc_object_name(toc, e, m->recipients.count > 0);
-        const struct evo_backup_object *o = evo_manifest_find(m, name);
-        if (!o || !e->copy)
-            missing = name;
-        else {
-            order[load->count] = (struct evo_plan_item){ .index = load->count, .size = o->raw_bytes };
-            found[load->count++] = (struct piece){ .entry = e, .object = o };
-        }
-    }
-    evo_plan_longest_first(order, load->count);
-    load->pieces = evo_calloc(load->count + 1, sizeof(*load->pieces));
-    for (size_t i = 0; i < load->count; i++)
-        load->pieces[i] = found[order[i].index];
-    free(found);
-    free(order);
-    if (missing)
-        return evo_error_set(err, EVO_ERR_INTEGRITY, "object \"%s\" of toc.dat is not in the manifest",
-                             missing);
-    size_t named = 0;
-    for (size_t i = 0; i < m->count; i++)
-        named += m->objects[i].kind == EVO_OBJECT_TABLE;
-    if (load->count != named)
-        return evo_error_set(err, EVO_ERR_INTEGRITY,
-                             "the manifest names %zu objects with rows, the table of contents %zu", named,
-                             load->count);
-    return EVO_OK;
+    if (!c->count && wanted)
+        c->rc = evo_error_set(&c->error, EVO_ERR_INTERNAL, "could not start a thread");
+    watch(c);
+    for (int i = 0; i < c->count; i++)
+        (void)pthread_join(c->workers[i].thread, NULL);
+    report(c);
 }
 
 static int by_name(const void *a, const void *b)
@@ -226,24 +311,21 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-enum evo_errc evo_load_tables(const struct evo_restore_options *o, const struct evo_toc *toc, int jobs,
-                              struct evo_restoration *ret, struct evo_error *err)
+enum evo_errc evo_load_run(const struct evo_load *load, struct evo_worklist *work,
+                           struct evo_restoration *ret, struct evo_error *err)
 {
-    struct load load = { .options = o, .result = ret, .encoding = evo_toc_encoding(toc) };
-    EVO_ASSERT(pthread_mutex_init(&load.lock, NULL) == 0);
-    enum evo_errc rc = plan(&load, toc, err);
-    if (!rc) {
-        run_threads(&load, jobs);
-        rc = load.rc;
-        if (rc && err)
-            *err = load.error;
-    }
+    struct crew c = { .load = load, .work = work, .result = ret, .encoding = evo_toc_encoding(load->toc) };
+    EVO_ASSERT(pthread_mutex_init(&c.lock, NULL) == 0 && pthread_cond_init(&c.changed, NULL) == 0);
+    run_threads(&c);
+    enum evo_errc rc = c.rc;
+    if (rc && err)
+        *err = c.error;
     if (!rc)
         rc = evo_cancel_check(err);
     if (ret->count)
         qsort(ret->tables, ret->count, sizeof(*ret->tables), by_name);
-    free(load.pieces);
-    free(load.encoding);
-    (void)pthread_mutex_destroy(&load.lock);
+    free(c.encoding);
+    (void)pthread_cond_destroy(&c.changed);
+    (void)pthread_mutex_destroy(&c.lock);
     return rc;
 }

@@ -1,15 +1,24 @@
 /*
- * load.h - the tables of a backup into a database, by many sessions. Part of restore.h.
+ * load.h - a worklist done by many sessions at once. Part of restore.h.
+ *
+ * Each object is checked as it passes (object.h): a COPY whose object lied is never ended, so nothing of it is loaded.
+ * The first failure ends all of it; what other sessions run then is cancelled at the server.
  */
 #ifndef EVO_BACKUP_LOAD_H
 #define EVO_BACKUP_LOAD_H
 
+#include "backup/pgrestore.h"
 #include "backup/restore.h"
-#include "backup/toc.h"
+#include "backup/worklist.h"
 
-/* Every entry of the archive with its object; EVO_ERR_INTEGRITY where archive and manifest disagree. Adds each loaded table to
- * ret. The first failure ends all of it. */
-enum evo_errc evo_load_tables(const struct evo_restore_options *o, const struct evo_toc *toc, int jobs,
-                              struct evo_restoration *ret, struct evo_error *err) EVO_CHECK;
+struct evo_load {
+    const struct evo_restore_options *options;
+    const struct evo_toc *toc;
+    const struct evo_pgrestore *tool; /* for the large objects */
+    int jobs;
+};
+/* Adds each table to ret as its last row is in; in the order of their names at the end. */
+enum evo_errc evo_load_run(const struct evo_load *load, struct evo_worklist *work,
+                           struct evo_restoration *ret, struct evo_error *err) EVO_CHECK;
 
 #endif

@@ -9,7 +9,8 @@
 #include "base/cancel.h"
 #include "base/process.h"
 
-enum { MESSAGES_MAX = 4000, HELD_BACK = 64 * 1024, STOP_MS = 2000 };
+enum { MESSAGES_READ = 1 << 20, MESSAGES_MAX = 4000, HELD_BACK = 64 * 1024, STOP_MS = 2000 };
+#define TOC_SIZE_MAX ((size_t)512 << 20)
 
 /* 'name' as a value of a keyword string. */
 static char *dbname_argument(const char *name)
@@ -30,6 +31,7 @@ static void build_argv(const struct evo_pgrestore *r, struct evo_strvec *argv)
     evo_strvec_push(argv, r->path);
     evo_strvec_push(argv, "--exit-on-error");
     evo_strvec_push(argv, "--no-password");
+    evo_strvec_push(argv, "--format=custom");
     if (r->no_owner)
         evo_strvec_push(argv, "--no-owner");
     evo_strvec_push_owned(argv, dbname_argument(r->target->database));
@@ -100,33 +102,98 @@ static void tidy(char *messages, struct evo_strbuf *out)
     }
 }
 
-enum evo_errc evo_pgrestore_folder(const struct evo_pgrestore *r, const char *folder, const char *list,
-                                   enum evo_pgrestore_how how, struct evo_error *err)
+/* The error from the messages in a memory file. */
+static enum evo_errc failed_with(int messages, struct evo_error *err)
+{
+    EVO_AUTO(strbuf) said = EVO_STRBUF_INIT;
+    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    if (evo_strbuf_reserve(&said, MESSAGES_READ)) {
+        ssize_t n = pread(messages, said.buf, MESSAGES_READ, 0);
+        evo_strbuf_advance(&said, n > 0 ? (size_t)n : 0);
+    }
+    tidy(said.buf, &text);
+    return failed(text.buf, err);
+}
+
+static enum evo_errc memory_file(const char *data, size_t n, int *ret_fd, struct evo_error *err)
+{
+    EVO_AUTO_FD fd = memfd_create("evo-restore", MFD_CLOEXEC);
+    while (fd >= 0 && n) {
+        ssize_t put = write(fd, data, n);
+        if (put < 0 && errno != EINTR)
+            break;
+        data += put > 0 ? put : 0;
+        n -= put > 0 ? (size_t)put : 0;
+    }
+    if (fd < 0 || n)
+        return evo_error_errno(err, EVO_ERR_INTERNAL, errno, "could not write a memory file");
+    *ret_fd = fd;
+    fd = -1;
+    return EVO_OK;
+}
+
+/* ---- entries ---------------------------------------------------------------- */
+
+/* The table of contents in custom format, as the archive of a database without rows, and the list of the wanted ones. */
+static enum evo_errc write_archive(const struct evo_toc *toc, const bool *wanted, int *ret_archive,
+                                   int *ret_list, struct evo_error *err)
+{
+    EVO_AUTO(strbuf) bytes = EVO_STRBUF_INIT_MAX(TOC_SIZE_MAX);
+    EVO_AUTO(strbuf) ids = EVO_STRBUF_INIT_MAX(TOC_SIZE_MAX);
+    enum evo_errc rc = evo_toc_format(toc, EVO_TOC_CUSTOM, &bytes, err);
+    if (!rc)
+        rc = memory_file(bytes.buf, bytes.len, ret_archive, err);
+    for (size_t i = 0; i < toc->count; i++)
+        if (wanted[i])
+            evo_strbuf_addf(&ids, "%d;\n", (int)toc->items[i].id);
+    return rc ? rc : memory_file(ids.buf, ids.len, ret_list, err);
+}
+
+static enum evo_errc wait_for(struct evo_process *p, int *ret_status, struct evo_error *err)
+{
+    enum evo_errc rc = evo_process_wait_or_cancel(p, EVO_DEADLINE_NEVER, false, ret_status, err);
+    if (rc == EVO_ERR_CANCELLED) {
+        /* It then cancels at the server what it runs there. */
+        struct evo_error ignored = EVO_ERROR_INIT;
+        evo_process_signal(p, SIGTERM);
+        if (evo_process_wait(p, evo_deadline_in(STOP_MS), ret_status, &ignored))
+            evo_process_signal(p, SIGKILL);
+    }
+    return rc;
+}
+
+enum evo_errc evo_pgrestore_entries(const struct evo_pgrestore *r, const struct evo_toc *toc,
+                                    const bool *wanted, enum evo_pgrestore_how how, struct evo_error *err)
 {
     EVO_AUTO(strvec) argv = EVO_STRVEC_INIT;
     EVO_AUTO(strvec) env = EVO_STRVEC_INIT;
-    EVO_AUTO(strbuf) said = EVO_STRBUF_INIT_MAX((size_t)1 << 20);
-    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    EVO_AUTO(process) process = EVO_PROCESS_INIT;
+    EVO_AUTO_FD archive = -1;
+    EVO_AUTO_FD list = -1;
+    EVO_AUTO_FD messages = -1;
+    enum evo_errc rc = write_archive(toc, wanted, &archive, &list, err);
+    if (!rc)
+        rc = memory_file("", 0, &messages, err);
+    if (rc)
+        return rc;
     build_argv(r, &argv);
-    evo_strvec_push(&argv, "--format=directory");
     if (how == EVO_PGRESTORE_ONE_TRANSACTION)
         evo_strvec_push(&argv, "--single-transaction");
     if (how == EVO_PGRESTORE_PARALLEL && r->jobs > 1)
         evo_strvec_pushf(&argv, "--jobs=%d", r->jobs);
-    if (list)
-        evo_strvec_pushf(&argv, "--use-list=%s", list);
-    evo_strvec_push(&argv, folder);
+    /* By path: each of its processes opens the archive again. It writes nothing to its standard output. */
+    evo_strvec_push(&argv, "--use-list=/proc/self/fd/1");
+    evo_strvec_push(&argv, "/proc/self/fd/0");
     build_environment(r, &env);
-    struct evo_process_options o = {
-        .argv = argv.items, .env = &env, .in = EVO_FD_NULL, .out = EVO_FD_NULL, .err = EVO_FD_PIPE
+    struct evo_process_options options = {
+        .argv = argv.items, .env = &env, .in = archive, .out = list, .err = messages
     };
     int status = 0;
-    enum evo_errc rc = evo_process_run(&o, NULL, NULL, &said, EVO_DEADLINE_NEVER, &status, err);
+    rc = evo_process_start(&process, &options, err);
     evo_conninfo_environment_wipe(&env);
-    if (rc || !status)
-        return rc;
-    tidy(said.buf, &text);
-    return failed(text.buf, err);
+    if (!rc)
+        rc = wait_for(&process, &status, err);
+    return rc || !status ? rc : failed_with(messages, err);
 }
 
 /* ---- an archive by its standard input --------------------------------------- */
@@ -134,6 +201,7 @@ enum evo_errc evo_pgrestore_folder(const struct evo_pgrestore *r, const char *fo
 struct feed {
     struct evo_process process;
     struct evo_strbuf held; /* the last bytes so far */
+    const atomic_bool *stop;
 };
 
 /* Writes to the child, looking for a cancel while it does not take any. */
@@ -165,6 +233,8 @@ static enum evo_errc hold_back(void *ctx, const void *data, size_t n, struct evo
 {
     struct feed *f = ctx;
     enum evo_errc rc = EVO_OK;
+    if (f->stop && atomic_load(f->stop))
+        return evo_error_set(err, EVO_ERR_CANCELLED, "the restore ended early");
     if (f->held.len + n > HELD_BACK) {
         rc = write_on(f, f->held.buf, f->held.len, err);
         evo_strbuf_clear(&f->held);
@@ -194,30 +264,26 @@ static enum evo_errc conclude(struct feed *f, int messages, enum evo_errc rc, st
         return rc;
     if (wait_rc || (!status && !broken))
         return wait_rc ? evo_error_set(err, wait_rc, "%s", ignored.message) : EVO_OK;
-    char said[MESSAGES_MAX + 1];
-    ssize_t n = pread(messages, said, MESSAGES_MAX, 0);
-    said[n > 0 ? n : 0] = '\0';
-    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
-    tidy(said, &text);
-    return failed(text.buf, err);
+    return failed_with(messages, err);
 }
 
 enum evo_errc evo_pgrestore_object(const struct evo_pgrestore *r, const struct evo_object_source *from,
-                                   const struct evo_backup_object *o, struct evo_error *err)
+                                   const struct evo_backup_object *o, const atomic_bool *stop,
+                                   struct evo_error *err)
 {
     EVO_AUTO(strvec) argv = EVO_STRVEC_INIT;
     EVO_AUTO(strvec) env = EVO_STRVEC_INIT;
-    EVO_AUTO_FD messages = memfd_create("pg_restore", MFD_CLOEXEC);
-    if (messages < 0)
-        return evo_error_errno(err, EVO_ERR_INTERNAL, errno, "could not create a memory file");
+    EVO_AUTO_FD messages = -1;
+    enum evo_errc rc = memory_file("", 0, &messages, err);
+    if (rc)
+        return rc;
     build_argv(r, &argv);
-    evo_strvec_push(&argv, "--format=custom");
     build_environment(r, &env);
     struct evo_process_options options = {
         .argv = argv.items, .env = &env, .in = EVO_FD_PIPE, .out = EVO_FD_NULL, .err = messages
     };
-    struct feed f = { .process = EVO_PROCESS_INIT, .held = EVO_STRBUF_INIT };
-    enum evo_errc rc = evo_process_start(&f.process, &options, err);
+    struct feed f = { .process = EVO_PROCESS_INIT, .held = EVO_STRBUF_INIT, .stop = stop };
+    rc = evo_process_start(&f.process, &options, err);
     evo_conninfo_environment_wipe(&env);
     if (rc)
         return rc;

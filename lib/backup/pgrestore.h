@@ -6,7 +6,10 @@
 #ifndef EVO_BACKUP_PGRESTORE_H
 #define EVO_BACKUP_PGRESTORE_H
 
+#include <stdatomic.h>
+
 #include "backup/object.h"
+#include "backup/toc.h"
 #include "pg/conninfo.h"
 
 struct evo_pgrestore {
@@ -16,14 +19,17 @@ struct evo_pgrestore {
     bool no_owner;
 };
 enum evo_pgrestore_how { EVO_PGRESTORE_PLAIN, EVO_PGRESTORE_PARALLEL, EVO_PGRESTORE_ONE_TRANSACTION };
-/* Restores the archive in directory format in `folder`. `list`, where given, is a file of
- * the dump ids to restore, one a line (pg_restore --use-list); the other entries stay in the table of contents, since
- * pg_restore learns from them which entries lock the same table and must not run side by side. */
-enum evo_errc evo_pgrestore_folder(const struct evo_pgrestore *r, const char *folder, const char *list,
-                                   enum evo_pgrestore_how how, struct evo_error *err) EVO_CHECK;
+/* Restores the entries of a table of contents for which wanted[i] is true (by their place in toc->items), none of them
+ * with data. It reaches pg_restore as an archive without data in memory: nothing is written to the disk. The other
+ * entries stand in it, too, since pg_restore learns from them which entries lock the same table and must not run side
+ * by side. */
+enum evo_errc evo_pgrestore_entries(const struct evo_pgrestore *r, const struct evo_toc *toc,
+                                    const bool *wanted, enum evo_pgrestore_how how,
+                                    struct evo_error *err) EVO_CHECK;
 /* Feeds it an object of a backup, an archive in custom format. The end of the object is handed over only when all of it
- * has been checked. */
+ * has been checked. Ends early, EVO_ERR_CANCELLED, when *stop (may be NULL) becomes true. */
 enum evo_errc evo_pgrestore_object(const struct evo_pgrestore *r, const struct evo_object_source *from,
-                                   const struct evo_backup_object *o, struct evo_error *err) EVO_CHECK;
+                                   const struct evo_backup_object *o, const atomic_bool *stop,
+                                   struct evo_error *err) EVO_CHECK;
 
 #endif

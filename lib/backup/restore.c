@@ -1,20 +1,15 @@
 #include "backup/restore.h"
 
-#include <errno.h>
-
+#include "backup/archive.h"
 #include "backup/load.h"
-#include "backup/object.h"
 #include "backup/pgrestore.h"
 #include "backup/plan.h"
 #include "backup/target.h"
 #include "backup/verify.h"
 #include "base/cancel.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/parse.h"
 #include "pg/tools.h"
-
-#define TOC_SIZE_MAX ((size_t)512 << 20)
 
 void evo_restoration_release(struct evo_restoration *r)
 {
@@ -33,9 +28,9 @@ struct restore {
     struct evo_pgrestore tool;
     char *tool_path;
     int jobs;
-    struct evo_strbuf toc_bytes;
     struct evo_toc toc;
-    char *folder; /* toc.dat for pg_restore; NULL: none yet */
+    struct evo_toc_map map;
+    bool *take; /* by the place in toc.items */
     struct evo_target target; /* before; not of one made here */
     bool created;
     bool is_source; /* the target is the database that was backed up */
@@ -43,14 +38,6 @@ struct restore {
 };
 
 /* ---- the backup ------------------------------------------------------------- */
-
-static enum evo_errc gather(void *ctx, const void *data, size_t n, struct evo_error *err)
-{
-    struct evo_strbuf *out = ctx;
-    evo_strbuf_add(out, data, n);
-    return evo_strbuf_ok(out) ? EVO_OK
-                              : evo_error_set(err, EVO_ERR_INTEGRITY, "toc.dat is larger than allowed");
-}
 
 /* Nothing is begun with a backup of which something is missing. */
 static enum evo_errc check_backup(struct restore *r, struct evo_error *err)
@@ -62,13 +49,14 @@ static enum evo_errc check_backup(struct restore *r, struct evo_error *err)
         rc = evo_verification_error(&v, &o->backup->manifest, err);
     if (rc)
         return rc;
-    struct evo_object_source from = evo_object_source(o->store, o->backup);
-    rc = evo_object_read(&from, evo_manifest_object(&o->backup->manifest, EVO_OBJECT_TOC), gather,
-                         &r->toc_bytes, err);
+    rc = evo_archive_load_toc(o->store, o->backup, &r->toc, err);
     if (!rc)
-        rc = evo_toc_parse(r->toc_bytes.buf, r->toc_bytes.len, &r->toc, err);
+        rc = evo_toc_map_build(&r->toc, &r->map, err);
     if (rc)
         return evo_error_prefix(err, "backup \"%s\"", o->backup->manifest.id);
+    r->take = evo_calloc(r->toc.count + 1, sizeof(*r->take));
+    for (size_t i = 0; i < r->toc.count; i++)
+        r->take[i] = true;
     return EVO_OK;
 }
 
@@ -322,8 +310,6 @@ static void take_back(struct restore *r)
         evo_cancel_request(signo);
 }
 
-#define LIST "wanted.list"
-
 /* ---- schema ----------------------------------------------------------------- */
 
 /* What tables need to exist. Privileges and comments come with the rest, as pg_restore has it: a role may have taken
@@ -338,80 +324,56 @@ static bool after_data(const struct evo_toc_entry *e)
     return evo_toc_is_setting(e) || (e->section != EVO_TOC_PRE_DATA && !evo_toc_is_table_data(e));
 }
 
-/* The whole table of contents and the list of the entries wanted now, where pg_restore finds them. The whole, because
- * what an entry depends on tells pg_restore which of them lock the same table: without the tables in it two foreign
- * keys of one table are made side by side, and deadlock. */
-static enum evo_errc write_toc(struct restore *r, bool (*keep)(const struct evo_toc_entry *e),
-                               char **ret_list, struct evo_error *err)
+/* What is wanted of each entry now. */
+static bool *choose(const struct restore *r, bool (*keep)(const struct evo_toc_entry *e))
 {
-    EVO_AUTO_STR path = evo_path_join(r->folder, EVO_BACKUP_TOC);
-    EVO_AUTO_STR list = evo_path_join(r->folder, LIST);
-    EVO_AUTO(strbuf) ids = EVO_STRBUF_INIT_MAX(TOC_SIZE_MAX);
+    bool *wanted = evo_calloc(r->toc.count + 1, sizeof(*wanted));
     for (size_t i = 0; i < r->toc.count; i++)
-        if (keep(&r->toc.items[i]))
-            evo_strbuf_addf(&ids, "%d;\n", r->toc.items[i].id);
-    enum evo_errc rc = evo_file_write(path, r->toc_bytes.buf, r->toc_bytes.len, err);
-    if (!rc)
-        rc = evo_file_write(list, ids.buf, ids.len, err);
-    if (rc)
-        return rc;
-    free(*ret_list);
-    *ret_list = list;
-    list = NULL;
-    return EVO_OK;
+        wanted[i] = r->take[i] && keep(&r->toc.items[i]);
+    return wanted;
 }
 
-static enum evo_errc make_folder(struct restore *r, struct evo_error *err)
+static enum evo_errc restore_schema(struct restore *r, struct evo_error *err)
 {
-    const char *tmp = getenv("TMPDIR");
-    char *folder = evo_asprintf("%s/evo-restore.XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (!mkdtemp(folder)) {
-        int errnum = errno;
-        free(folder);
-        return evo_error_errno(err, EVO_ERR_DISK, errnum, "could not make a temporary folder");
-    }
-    r->folder = folder;
-    return EVO_OK;
+    bool *wanted = choose(r, before_data);
+    r->stage = STAGE_SCHEMA;
+    enum evo_errc rc = evo_pgrestore_entries(
+        &r->tool, &r->toc, wanted,
+        r->target.one_transaction ? EVO_PGRESTORE_ONE_TRANSACTION : EVO_PGRESTORE_PLAIN, err);
+    free(wanted);
+    return rc;
 }
 
-static void remove_folder(struct restore *r)
+/* Behind the rows and what was made beside them: sequences, what is left of indexes and constraints, views with rows,
+ * triggers, privileges. */
+static enum evo_errc restore_rest(struct restore *r, const struct evo_worklist *work, struct evo_error *err)
 {
-    if (!r->folder)
-        return;
-    EVO_AUTO_STR path = evo_path_join(r->folder, EVO_BACKUP_TOC);
-    EVO_AUTO_STR list = evo_path_join(r->folder, LIST);
-    (void)unlink(path);
-    (void)unlink(list);
-    (void)rmdir(r->folder);
+    bool *wanted = choose(r, after_data);
+    for (size_t i = 0; i < r->toc.count; i++)
+        wanted[i] = wanted[i] && !work->made[i];
+    r->stage = STAGE_REST;
+    enum evo_errc rc = evo_pgrestore_entries(&r->tool, &r->toc, wanted, EVO_PGRESTORE_PARALLEL, err);
+    free(wanted);
+    return rc;
 }
 
 static enum evo_errc restore_all(struct restore *r, struct evo_error *err)
 {
-    const struct evo_restore_options *o = r->options;
-    const struct evo_backup_object *lo = evo_manifest_object(&o->backup->manifest, EVO_OBJECT_LARGE_OBJECTS);
-    struct evo_object_source from = evo_object_source(o->store, o->backup);
-    EVO_AUTO_STR list = NULL;
-    enum evo_errc rc = make_folder(r, err);
+    EVO_AUTO(worklist) work = { 0 };
+    const struct evo_worklist_input in = { .toc = &r->toc,
+                                           .map = &r->map,
+                                           .manifest = &r->options->backup->manifest,
+                                           .take = r->take,
+                                           .fresh = true };
+    const struct evo_load load = { .options = r->options, .toc = &r->toc, .tool = &r->tool, .jobs = r->jobs };
+    enum evo_errc rc = evo_worklist_build(&in, &work, err);
     if (!rc)
-        rc = write_toc(r, before_data, &list, err);
-    if (rc)
-        return rc;
-    r->stage = STAGE_SCHEMA;
-    rc = evo_pgrestore_folder(&r->tool, r->folder, list,
-                              r->target.one_transaction ? EVO_PGRESTORE_ONE_TRANSACTION : EVO_PGRESTORE_PLAIN,
-                              err);
+        rc = restore_schema(r, err);
     if (rc)
         return rc;
     r->stage = STAGE_ROWS;
-    rc = evo_load_tables(o, &r->toc, r->jobs, r->result, err);
-    if (!rc && lo)
-        rc = evo_pgrestore_object(&r->tool, &from, lo, err);
-    if (!rc)
-        rc = write_toc(r, after_data, &list, err);
-    if (rc)
-        return rc;
-    r->stage = STAGE_REST;
-    return evo_pgrestore_folder(&r->tool, r->folder, list, EVO_PGRESTORE_PARALLEL, err);
+    rc = evo_load_run(&load, &work, r->result, err);
+    return rc ? rc : restore_rest(r, &work, err);
 }
 
 static enum evo_errc run(struct restore *r, struct evo_error *err)
@@ -434,15 +396,14 @@ static enum evo_errc run(struct restore *r, struct evo_error *err)
 enum evo_errc evo_restore(const struct evo_restore_options *o, struct evo_restoration *ret,
                           struct evo_error *err)
 {
-    struct restore r = { .options = o, .result = ret, .toc_bytes = EVO_STRBUF_INIT_MAX(TOC_SIZE_MAX) };
+    struct restore r = { .options = o, .result = ret };
     r.jobs = o->jobs ? o->jobs : evo_plan_jobs(sysconf(_SC_NPROCESSORS_ONLN));
     ret->target = evo_strdup(o->target->redacted);
     enum evo_errc rc = run(&r, err);
-    remove_folder(&r);
-    free(r.folder);
     free(r.tool_path);
+    free(r.take);
     evo_target_release(&r.target);
+    evo_toc_map_release(&r.map);
     evo_toc_release(&r.toc);
-    evo_strbuf_release(&r.toc_bytes);
     return rc;
 }

@@ -2,7 +2,6 @@
 
 #include <limits.h>
 
-#include "backup/name.h"
 #include "base/parse.h"
 
 /* Limits on what is believed: a string, and all of a TOC. */
@@ -355,8 +354,9 @@ static void add_entry(const struct evo_toc *toc, const struct evo_toc_entry *e, 
         add_string(out, dep);
     }
     add_string(out, NULL);
+    static const unsigned char no_data[sizeof(e->offset)] = { 3 };
     if (format == EVO_TOC_CUSTOM)
-        evo_strbuf_add(out, e->offset, sizeof(e->offset));
+        evo_strbuf_add(out, toc->format == EVO_TOC_CUSTOM ? e->offset : no_data, sizeof(e->offset));
     else
         add_string(out, e->file ? e->file : "");
 }
@@ -389,12 +389,6 @@ void evo_toc_name_files(struct evo_toc *toc)
         else
             e->file = evo_asprintf("blobs_%d.toc", (int)e->id);
     }
-}
-
-char *evo_toc_object_name(const struct evo_toc *toc, const struct evo_toc_entry *e, bool sealed)
-{
-    return evo_asprintf("%s%s%s", e->file ? e->file : "", evo_codec_suffix(toc->codec),
-                        sealed ? EVO_BACKUP_SEALED : "");
 }
 
 void evo_toc_filter(struct evo_toc *toc, bool (*keep)(const struct evo_toc_entry *e))

@@ -72,15 +72,14 @@ enum evo_errc evo_toc_read(evo_toc_fill *fill, void *ctx, struct evo_toc *ret, s
                            struct evo_error *err) EVO_CHECK;
 /* The whole of it in memory; bytes behind the TOC are refused in directory format. */
 enum evo_errc evo_toc_parse(const void *data, size_t n, struct evo_toc *ret, struct evo_error *err) EVO_CHECK;
-/* Appends. EVO_ERR_UNSUPPORTED where it is larger than out may grow. */
+/* Appends. What was read in directory format has no data where it is written in custom format. EVO_ERR_UNSUPPORTED
+ * where it is larger than out may grow. */
 enum evo_errc evo_toc_format(const struct evo_toc *toc, enum evo_toc_format format, struct evo_strbuf *out,
                              struct evo_error *err) EVO_CHECK;
 
 /* Gives every entry with data the file name of the directory format: "12.dat", for large objects "blobs.toc"
  * ("blobs_12.toc" from 1.16 on), "" for all others. */
 void evo_toc_name_files(struct evo_toc *toc);
-/* The name of the object that an entry's file is stored as: "12.dat.gz", with ".age" where it is sealed. The caller frees. */
-char *evo_toc_object_name(const struct evo_toc *toc, const struct evo_toc_entry *e, bool sealed) EVO_CHECK;
 /* Removes the entries for which keep() is false. */
 void evo_toc_filter(struct evo_toc *toc, bool (*keep)(const struct evo_toc_entry *e));
 

@@ -1,10 +1,8 @@
 #include "backup/verify.h"
 
+#include "backup/archive.h"
 #include "backup/object.h"
-#include "backup/toc.h"
 #include "base/cancel.h"
-
-#define TOC_SIZE_MAX ((size_t)512 << 20)
 
 void evo_verification_release(struct evo_verification *v)
 {
@@ -147,43 +145,32 @@ static enum evo_errc read_objects(struct evo_store *store, const struct evo_back
     return EVO_OK;
 }
 
-static enum evo_errc gather(void *ctx, const void *data, size_t n, struct evo_error *err)
-{
-    struct evo_strbuf *out = ctx;
-    evo_strbuf_add(out, data, n);
-    return evo_strbuf_ok(out) ? EVO_OK
-                              : evo_error_set(err, EVO_ERR_INTEGRITY, "toc.dat is larger than allowed");
-}
-
 /* The archive's own contents against the manifest's tables. */
 static enum evo_errc compare_toc(struct evo_store *store, const struct evo_backup *backup,
                                  struct evo_verification *v, struct evo_error *err)
 {
-    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT_MAX(TOC_SIZE_MAX);
     EVO_AUTO(toc) toc = EVO_TOC_INIT;
     const struct evo_manifest *m = &backup->manifest;
-    const struct evo_backup_object *o = evo_manifest_object(m, EVO_OBJECT_TOC);
-    struct evo_object_source from = evo_object_source(store, backup);
+    const char *toc_name = evo_manifest_object(m, EVO_OBJECT_TOC)->name;
     struct evo_error why = EVO_ERROR_INIT;
     if (m->recipients.count && !backup->identities)
         return EVO_OK; /* nobody here can read it */
-    enum evo_errc rc = evo_object_read(&from, o, gather, &text, &why);
-    if (rc == EVO_ERR_INTEGRITY)
-        return EVO_OK; /* missing or damaged, and found so already */
+    enum evo_errc rc = evo_archive_load_toc(store, backup, &toc, &why);
+    if (rc == EVO_ERR_INTEGRITY || rc == EVO_ERR_UNSUPPORTED) {
+        /* Where it is missing or not what was written, that has been found already. */
+        add_damage(v, toc_name, why.message);
+        return EVO_OK;
+    }
     if (rc) {
         if (err)
             *err = why;
         return rc;
     }
-    if (evo_toc_parse(text.buf, text.len, &toc, &why)) {
-        add_damage(v, o->name, why.message);
-        return EVO_OK;
-    }
     size_t tables = 0;
     for (size_t i = 0; i < toc.count; i++) {
         if (!evo_toc_is_table_data(&toc.items[i]))
             continue;
-        EVO_AUTO_STR name = evo_toc_object_name(&toc, &toc.items[i], m->recipients.count > 0);
+        EVO_AUTO_STR name = evo_archive_object_name(m, &toc.items[i]);
         tables++;
         if (!evo_manifest_find(m, name))
             add_damage(v, name, "is named by toc.dat but not by the manifest");
@@ -192,7 +179,7 @@ static enum evo_errc compare_toc(struct evo_store *store, const struct evo_backu
     for (size_t i = 0; i < m->count; i++)
         named += m->objects[i].kind == EVO_OBJECT_TABLE;
     if (tables != named)
-        add_damage(v, o->name, "names another number of tables than the manifest");
+        add_damage(v, toc_name, "names another number of tables than the manifest");
     return EVO_OK;
 }
 
