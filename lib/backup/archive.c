@@ -22,17 +22,16 @@ enum evo_errc evo_archive_load_toc(struct evo_store *store, const struct evo_bac
     return rc ? rc : evo_toc_parse(bytes.buf, bytes.len, ret, err);
 }
 
-char *evo_archive_object_name(const struct evo_manifest *m, const struct evo_toc_entry *e)
+char *evo_archive_object_name(const struct evo_manifest *m, const struct evo_toc *toc,
+                              const struct evo_toc_entry *e)
 {
-    enum evo_codec codec = EVO_CODEC_NONE;
-    (void)evo_codec_parse(m->codec, &codec);
-    return evo_asprintf("%s%s%s", e->file ? e->file : "", evo_codec_suffix(codec),
+    return evo_asprintf("%s%s%s", e->file ? e->file : "", evo_codec_suffix(toc->codec),
                         m->recipients.count ? EVO_BACKUP_SEALED : "");
 }
 
-const struct evo_backup_object *evo_archive_object(const struct evo_manifest *m,
+const struct evo_backup_object *evo_archive_object(const struct evo_manifest *m, const struct evo_toc *toc,
                                                    const struct evo_toc_entry *e)
 {
-    EVO_AUTO_STR name = evo_archive_object_name(m, e);
+    EVO_AUTO_STR name = evo_archive_object_name(m, toc, e);
     return evo_manifest_find(m, name);
 }

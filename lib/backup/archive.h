@@ -13,9 +13,10 @@ enum evo_errc evo_archive_load_toc(struct evo_store *store, const struct evo_bac
 
 /* The object in which an entry's data lies: its file, the suffix of the backup's codec, and that of the encryption. The
  * caller frees. */
-char *evo_archive_object_name(const struct evo_manifest *m, const struct evo_toc_entry *e) EVO_CHECK;
+char *evo_archive_object_name(const struct evo_manifest *m, const struct evo_toc *toc,
+                              const struct evo_toc_entry *e) EVO_CHECK;
 /* That of the manifest, NULL where it names none. */
-const struct evo_backup_object *evo_archive_object(const struct evo_manifest *m,
+const struct evo_backup_object *evo_archive_object(const struct evo_manifest *m, const struct evo_toc *toc,
                                                    const struct evo_toc_entry *e);
 
 #endif

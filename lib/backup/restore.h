@@ -1,10 +1,11 @@
 /*
  * restore.h - bringing a backup back, straight from the store.
  *
- * pg_restore makes the schema from toc.dat alone; then `jobs` sessions load the tables by COPY from the store, largest
- * first, and check each object as it passes (object.h): a COPY whose object lied is never ended, so nothing of it is
- * loaded. pg_restore then sets sequences, makes indexes and constraints, refreshes views and grants; large objects come from
- * lo.dump. No data touches the local disk; toc.dat does, in a folder of its own (0700) that is removed.
+ * pg_restore makes the schema from the table of contents alone; then `jobs` sessions load the tables by COPY from the
+ * store and check each object as it passes (object.h): a COPY whose object lied is never ended, so nothing of it is
+ * loaded. The same sessions make a table's indexes and constraints as soon as its last row is in, while others still
+ * load (worklist.h). pg_restore then sets sequences, makes what is left, refreshes views and grants; large objects come
+ * from lo.dump. Nothing touches the local disk.
  *
  * A database that holds anything is not restored into unless the caller says so, and none that holds a name of the
  * backup's. Into a database that is there already the schema comes in one transaction, where the server's lock table has

@@ -170,7 +170,7 @@ static enum evo_errc compare_toc(struct evo_store *store, const struct evo_backu
     for (size_t i = 0; i < toc.count; i++) {
         if (!evo_toc_is_table_data(&toc.items[i]))
             continue;
-        EVO_AUTO_STR name = evo_archive_object_name(m, &toc.items[i]);
+        EVO_AUTO_STR name = evo_archive_object_name(m, &toc, &toc.items[i]);
         tables++;
         if (!evo_manifest_find(m, name))
             add_damage(v, name, "is named by toc.dat but not by the manifest");

@@ -69,9 +69,9 @@ static enum evo_errc compare(const struct evo_worklist_input *in, struct evo_err
         const struct evo_toc_entry *e = &in->toc->items[i];
         if (!evo_toc_is_table_data(e))
             continue;
-        const struct evo_backup_object *o = evo_archive_object(in->manifest, e);
+        const struct evo_backup_object *o = evo_archive_object(in->manifest, in->toc, e);
         if (!o || o->kind != EVO_OBJECT_TABLE || !e->copy || !e->schema || !e->tag) {
-            EVO_AUTO_STR name = evo_archive_object_name(in->manifest, e);
+            EVO_AUTO_STR name = evo_archive_object_name(in->manifest, in->toc, e);
             return evo_error_set(err, EVO_ERR_INTEGRITY, "object \"%s\" of toc.dat is not in the manifest",
                                  name);
         }
@@ -106,7 +106,7 @@ static enum evo_errc add_rows(struct builder *b, struct evo_error *err)
             continue;
         struct rows *r = &b->rows[b->count++];
         *r = (struct rows){ .entry = e,
-                            .object = evo_archive_object(b->in->manifest, e),
+                            .object = evo_archive_object(b->in->manifest, toc, e),
                             .home = home_of(b, e) };
         if (!evo_dumped_copy_target(e->copy, &r->schema, &r->table))
             return evo_error_set(err, EVO_ERR_UNSUPPORTED, "cannot understand pg_dump's statement \"%s\"",

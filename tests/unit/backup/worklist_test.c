@@ -21,7 +21,7 @@ struct fixture {
 static int setup(void **state)
 {
     struct fixture *f = evo_calloc(1, sizeof(*f));
-    f->manifest.codec = evo_strdup("gzip");
+    f->toc.gzip = true;
     *state = f;
     return 0;
 }
