@@ -26,6 +26,8 @@ static uint64_t estimate(const struct evo_backup_run *run, uint64_t raw)
     double expected = (double)atomic_load(&run->expected_done);
     double done = (double)atomic_load(&run->raw_done);
     double total = (double)run->expected_total;
+    if (atomic_load(&run->expected_done) == run->expected_total)
+        return raw;
     uint64_t all = expected > 0 && done > 0 ? (uint64_t)(done / expected * total) : run->expected_total;
     return all < raw ? raw : all;
 }
@@ -33,13 +35,12 @@ static uint64_t estimate(const struct evo_backup_run *run, uint64_t raw)
 static void report(struct evo_backup_run *run)
 {
     uint64_t raw = atomic_load(&run->raw_bytes);
-    uint64_t done = atomic_load(&run->pieces_done);
     struct evo_progress p = { .what = "backup",
                               .bytes = raw,
-                              .bytes_total = done == run->count ? raw : estimate(run, raw),
-                              .items = done,
-                              .items_total = run->count,
-                              .item = "pieces" };
+                              .bytes_total = estimate(run, raw),
+                              .items = atomic_load(&run->tables_done),
+                              .items_total = run->tables,
+                              .item = "tables" };
     evo_task_progress(run->options->task, &p);
 }
 

@@ -12,6 +12,8 @@ static struct evo_backup_piece *add_piece(struct evo_backup_run *run, const stru
     *piece =
         (struct evo_backup_piece){ .entry = entry, .expected = expected, .dump_id = entry ? entry->id : 0 };
     run->expected_total += expected;
+    if (entry && atomic_fetch_add(&run->left[entry - run->toc.items], 1) == 0)
+        run->tables++;
     return piece;
 }
 
@@ -122,6 +124,7 @@ enum evo_errc evo_run_plan(struct evo_backup_run *run, struct evo_error *err)
         large_objects |= evo_toc_is_large_object(&run->toc.items[i]);
     atomic_store(&run->next_id, evo_toc_free_id(&run->toc));
     evo_toc_filter(&run->toc, not_large_object);
+    run->left = evo_calloc(run->toc.count + 1, sizeof(*run->left));
     enum evo_errc rc = add_tables(run, err);
     if (!rc && large_objects)
         rc = add_large_objects(run, err);

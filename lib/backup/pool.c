@@ -21,6 +21,7 @@ void evo_run_release(struct evo_backup_run *run)
     free(run->pieces);
     free(run->leftover);
     free(run->rows);
+    free(run->left);
     free(run->prefix);
     free(run->pg_dump);
     free(run->snapshot);
@@ -164,5 +165,6 @@ void evo_run_piece_done(struct evo_backup_run *run, const struct evo_backup_piec
 {
     atomic_fetch_add(&run->expected_done, piece->expected);
     atomic_fetch_add(&run->raw_done, raw_bytes);
-    atomic_fetch_add(&run->pieces_done, 1);
+    if (piece->entry && atomic_fetch_sub(&run->left[piece->entry - run->toc.items], 1) == 1)
+        atomic_fetch_add(&run->tables_done, 1);
 }

@@ -49,6 +49,8 @@ struct evo_backup_run {
     struct evo_backup_piece *pieces; /* in the order of work */
     size_t count, alloc;
     uint64_t expected_total;
+    size_t tables;
+    atomic_uint *left; /* by the place in toc.items: pieces of that table that are not done */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -67,7 +69,7 @@ struct evo_backup_run {
     atomic_ullong raw_bytes;
     atomic_ullong expected_done; /* of the pieces that are done */
     atomic_ullong raw_done; /* raw bytes of the same */
-    atomic_ullong pieces_done;
+    atomic_size_t tables_done;
 };
 
 /* pool.c: each takes the lock. */

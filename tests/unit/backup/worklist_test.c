@@ -21,7 +21,7 @@ struct fixture {
 static int setup(void **state)
 {
     struct fixture *f = evo_calloc(1, sizeof(*f));
-    f->toc.gzip = true;
+    f->toc.codec = EVO_CODEC_GZIP;
     *state = f;
     return 0;
 }
