@@ -3,14 +3,17 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include "pack/tar_impl.h"
+
+enum { DEFAULT_BLOCK = 10240 }; /* tar's own, of tapes */
+
 struct evo_tar {
     struct archive *archive;
     struct evo_strbuf *out;
     bool finished;
 };
 
-/* Relative, of plain segments only. */
-static bool path_allowed(const char *path)
+bool evo_tar_path_allowed(const char *path)
 {
     if (!path || !*path || strlen(path) > 4096)
         return false;
@@ -23,7 +26,37 @@ static bool path_allowed(const char *path)
     return true;
 }
 
-/* Never fails: libarchive does not free its own buffers after a failed write. The strbuf remembers that it is full. */
+struct archive *evo_tar_archive_open(archive_write_callback *write, void *ctx, int block)
+{
+    struct archive *a = archive_write_new();
+    EVO_ASSERT(a);
+    /* Names are bytes here; pax wants them converted, which libarchive cannot do in the C locale. */
+    EVO_ASSERT(archive_write_set_format_gnutar(a) == ARCHIVE_OK);
+    EVO_ASSERT(archive_write_set_bytes_per_block(a, block) == ARCHIVE_OK);
+    /* No padding to a tape's block behind the end marker. */
+    EVO_ASSERT(archive_write_set_bytes_in_last_block(a, 1) == ARCHIVE_OK);
+    EVO_ASSERT(archive_write_open(a, ctx, NULL, write, NULL) == ARCHIVE_OK);
+    return a;
+}
+
+bool evo_tar_archive_header(struct archive *a, const char *path, uint64_t size, int64_t mtime_s,
+                            unsigned mode)
+{
+    struct archive_entry *entry = archive_entry_new();
+    EVO_ASSERT(entry);
+    archive_entry_set_pathname(entry, path);
+    archive_entry_set_filetype(entry, AE_IFREG);
+    archive_entry_set_perm(entry, mode);
+    if (mtime_s)
+        archive_entry_set_mtime(entry, mtime_s, 0);
+    /* The header stands before the data: without a size here, libarchive would take none of it. */
+    archive_entry_set_size(entry, (la_int64_t)size);
+    bool ok = archive_write_header(a, entry) == ARCHIVE_OK;
+    archive_entry_free(entry);
+    return ok;
+}
+
+/* Never fails: see evo_tar_archive_open(). The strbuf remembers that it is full. */
 static la_ssize_t write_out(struct archive *a, void *ctx, const void *data, size_t n)
 {
     (void)a;
@@ -46,13 +79,7 @@ struct evo_tar *evo_tar_new(struct evo_strbuf *out)
 {
     struct evo_tar *tar = evo_calloc(1, sizeof(*tar));
     tar->out = out;
-    tar->archive = archive_write_new();
-    EVO_ASSERT(tar->archive);
-    /* Names are bytes here; pax wants them converted, which libarchive cannot do in the C locale. */
-    EVO_ASSERT(archive_write_set_format_gnutar(tar->archive) == ARCHIVE_OK);
-    /* No padding to a tape's block behind the end marker. */
-    EVO_ASSERT(archive_write_set_bytes_in_last_block(tar->archive, 1) == ARCHIVE_OK);
-    EVO_ASSERT(archive_write_open(tar->archive, tar, NULL, write_out, NULL) == ARCHIVE_OK);
+    tar->archive = evo_tar_archive_open(write_out, tar, DEFAULT_BLOCK);
     return tar;
 }
 
@@ -70,19 +97,11 @@ void evo_tar_free(struct evo_tar *tar)
 enum evo_errc evo_tar_add(struct evo_tar *tar, const char *path, const void *data, size_t n,
                           struct evo_error *err)
 {
-    if (!path_allowed(path))
+    if (!evo_tar_path_allowed(path))
         return evo_error_set(err, EVO_ERR_CONFIG, "cannot put path \"%s\" into a tar", path ? path : "");
-    struct archive_entry *entry = archive_entry_new();
-    EVO_ASSERT(entry);
-    archive_entry_set_pathname(entry, path);
-    archive_entry_set_filetype(entry, AE_IFREG);
-    archive_entry_set_perm(entry, 0644);
-    /* The header stands before the data, so the size must be known here. */
-    archive_entry_set_size(entry, (la_int64_t)n);
-    bool ok = archive_write_header(tar->archive, entry) == ARCHIVE_OK &&
+    bool ok = evo_tar_archive_header(tar->archive, path, n, 0, 0644) &&
               (n == 0 || archive_write_data(tar->archive, data, n) == (la_ssize_t)n) &&
               archive_write_finish_entry(tar->archive) == ARCHIVE_OK && evo_strbuf_ok(tar->out);
-    archive_entry_free(entry);
     return ok ? EVO_OK : failed(tar, err);
 }
 
@@ -106,7 +125,8 @@ static enum evo_errc read_entry(struct archive *a, struct archive_entry *entry, 
     const char *path = archive_entry_pathname(entry);
     if (archive_entry_filetype(entry) == AE_IFDIR)
         return EVO_OK;
-    if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry) || !path_allowed(path))
+    if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry) ||
+        !evo_tar_path_allowed(path))
         return evo_error_set(err, EVO_ERR_INTEGRITY, "tar holds \"%s\", which is no plain file inside it",
                              path ? path : "");
     la_int64_t size = archive_entry_size(entry);
