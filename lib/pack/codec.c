@@ -59,10 +59,8 @@ struct evo_compressor *evo_compressor_new(enum evo_codec c, enum evo_codec_level
     EVO_ASSERT(z->block_size >= 1024 && z->block_size <= (size_t)16 << 20);
     z->block = evo_malloc(z->block_size);
     z->sink = sink;
-    /* gzip and zstd see whole members only. */
     if (c == EVO_CODEC_GZIP)
-        z->gzip = evo_gzip_new(level == EVO_CODEC_BETTER ? EVO_GZIP_BETTER : EVO_GZIP_FAST, member_size, NULL,
-                               NULL);
+        z->gzip = evo_gzip_new(level == EVO_CODEC_BETTER ? EVO_GZIP_BETTER : EVO_GZIP_FAST, member_size);
     else if (c == EVO_CODEC_ZSTD)
         z->zstd = evo_zstd_new(level == EVO_CODEC_BETTER ? EVO_ZSTD_BETTER : EVO_ZSTD_FAST, member_size);
     evo_compressor_reset(z, ctx);

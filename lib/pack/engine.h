@@ -22,8 +22,8 @@ enum evo_gzip_engine { EVO_GZIP_BY_ISAL, EVO_GZIP_BY_ZLIB };
 /* For this processor. */
 enum evo_gzip_engine evo_gzip_engine_here(void);
 /* As evo_gzip_new() and evo_gunzip_new(), which ask the processor. */
-struct evo_gzip *evo_gzip_new_by(enum evo_gzip_engine engine, enum evo_gzip_level level, size_t member_size,
-                                 evo_pack_sink *sink, void *ctx) EVO_CHECK;
+struct evo_gzip *evo_gzip_new_by(enum evo_gzip_engine engine, enum evo_gzip_level level,
+                                 size_t member_size) EVO_CHECK;
 struct evo_gunzip *evo_gunzip_new_by(enum evo_gzip_engine engine, evo_pack_sink *sink, void *ctx) EVO_CHECK;
 
 #endif

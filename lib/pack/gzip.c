@@ -23,34 +23,23 @@ enum evo_gzip_engine evo_gzip_engine_here(void)
 }
 
 struct evo_gzip {
-    enum evo_gzip_level level;
-    evo_pack_sink *sink;
-    void *ctx;
     size_t member_size;
-    unsigned char *raw; /* member_size; NULL until the first write() */
-    size_t raw_len;
     unsigned char *out;
     size_t out_size;
     unsigned char *level_buf; /* FAST by ISA-L: igzip's working memory */
     struct isal_zstream *isal; /* FAST by ISA-L */
     z_stream *zlib; /* FAST by zlib */
     struct libdeflate_compressor *deflate; /* BETTER */
-    uint64_t members, raw_bytes;
 };
 
-struct evo_gzip *evo_gzip_new(enum evo_gzip_level level, size_t member_size, evo_pack_sink *sink, void *ctx)
+struct evo_gzip *evo_gzip_new(enum evo_gzip_level level, size_t member_size)
 {
-    return evo_gzip_new_by(evo_gzip_engine_here(), level, member_size, sink, ctx);
+    return evo_gzip_new_by(evo_gzip_engine_here(), level, member_size);
 }
 
-struct evo_gzip *evo_gzip_new_by(enum evo_gzip_engine engine, enum evo_gzip_level level, size_t member_size,
-                                 evo_pack_sink *sink, void *ctx)
+struct evo_gzip *evo_gzip_new_by(enum evo_gzip_engine engine, enum evo_gzip_level level, size_t member_size)
 {
-    EVO_ASSERT(member_size >= 1024 && member_size <= (size_t)16 << 20);
     struct evo_gzip *z = evo_calloc(1, sizeof(*z));
-    z->level = level;
-    z->sink = sink;
-    z->ctx = ctx;
     z->member_size = member_size;
     if (level == EVO_GZIP_BETTER) {
         z->deflate = libdeflate_alloc_compressor(BETTER_LEVEL);
@@ -81,7 +70,6 @@ void evo_gzip_free(struct evo_gzip *z)
     free(z->zlib);
     free(z->isal);
     free(z->level_buf);
-    free(z->raw);
     free(z->out);
     free(z);
 }
@@ -124,65 +112,4 @@ const void *evo_gzip_member(struct evo_gzip *z, const void *raw, size_t n, size_
         return NULL;
     *ret_n = out;
     return z->out;
-}
-
-static enum evo_errc flush_member(struct evo_gzip *z, struct evo_error *err)
-{
-    size_t n = 0;
-    const void *out = evo_gzip_member(z, z->raw, z->raw_len, &n);
-    if (!out)
-        return evo_error_set(err, EVO_ERR_INTERNAL, "could not compress %zu bytes", z->raw_len);
-    z->raw_len = 0;
-    z->members++;
-    return z->sink(z->ctx, out, n, err);
-}
-
-enum evo_errc evo_gzip_write(struct evo_gzip *z, const void *data, size_t n, struct evo_error *err)
-{
-    const unsigned char *p = data;
-    if (!z->raw)
-        z->raw = evo_malloc(z->member_size);
-    z->raw_bytes += n;
-    if (z->raw_len && n > z->member_size - z->raw_len) {
-        enum evo_errc rc = flush_member(z, err);
-        if (rc)
-            return rc;
-    }
-    while (n) {
-        size_t take = n < z->member_size - z->raw_len ? n : z->member_size - z->raw_len;
-        memcpy(z->raw + z->raw_len, p, take);
-        z->raw_len += take;
-        p += take;
-        n -= take;
-        if (z->raw_len == z->member_size) {
-            enum evo_errc rc = flush_member(z, err);
-            if (rc)
-                return rc;
-        }
-    }
-    return EVO_OK;
-}
-
-enum evo_errc evo_gzip_finish(struct evo_gzip *z, struct evo_error *err)
-{
-    if (z->raw_len || !z->members)
-        return flush_member(z, err);
-    return EVO_OK;
-}
-
-void evo_gzip_reset(struct evo_gzip *z, void *ctx)
-{
-    z->ctx = ctx;
-    z->raw_len = 0;
-    z->members = z->raw_bytes = 0;
-}
-
-uint64_t evo_gzip_members(const struct evo_gzip *z)
-{
-    return z->members;
-}
-
-uint64_t evo_gzip_raw_bytes(const struct evo_gzip *z)
-{
-    return z->raw_bytes;
 }
