@@ -70,7 +70,7 @@ static void log_line(void *ctx, enum evo_level level, const char *message)
 /* ---- progress: with the mutex held ------------------------------------------ */
 
 enum {
-    BAR_AFTER_MS = 500, /* what is over sooner needs no bar */
+    BAR_KEPT_MS = 500, /* of what is over sooner, nothing stays on the terminal */
     BAR_MS = 100,
     EVENT_MS = 1000,
     LINE_MS = 5000,
@@ -142,9 +142,17 @@ static void begin(struct evo_terminal *t, const struct evo_progress *p, int64_t 
 
 static void end(struct evo_terminal *t)
 {
-    t->meter.current[0] = '\0'; /* nothing is in work any more */
-    if (t->metering && (t->told || t->mode == EVO_PROGRESS_PLAIN))
+    int64_t now = evo_clock_ms();
+    bool kept = t->told || t->mode == EVO_PROGRESS_PLAIN;
+    if (has_bar(t))
+        kept = kept && now - t->meter.began_at >= BAR_KEPT_MS;
+    if (t->metering && kept) {
+        t->meter.current[0] = '\0'; /* nothing is in work any more */
+        t->meter.seen_at = now;
         tell(t, "end");
+    } else if (t->drawn) {
+        emit(t, "");
+    }
     t->metering = false;
 }
 
@@ -152,7 +160,7 @@ static bool is_due(const struct evo_terminal *t, int64_t now)
 {
     int64_t since = now - t->told_at;
     if (has_bar(t))
-        return since >= (t->told ? BAR_MS : BAR_AFTER_MS);
+        return !t->told || since >= BAR_MS; /* at once: some show themselves once and then work for long */
     return since >= (t->mode == EVO_PROGRESS_JSON ? EVENT_MS : LINE_MS);
 }
 

@@ -3,7 +3,7 @@
  *
  * Not interactive when CI is set, TERM is dumb or unset, or stderr is no terminal: then no colour, and progress is a
  * plain line every few seconds. On a terminal it is one line redrawn in place, within the terminal's width, and ended by
- * a line end when the operation is over. What is over at once shows no progress.
+ * a line end when the operation is over. What is over at once leaves nothing behind.
  *
  * A command may choose otherwise (evo_cmd_progress, command.h). With "json" everything on stderr is one JSON object a
  * line, also log lines and the error (lib/schema/progress.schema.json).

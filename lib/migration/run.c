@@ -228,6 +228,17 @@ static struct evo_json *stopped_json(const struct evo_step *step, const struct e
     return o;
 }
 
+static void report(const struct evo_run *r, size_t done, const char *current)
+{
+    struct evo_progress progress = { .what = r->down ? "rollback" : "migrate",
+                                     .items = done,
+                                     .items_total = r->count,
+                                     .item = "migrations",
+                                     .current = current,
+                                     .done = done == r->count };
+    evo_task_progress(r->session->o->task, &progress);
+}
+
 enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct evo_error *err)
 {
     struct evo_session *s = r->session;
@@ -239,12 +250,7 @@ enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct e
     }
     for (size_t i = 0; !rc && i < r->count; i++) {
         struct evo_step *step = &r->steps[i];
-        struct evo_progress progress = { .what = r->down ? "rollback" : "migrate",
-                                         .items = i,
-                                         .items_total = r->count,
-                                         .item = "migrations",
-                                         .current = step->migration->name };
-        evo_task_progress(task, &progress);
+        report(r, i, step->migration->name);
         evo_debug(task, "%s: %zu statements, %s", step->migration->name, step->script.count,
                   evo_step_mode_name(step->mode));
         struct evo_applied applied = { 0 };
@@ -259,6 +265,8 @@ enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct e
             r->stopped = stopped_json(step, &applied);
         evo_strbuf_release(&step->text); /* hundreds of files need not be kept to the end */
     }
+    if (!rc && r->count)
+        report(r, r->count, NULL);
     return rc;
 }
 

@@ -1,7 +1,9 @@
 #include "cmocka_all.h"
 
 #include <fcntl.h>
+#include <pty.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/secret.h"
 #include "cli/terminal.h"
@@ -177,6 +179,40 @@ static void test_no_mode_shows_a_secret(void **state)
     evo_redact_forget();
 }
 
+static void test_of_what_is_over_at_once_no_bar_stays(void **state)
+{
+    (void)state;
+    const struct evo_shared shared = { .quiet = false };
+    struct evo_progress p = { .what = "backup", .items_total = 1 };
+    struct evo_terminal t;
+    char out[1024] = "";
+    int ours = -1;
+    int theirs = -1;
+    assert_int_equal(openpty(&ours, &theirs, NULL, NULL, &(struct winsize){ .ws_col = 40, .ws_row = 24 }), 0);
+    assert_int_equal(unsetenv("CI") || unsetenv("COLUMNS") || setenv("TERM", "xterm", 1), 0);
+    int saved = dup(STDERR_FILENO);
+    assert_int_equal(dup2(theirs, STDERR_FILENO), STDERR_FILENO);
+    evo_terminal_init(&t, &shared);
+    int64_t began = evo_clock_ms();
+    evo_task_progress(&t.task, &p);
+    p.items = 1;
+    p.done = true;
+    evo_task_progress(&t.task, &p);
+    int64_t elapsed = evo_clock_ms() - began;
+    assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+    (void)close(saved);
+    (void)close(theirs);
+    /* To the end, which is an error (EIO) of a terminal whose other side is closed. */
+    size_t len = 0;
+    for (ssize_t n = 0; (n = read(ours, out + len, sizeof(out) - 1 - len)) > 0; len += (size_t)n)
+        continue;
+    (void)close(ours);
+    assert_ptr_equal(strstr(out, "\rbackup [>         ]    0%  0 of 1 done\033[K"), out);
+    /* On a machine that is very slow it was not over at once. */
+    const char *end = elapsed < 500 ? "\r\033[K" : "\033[K\r\n";
+    assert_true(evo_ends_with(out, end));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_json_with_quiet_is_the_error_alone),
         cmocka_unit_test(test_an_operation_without_an_end_ends_with_the_next),
         cmocka_unit_test(test_no_mode_shows_a_secret),
+        cmocka_unit_test(test_of_what_is_over_at_once_no_bar_stays),
     };
     return cmocka_run_group_tests_name("cli/terminal", tests, NULL, NULL);
 }
