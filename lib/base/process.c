@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -71,12 +73,40 @@ static EVO_NORETURN void give_up(int report)
     _exit(127);
 }
 
+enum evo_errc evo_process_user_find(const char *name, struct evo_process_user *ret, struct evo_error *err)
+{
+    errno = 0;
+    const struct passwd *entry = getpwnam(name);
+    if (!entry)
+        return evo_error_set(err, EVO_ERR_NOT_FOUND, "there is no user \"%s\" on this machine", name);
+    struct evo_process_user user = { .uid = entry->pw_uid, .gid = entry->pw_gid };
+    int n = (int)EVO_COUNT(user.groups);
+    if (getgrouplist(name, entry->pw_gid, user.groups, &n) < 0) {
+        /* More than fit: its own group is what files of its own need. */
+        user.groups[0] = entry->pw_gid;
+        n = 1;
+    }
+    user.ngroups = (size_t)n;
+    *ret = user;
+    return EVO_OK;
+}
+
+/* For good: the saved ids too. */
+static bool become_user(const struct evo_process_user *u)
+{
+    return setgroups(u->ngroups, u->groups) == 0 && setresgid(u->gid, u->gid, u->gid) == 0 &&
+           setresuid(u->uid, u->uid, u->uid) == 0;
+}
+
 /* After fork: only async-signal-safe calls. */
 static EVO_NORETURN void become(const struct evo_process_options *o, const struct end ends[3], char **env,
                                 pid_t parent, int report)
 {
     (void)setpgid(0, 0);
-    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (o->user && !become_user(o->user))
+        give_up(report);
+    /* Behind the change of user, which forgets it. */
+    (void)prctl(PR_SET_PDEATHSIG, o->death_signal ? o->death_signal : SIGTERM);
     if (getppid() != parent)
         _exit(127); /* the parent died before the call above */
     /* Lift the three out of 0..2 first, so that none is overwritten before it is used. */

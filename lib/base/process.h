@@ -27,11 +27,24 @@ enum {
     EVO_FD_NULL = -3
 }; /* or a descriptor >= 0, which stays the caller's */
 
+/* Another user of this machine, for programs that refuse to run as root. */
+struct evo_process_user {
+    uid_t uid;
+    gid_t gid;
+    gid_t groups[32];
+    size_t ngroups;
+};
+/* Looks the user up. EVO_ERR_NOT_FOUND where there is none. */
+enum evo_errc evo_process_user_find(const char *name, struct evo_process_user *ret,
+                                    struct evo_error *err) EVO_CHECK;
+
 struct evo_process_options {
     char *const *argv; /* argv[0] is a path, or a name looked for on PATH */
     const struct evo_strvec
         *env; /* "NAME=value" put over the inherited environment; "NAME" alone removes; may be NULL */
     const char *cwd; /* NULL: the caller's */
+    const struct evo_process_user *user; /* become this one first (as root only); NULL: stay who we are */
+    int death_signal; /* sent to the child when the thread that started it ends; 0: SIGTERM */
     int in, out, err;
 };
 

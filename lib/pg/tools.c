@@ -135,6 +135,15 @@ static void look_along_path(struct search *s)
     }
 }
 
+/* The package of the programs that make and run a server is another one. */
+static enum evo_errc name_package(const struct search *s, struct evo_error *err)
+{
+    bool server = evo_streq(s->name, "postgres") || evo_streq(s->name, "initdb");
+    return evo_is_file("/etc/redhat-release")
+               ? evo_error_hint(err, "dnf install postgresql%d%s", s->wanted, server ? "-server" : "")
+               : evo_error_hint(err, "apt-get install postgresql-%s%d", server ? "" : "client-", s->wanted);
+}
+
 static enum evo_errc not_found(const struct search *s, const char *bindir, struct evo_error *err)
 {
     (void)evo_error_set(err, EVO_ERR_UNSUPPORTED, "no \"%s\" of PostgreSQL %d or newer was found", s->name,
@@ -145,9 +154,7 @@ static enum evo_errc not_found(const struct search *s, const char *bindir, struc
         (void)evo_error_detail(err, "EVO_PG_BINDIR is \"%s\".", bindir);
     if (bindir)
         return evo_error_hint(err, "Set EVO_PG_BINDIR to a folder that holds it, or unset it");
-    return evo_is_file("/etc/redhat-release")
-               ? evo_error_hint(err, "dnf install postgresql%d", s->wanted)
-               : evo_error_hint(err, "apt-get install postgresql-client-%d", s->wanted);
+    return name_package(s, err);
 }
 
 enum evo_errc evo_pg_tool_find(const char *name, int major, char **ret_path, int *ret_major,

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-/* Finds `name` ("pg_dump", "pg_restore") whose major version is at least `major`. Where EVO_PG_BINDIR is set, that
+/* Finds `name` ("pg_dump", "pg_restore", "postgres") whose major version is at least `major`. Where EVO_PG_BINDIR is set, that
  * folder alone counts. Else the smallest such version in the folders of Debian's and RPM's packages
  * (/usr/lib/postgresql/N/bin, /usr/pgsql-N/bin), then the first on PATH. A program is run with --version only where
  * its path does not tell its version. *ret_path: the caller frees. EVO_ERR_UNSUPPORTED names what was found and the

@@ -1,6 +1,7 @@
 #include "cmocka_all.h"
 
 #include <signal.h>
+#include <sys/wait.h>
 
 #include "base/cancel.h"
 #include "base/process.h"
@@ -128,6 +129,71 @@ static int install(void **state)
     return evo_cancel_install(NULL) == EVO_OK ? 0 : -1;
 }
 
+static void test_user_is_looked_up_by_name(void **state)
+{
+    (void)state;
+    struct evo_error err = EVO_ERROR_INIT;
+    struct evo_process_user user = { 0 };
+    assert_int_equal(evo_process_user_find("root", &user, &err), EVO_OK);
+    assert_int_equal(user.uid, 0);
+    assert_true(user.ngroups >= 1);
+    assert_int_equal(evo_process_user_find("no such user", &user, &err), EVO_ERR_NOT_FOUND);
+    assert_string_equal(err.message, "there is no user \"no such user\" on this machine");
+}
+
+/* Root may become another; others are told that they may not. */
+static void test_start_as_another_user(void **state)
+{
+    (void)state;
+    struct evo_error err = EVO_ERROR_INIT;
+    const struct evo_process_user user = { .uid = 65534, .gid = 65533, .groups = { 65532 }, .ngroups = 1 };
+    char shell[] = "sh", flag[] = "-c", script[] = "id -u; id -G";
+    char *argv[] = { shell, flag, script, NULL };
+    const struct evo_process_options o = { .argv = argv, .user = &user };
+    EVO_AUTO(strbuf) out = EVO_STRBUF_INIT;
+    int status = -1;
+    enum evo_errc rc = evo_process_run(&o, NULL, &out, NULL, evo_deadline_in(10000), &status, &err);
+    if (geteuid() == 0) {
+        assert_int_equal(rc, EVO_OK);
+        assert_string_equal(out.buf, "65534\n65533 65532\n");
+    } else {
+        assert_int_equal(rc, EVO_ERR_INTERNAL);
+        assert_non_null(strstr(err.message, "not permitted"));
+    }
+}
+
+/* The child of a child that is killed hears of it by the signal it was given. */
+static void test_death_signal_comes_when_the_starter_ends(void **state)
+{
+    (void)state;
+    int told[2];
+    char byte = 0;
+    assert_int_equal(pipe(told), 0);
+    pid_t starter = fork();
+    if (starter == 0) {
+        char shell[] = "sh", flag[] = "-c",
+             script[] = "trap 'printf q; exit' QUIT; printf r; while :; do sleep 0.05; done";
+        char *argv[] = { shell, flag, script, NULL };
+        const struct evo_process_options o = {
+            .argv = argv, .in = EVO_FD_NULL, .out = told[1], .err = EVO_FD_INHERIT, .death_signal = SIGQUIT
+        };
+        struct evo_process p = EVO_PROCESS_INIT;
+        if (evo_process_start(&p, &o, NULL))
+            _exit(1);
+        (void)close(told[1]);
+        for (;;)
+            (void)pause();
+    }
+    (void)close(told[1]);
+    assert_int_equal(read(told[0], &byte, 1), 1);
+    assert_int_equal(byte, 'r');
+    assert_int_equal(kill(starter, SIGKILL), 0);
+    assert_int_equal(waitpid(starter, NULL, 0), starter);
+    assert_int_equal(read(told[0], &byte, 1), 1);
+    assert_int_equal(byte, 'q');
+    (void)close(told[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +204,9 @@ int main(void)
         cmocka_unit_test(test_environment_is_replaced_added_and_removed),
         cmocka_unit_test(test_wait_past_the_deadline_is_a_timeout_and_release_ends_the_group),
         cmocka_unit_test(test_cancel_ends_a_wait_and_a_run_at_once),
+        cmocka_unit_test(test_user_is_looked_up_by_name),
+        cmocka_unit_test(test_start_as_another_user),
+        cmocka_unit_test(test_death_signal_comes_when_the_starter_ends),
     };
     return cmocka_run_group_tests_name("base/process", tests, install, NULL);
 }
