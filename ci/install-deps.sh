@@ -7,8 +7,9 @@
 #   test      what the test suite starts or reads with
 #   lint      formatters and static analysis
 #   sanitize  the sanitizers' libraries
+#   bench     what scripts/bench/ measures and draws with; only where it is named
 #
-# Without a group: all of them. Says what it is going to install before it does;
+# Without a group: all but bench. Says what it is going to install before it does;
 # silent and quick when nothing is missing. No server is left running, and no
 # PostgreSQL cluster is made.
 set -eu
@@ -27,8 +28,9 @@ packages() {
         ;;
     lint) echo clang-format clang-tidy cppcheck shellcheck git python3 python3-venv ca-certificates ;;
     sanitize) echo gcc libc6-dev ;;
+    bench) echo time gnuplot-nox python3 python3-venv jq perl curl git procps util-linux ca-certificates ;;
     *)
-        echo "install-deps.sh: no such group \"$1\" (build, run, test, lint, sanitize)" >&2
+        echo "install-deps.sh: no such group \"$1\" (build, run, test, lint, sanitize, bench)" >&2
         return 2
         ;;
     esac

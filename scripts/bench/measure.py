@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Times commands side by side: A B C, A B C, ... so that drift hits all alike.
 
-    measure.py ROUNDS TITLE NAME=COMMAND...
+    measure.py [--before COMMAND] [--tsv FILE] ROUNDS TITLE NAME=COMMAND...
+
+--before's COMMAND runs before each of the others and is not measured. --tsv appends a line
+a command to FILE: title, name, median wall seconds, peak MiB.
 
 Each COMMAND goes to bash; one round is run before and not counted. Prints a Markdown
 table: median, least and most wall seconds, the ratio to the first command (pair by
@@ -11,6 +14,7 @@ fails ends the measurement with its output.
 The figures are GNU time's (Debian's package time): a child of this interpreter would
 begin with the interpreter's own peak memory.
 """
+import argparse
 import os
 import statistics
 import subprocess
@@ -19,7 +23,13 @@ import tempfile
 import time
 
 
-def run(command):
+def prepare(before):
+    if before:
+        subprocess.run(["bash", "-c", before], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+
+
+def run(command, before):
+    prepare(before)
     with tempfile.TemporaryFile() as out, tempfile.NamedTemporaryFile("r") as figures:
         began = time.monotonic()
         child = subprocess.run(["/usr/bin/time", "-o", figures.name, "-f", "%U %S %M", "bash", "-o", "pipefail", "-c", command],
@@ -35,13 +45,20 @@ def run(command):
 def main():
     if not os.path.exists("/usr/bin/time"):
         sys.exit("measure.py: GNU time is missing: apt-get install time")
-    rounds, title, commands = int(sys.argv[1]), sys.argv[2], [a.split("=", 1) for a in sys.argv[3:]]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--before")
+    parser.add_argument("--tsv")
+    parser.add_argument("rounds", type=int)
+    parser.add_argument("title")
+    parser.add_argument("commands", nargs="+", metavar="NAME=COMMAND")
+    options = parser.parse_args()
+    rounds, title, commands = options.rounds, options.title, [a.split("=", 1) for a in options.commands]
     for _, command in commands:
-        run(command)
+        run(command, options.before)
     results = {name: [] for name, _ in commands}
     for _ in range(rounds):
         for name, command in commands:
-            results[name].append(run(command))
+            results[name].append(run(command, options.before))
     first = results[commands[0][0]]
     print("\n%s (%d rounds)\n" % (title, rounds))
     print("| command | wall s, median (least-most) | x the first | CPU s | peak MiB |")
@@ -51,8 +68,11 @@ def main():
         walls = [r[0] for r in rows]
         ratio = statistics.median(r[0] / f[0] for r, f in zip(rows, first))
         print("| %s | %.3f (%.3f-%.3f) | %.2f | %.2f | %.1f |" % (
-            name, statistics.median(walls), min(walls), max(walls), ratio, statistics.median(r[1] for r in rows),
+            name.replace("|", "\\|"), statistics.median(walls), min(walls), max(walls), ratio, statistics.median(r[1] for r in rows),
             max(r[2] for r in rows)))
+        if options.tsv:
+            with open(options.tsv, "a") as tsv:
+                print(title, name, "%.3f" % statistics.median(walls), "%.1f" % max(r[2] for r in rows), sep="\t", file=tsv)
 
 
 main()
