@@ -76,6 +76,22 @@ object_of() {
     done
 }
 
+@test "a table in many objects is loaded by several sessions, and is one table in the result" {
+    pg_private_start -c log_statement=all -c log_line_prefix='%m [%p] %d '
+    pg_fresh_db
+    big_table large 200000
+    pg_sql 'ALTER TABLE large ADD PRIMARY KEY (id); CREATE INDEX i ON large (a); CREATE TABLE empty (id int PRIMARY KEY)'
+    run_evo evo-backup create --range-size 4MiB --json
+    assert_exit 0
+    [ "$(json .data.objects)" -gt 6 ]
+    restored "${PG_DB}_r" --jobs 3
+    assert_json '.data.tables == [{"name": "public.empty", "rows": 0}, {"name": "public.large", "rows": 200000}] and .data.rows == 200000'
+    grep -F "COPY public.large" "$PG_LOG" | grep "] ${PG_DB}_r " | sed 's/.* \[\([0-9]*\)\] .*/\1/' | sort | uniq -c >"$BATS_TEST_TMPDIR/sessions"
+    assert_equal 3 "$(wc -l <"$BATS_TEST_TMPDIR/sessions")"
+    assert_same_database "$PG_DB" "${PG_DB}_r"
+    pg_private_stop
+}
+
 @test "an index's tablespace, and an index whose function reads another table" {
     local space
     space=$(mktemp -d "$EVO_TEST_DIR/space.XXXXXX")
