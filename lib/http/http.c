@@ -251,6 +251,8 @@ static void set_options(CURL *easy, const struct evo_http_request *r, struct tra
         SET(CURLOPT_FRESH_CONNECT, 1L);
         return;
     }
+    if (r->no_proxy)
+        SET(CURLOPT_PROXY, "");
     set_certificates(easy, r->ca_bundle);
     set_method(easy, r, t);
 }

@@ -65,6 +65,7 @@ struct evo_http_request {
     int64_t stall_timeout_ms; /* no byte for so long is a time-out; 0: 60 s */
     size_t max_body; /* of the answer, when collected; 0: 1 MiB */
     int max_redirects; /* 0: a redirect is an answer like any other; from https only to https */
+    bool no_proxy; /* straight to the server, whatever the environment says */
     const char *ca_bundle; /* PEM file; NULL: that of the environment */
     bool connect_only; /* connect, past any proxy, and nothing else: status stays 0 */
     /* Not one from the pool. libcurl sends a request again by itself when a pooled connection ends before the answer's

@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "store/s3_metadata.h"
+#include "store/s3_process.h"
 #include "store/s3_profile.h"
 #include "store/s3_sts.h"
 
@@ -14,16 +16,8 @@ struct evo_s3_credentials {
     struct evo_task *task;
     struct evo_s3_keys keys;
     bool loaded;
+    bool no_machine; /* no metadata service answered: it is not waited for again */
 };
-
-void evo_s3_keys_release(struct evo_s3_keys *keys)
-{
-    if (!keys)
-        return;
-    evo_secret_release(&keys->access_key);
-    evo_secret_release(&keys->secret_key);
-    evo_secret_release(&keys->token);
-}
 
 static const char *env(const char *name)
 {
@@ -41,12 +35,7 @@ struct load {
 
 static void take(struct load *l, const char *access_key, const char *secret_key, const char *token)
 {
-    evo_redact_add(secret_key);
-    evo_redact_add(token);
-    evo_secret_set(&l->keys.access_key, access_key);
-    evo_secret_set(&l->keys.secret_key, secret_key);
-    if (token)
-        evo_secret_set(&l->keys.token, token);
+    evo_s3_keys_set(&l->keys, access_key, secret_key, token);
     l->configured = true;
 }
 
@@ -148,8 +137,8 @@ static void secret_str_auto(char **s)
 static enum evo_errc refuse_unknown_ways(const struct profile_file *files, const char *profile,
                                          struct evo_error *err)
 {
-    static const char *const ways[] = { "credential_process", "sso_session", "sso_start_url",
-                                        "source_profile", "credential_source" };
+    static const char *const ways[] = { "sso_session", "sso_start_url", "source_profile",
+                                        "credential_source" };
     for (size_t i = 0; i < EVO_COUNT(ways); i++) {
         EVO_AUTO_STR v = value_of(files, ways[i]);
         if (!v)
@@ -197,14 +186,46 @@ static enum evo_errc from_profile(struct load *l, struct evo_error *err)
         return assume(l, token_file, role_arn, session_name, err);
     }
     rc = refuse_unknown_ways(files, profile, err);
-    if (rc || !named)
+    if (rc)
         return rc;
+    EVO_AUTO_STR process = value_of(files, "credential_process");
+    if (process) {
+        l->configured = true;
+        return evo_s3_process_keys(process, profile, &l->keys, err);
+    }
+    if (!named)
+        return EVO_OK;
     bool there = evo_s3_profile_has(credentials.text.buf, credentials.section) ||
                  evo_s3_profile_has(config.text.buf, config.section);
     evo_error_set(err, EVO_ERR_STORE,
                   there ? "the AWS profile \"%s\" holds no keys" : "the AWS profile \"%s\" does not exist",
                   profile);
     return evo_error_hint(err, "Set AWS_PROFILE to one that aws configure list-profiles shows.");
+}
+
+/* ---- 4 and 5: the platform ---- */
+
+static struct evo_s3_metadata_options metadata_options(const struct load *l)
+{
+    return (struct evo_s3_metadata_options){ .ca_bundle = l->credentials->ca_bundle,
+                                             .despite_cancel = l->despite_cancel,
+                                             .task = l->credentials->task };
+}
+
+static enum evo_errc from_container(struct load *l, struct evo_error *err)
+{
+    struct evo_s3_metadata_options o = metadata_options(l);
+    return evo_s3_container_keys(&o, &l->configured, &l->keys, err);
+}
+
+static enum evo_errc from_machine(struct load *l, struct evo_error *err)
+{
+    struct evo_s3_metadata_options o = metadata_options(l);
+    if (l->credentials->no_machine)
+        return EVO_OK;
+    enum evo_errc rc = evo_s3_machine_keys(&o, &l->configured, &l->keys, err);
+    l->credentials->no_machine = !rc && !l->configured && !l->credentials->loaded;
+    return rc;
 }
 
 /* ---- the chain ---- */
@@ -216,6 +237,8 @@ static const struct source {
     { "AWS_ACCESS_KEY_ID", from_environment },
     { "AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN", from_web_identity },
     { "the profile files under ~/.aws", from_profile },
+    { "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and _FULL_URI", from_container },
+    { "the machine's role (AWS_EC2_METADATA_DISABLED unset)", from_machine },
 };
 
 static enum evo_errc none_found(struct evo_error *err)

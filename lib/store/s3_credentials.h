@@ -6,28 +6,18 @@
  *   1. AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
  *   2. web identity: AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN (AWS_ROLE_SESSION_NAME, AWS_ENDPOINT_URL_STS)
  *   3. the profile AWS_PROFILE ("default") in ~/.aws/credentials and ~/.aws/config
- *      (AWS_SHARED_CREDENTIALS_FILE, AWS_CONFIG_FILE): keys, or a web identity
+ *      (AWS_SHARED_CREDENTIALS_FILE, AWS_CONFIG_FILE): keys, a web identity, or a credential_process
+ *   4. a container's role: AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI (s3_metadata.h)
+ *   5. a machine's role, unless AWS_EC2_METADATA_DISABLED is true; where no such service answers, it is not asked again
  *
- * A further source (a container's or a machine's own role) is one more row of the table in the .c file.
+ * A further source is one more row of the table in the .c file.
  * Keys with an expiry are fetched again five minutes before it, and the token file is read again then:
  * the platform replaces it. Secrets are told to the redactor as soon as they are known.
  */
 #ifndef EVO_STORE_S3_CREDENTIALS_H
 #define EVO_STORE_S3_CREDENTIALS_H
 
-#include <stdint.h>
-
-#include "base/error.h"
-#include "base/secret.h"
-#include "base/task.h"
-
-struct evo_s3_keys {
-    struct evo_secret access_key, secret_key, token; /* token unset: none */
-    int64_t expires_ms; /* wall; -1: never */
-    char source[256]; /* for messages: "AWS_ACCESS_KEY_ID", "profile \"ci\" in ~/.aws/credentials" */
-};
-void evo_s3_keys_release(struct evo_s3_keys *keys);
-EVO_DEFINE_AUTO(s3_keys);
+#include "store/s3_keys.h"
 
 /* One thread at a time. */
 struct evo_s3_credentials;

@@ -138,11 +138,7 @@ enum evo_errc evo_s3_sts_assume(const struct evo_sts_options *o, struct evo_s3_k
                                      .token = EVO_STRBUF_INIT };
     bool ok = evo_s3_xml_sts(response.body.buf, response.body.len, &answer);
     if (ok) {
-        evo_redact_add(answer.secret_key.buf);
-        evo_redact_add(answer.token.buf);
-        evo_secret_set(&ret->access_key, answer.access_key.buf);
-        evo_secret_set(&ret->secret_key, answer.secret_key.buf);
-        evo_secret_set(&ret->token, answer.token.buf);
+        evo_s3_keys_set(ret, answer.access_key.buf, answer.secret_key.buf, answer.token.buf);
         ret->expires_ms = answer.expires_ms;
     }
     evo_strbuf_wipe(&answer.access_key);

@@ -7,7 +7,7 @@
 #ifndef EVO_STORE_S3_STS_H
 #define EVO_STORE_S3_STS_H
 
-#include "store/s3_credentials.h"
+#include "store/s3_keys.h"
 
 struct evo_sts_options {
     const char *token_file, *role_arn, *session_name; /* session_name NULL: made up */

@@ -100,14 +100,13 @@ static void test_profile_is_read_from_both_files(void **state)
 static void test_profile_that_evo_cannot_use_is_named_with_a_way_out(void **state)
 {
     (void)state;
-    write_file("config", "[profile sso]\nsso_session = corp\n[profile tool]\ncredential_process = /bin/x\n"
+    write_file("config", "[profile sso]\nsso_session = corp\n"
                          "[profile chained]\nrole_arn = arn:x\nsource_profile = default\n[profile empty]\n");
     static const struct {
         const char *profile, *message, *hint;
     } rows[] = {
         { "sso", "\"sso\": it gets its keys by \"sso_session\"",
           "aws configure export-credentials --profile sso" },
-        { "tool", "\"credential_process\"", "aws configure export-credentials --profile tool" },
         { "chained", "\"source_profile\"", "aws configure export-credentials --profile chained" },
         { "empty", "\"empty\" holds no keys", "AWS_PROFILE" },
         { "nowhere", "\"nowhere\" does not exist", "AWS_PROFILE" },
@@ -127,6 +126,8 @@ static void test_no_source_at_all_names_the_places_looked_at(void **state)
     assert_string_equal(err.message, "no credentials for the store were found");
     assert_non_null(strstr(err.detail, "AWS_WEB_IDENTITY_TOKEN_FILE"));
     assert_non_null(strstr(err.detail, "~/.aws"));
+    assert_non_null(strstr(err.detail, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"));
+    assert_non_null(strstr(err.detail, "AWS_EC2_METADATA_DISABLED"));
     (void)unsetenv("HOME");
     assert_refused("no credentials", "AWS_ACCESS_KEY_ID");
 }
@@ -153,6 +154,7 @@ static int begin(void **state)
         (void)unlink(path);
     }
     evo_redact_forget();
+    (void)setenv("AWS_EC2_METADATA_DISABLED", "true", 1);
     return setenv("HOME", home, 1);
 }
 
