@@ -162,6 +162,7 @@ static enum evo_errc attempt(struct call *call, struct evo_error *err)
                                         .body = r->body,
                                         .body_len = r->body_len,
                                         .max_body = r->max_body,
+                                        .stall_timeout_ms = call->client->stall_ms,
                                         .ca_bundle = call->client->ca_bundle,
                                         .fresh_connection = r->never_twice,
                                         .despite_cancel = r->despite_cancel,

@@ -33,6 +33,7 @@ struct evo_s3_client {
     /* Limits; tests set them lower. */
     int attempts;
     int64_t backoff_ms, backoff_cap_ms;
+    int64_t stall_ms; /* as in struct evo_http_request */
     size_t parts_max; /* of a multipart upload */
     uint64_t object_max; /* bytes */
 

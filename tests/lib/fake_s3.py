@@ -24,6 +24,17 @@ x-amz-content-sha256 against the body. The bucket's name says how it misbehaves:
     part-lost          the first sending of each part is stored, then a reset
     part-denied        403 for every part but the first
     held, held-…       no part is answered before GET /-/release/BUCKET
+    internal-error     500 for the first request of each kind: methods, parts, completion
+    part-internal      500 for every sending of the second part
+    part-busy          503 SlowDown for every sending of the second part
+    part-cut           the first sending of each part: a reset in the middle of the body
+    part-cut-always    every sending of the second part: a reset in the middle of the body
+    part-stalls        the first sending of each part: not read to its end, and never answered
+    part-stalls-always the same for every sending of the second part
+    part-unanswered    the first sending of each part: stored, and never answered
+    complete-busy      503 SlowDown for the first completion
+    complete-late      200, blanks for a while, then an <Error>, for the first completion
+    expires            400 ExpiredToken for the second part and what follows, until STS was asked again
     abort-stalls       no answer to an abort for a long time
     parts-stay         an upload survives its first abort
     parts-linger       an upload survives every abort
@@ -111,6 +122,7 @@ def etag_of(data):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    silent = False
 
     def log_message(self, *_):
         pass
@@ -164,6 +176,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.bucket_name == "early" and self.command == "PUT":
             self.error(403, "AccessDenied")
             self.reset()
+        if self.interrupts():
+            return None
         self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.bucket_name == "":
             return self.sts()
@@ -196,6 +210,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.bucket.seen[what] = self.bucket.seen.get(what, 0) + 1
             return self.bucket.seen[what] == 1
 
+    def interrupts(self):
+        """Ends or stalls in the middle of a part."""
+        name, number = self.bucket_name, self.query.get("partNumber", [""])[0]
+        always = name in ("part-cut-always", "part-stalls-always")
+        if not number or not (number == "2" if always else self.first("part " + number)):
+            return False
+        if name.startswith("part-cut"):
+            self.rfile.read(int(self.headers["Content-Length"]) // 2)
+            self.reset()
+        if name.startswith("part-stalls"):
+            # A few bytes alone: the buffers of both ends fill, and the client stands.
+            self.rfile.read(1000)
+            self.close_connection = True
+            self.bucket.released.wait(30)
+            return True
+        if name == "part-unanswered":
+            self.silent = True
+        return False
+
     def refuses(self):
         """A header of the request that this bucket does not take."""
         refused = {
@@ -215,8 +248,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.error(*refused[1:])
         return True
 
+    def expired(self):
+        """From the second part on, until STS has been asked since this bucket's first request."""
+        asked = buckets.setdefault("", Bucket()).seen.get("asked", 0)
+        self.bucket.seen.setdefault("base", asked)
+        if self.query.get("partNumber") == ["2"]:
+            self.bucket.seen["late"] = 1
+        return "late" in self.bucket.seen and asked == self.bucket.seen["base"]
+
     def stored(self, data, more=None):
         """Answers a put of a body."""
+        if self.silent:
+            self.close_connection = True
+            lock.release()  # the one taken for this request, so that others go on meanwhile
+            self.bucket.released.wait(30)
+            lock.acquire()
+            return None
         headers = dict(more or {})
         crc = self.headers.get("x-amz-checksum-crc32c")
         wrong = self.bucket_name == "wrong-etags" or \
@@ -262,6 +309,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif name.startswith("held") and "partNumber" in self.query:
             self.bucket.released.wait(30)
             return False
+        elif name == "internal-error" and self.first(
+                "%s %s" % (self.command, self.query.get("partNumber", ["uploads" in self.query]))):
+            self.error(500, "InternalError")
+        elif name in ("part-internal", "part-busy") and self.query.get("partNumber") == ["2"]:
+            self.error(*((500, "InternalError") if name == "part-internal" else (503, "SlowDown")))
+        elif name == "complete-busy" and self.command == "POST" and "uploads" not in self.query and self.first("busy"):
+            self.error(503, "SlowDown")
+        elif name == "complete-late" and self.command == "POST" and "uploads" not in self.query and self.first("late"):
+            body = '<?xml version="1.0"?>\n' + " " * 20 + "<Error><Code>InternalError</Code></Error>"
+            self.send_response_only(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            for i in range(0, len(body), 8):
+                self.wfile.write(body[i:i + 8].encode())
+                time.sleep(0.01)
+        elif name == "expires" and self.expired():
+            self.error(400, "ExpiredToken", "The provided token has expired.")
         elif name == "html":
             self.answer(200, "<html><p>Welcome</html>")
         elif name == "bomb":
@@ -468,6 +532,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def sts(self):
         form = urllib.parse.parse_qs(self.body.decode())
+        self.first("asked")
         token = form.get("WebIdentityToken", [""])[0]
         if form.get("Action") != ["AssumeRoleWithWebIdentity"] or "Authorization" in self.headers:
             return self.answer(400)

@@ -244,8 +244,10 @@ static void test_put_once_where_the_server_has_no_condition(void **state)
 static void test_stream_survives_each_fault_and_leaves_no_upload(void **state)
 {
     (void)state;
-    static const char *const buckets[] = { "plain",      "complete-error", "complete-lost",
-                                           "start-lost", "part-lost",      "slow-down" };
+    static const char *const buckets[] = { "plain",         "complete-error", "complete-lost",
+                                           "complete-busy", "complete-late",  "start-lost",
+                                           "part-lost",     "slow-down",      "internal-error",
+                                           "part-cut",      "part-stalls",    "part-unanswered" };
     for (size_t i = 0; i < EVO_COUNT(buckets); i++) {
         struct evo_error err = EVO_ERROR_INIT;
         EVO_AUTO_PTR(store) store = open_bucket(buckets[i]);
@@ -253,6 +255,34 @@ static void test_stream_survives_each_fault_and_leaves_no_upload(void **state)
             fail_msg("%s: %s", buckets[i], err.message);
         assert_sample(store, "stream", STREAMED);
         assert_no_upload(buckets[i]);
+    }
+}
+
+/* Of which the second part is the last that goes to the thread, and the third goes with the commit. */
+static void test_stream_with_a_part_that_never_arrives_is_an_error_and_leaves_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bucket, *message;
+        enum evo_errc rc;
+    } rows[] = {
+        { "part-internal", "500 (InternalError)", EVO_ERR_STORE },
+        { "part-busy", "503 (SlowDown)", EVO_ERR_STORE },
+        { "part-cut-always", "lost the connection", EVO_ERR_NETWORK },
+        { "part-stalls-always", "no answer from", EVO_ERR_NETWORK },
+    };
+    for (size_t i = 0; i < EVO_COUNT(rows); i++) {
+        struct evo_error err = EVO_ERROR_INIT;
+        EVO_AUTO_PTR(store) store = open_bucket(rows[i].bucket);
+        evo_s3_of(store)->client.attempts = 3;
+        assert_int_equal(stream_bytes(store, "x", STREAMED, &err), rows[i].rc);
+        if (!strstr(err.message, rows[i].message))
+            fail_msg("%s: %s", rows[i].bucket, err.message);
+        assert_true(err.retryable);
+        EVO_AUTO_STR second = evo_asprintf("PUT /%s/p/x?partNumber=2", rows[i].bucket);
+        assert_true(requests(rows[i].bucket, second) >= 3);
+        assert_gone(store, "x");
+        assert_no_upload(rows[i].bucket);
     }
 }
 
@@ -384,6 +414,22 @@ static void test_web_identity_is_renewed_before_it_expires_and_its_file_read_aga
     assert_int_equal(requests("", "POST") - before, 3);
 }
 
+static void test_keys_that_expire_in_the_middle_of_an_upload_are_renewed_and_the_part_sent_again(void **state)
+{
+    (void)state;
+    struct evo_error err = EVO_ERROR_INIT;
+    without_keys();
+    write_token("good");
+    size_t before = requests("", "POST");
+    EVO_AUTO_PTR(store) store = open_bucket("expires");
+    assert_ok(evo_store_put(store, "y", "text", 4, 0, &err)); /* with the first keys */
+    assert_ok(stream_bytes(store, "x", STREAMED, &err));
+    assert_int_equal(requests("", "POST") - before, 2);
+    assert_int_equal(requests("expires", "PUT /expires/p/x?partNumber=2"), 2);
+    assert_sample(store, "x", STREAMED);
+    assert_no_upload("expires");
+}
+
 static void test_web_identity_that_is_refused_is_an_error_without_the_token(void **state)
 {
     (void)state;
@@ -438,12 +484,14 @@ int main(void)
         WITH_KEYS(test_put_once_that_lost_the_race_is_refused),
         WITH_KEYS(test_put_once_where_the_server_has_no_condition),
         WITH_KEYS(test_stream_survives_each_fault_and_leaves_no_upload),
+        WITH_KEYS(test_stream_with_a_part_that_never_arrives_is_an_error_and_leaves_nothing),
         WITH_KEYS(test_stream_that_cannot_be_completed_is_an_error_and_leaves_nothing),
         WITH_KEYS(test_list_in_a_strange_order_is_sorted_and_made_unique),
         WITH_KEYS(test_list_with_encoded_names_is_decoded),
         WITH_KEYS(test_list_that_repeats_itself_is_given_up),
         WITH_KEYS(test_web_identity_token_is_traded_for_keys),
         WITH_KEYS(test_web_identity_is_renewed_before_it_expires_and_its_file_read_again),
+        WITH_KEYS(test_keys_that_expire_in_the_middle_of_an_upload_are_renewed_and_the_part_sent_again),
         WITH_KEYS(test_web_identity_that_is_refused_is_an_error_without_the_token),
     };
     return cmocka_run_group_tests_name("S3 faults", tests, set_up, tear_down);
