@@ -1,0 +1,136 @@
+# What killed runs leave is removed; what is a backup, or is being made, is not.
+bats_require_minimum_version 1.5.0
+load ../../lib/evo
+load helpers
+
+teardown() {
+    jobs -p | xargs -r kill 2>/dev/null || true
+    wait
+}
+
+upload_listed() {
+    [ -n "$(s3_uploads)" ]
+}
+
+# assert_gc ARGUMENT...: it is done, and says so by its schema.
+assert_gc() {
+    run_evo evo-backup gc "$@" --json
+    assert_exit 0
+    jq .data "$OUT" >"$BATS_TEST_TMPDIR/data.json"
+    assert_schema "$EVO_ROOT/lib/schema/data/backup-gc.schema.json" "$BATS_TEST_TMPDIR/data.json"
+    assert_json '.data.failed == []'
+}
+
+# big_random NAME ROWS: about 260 bytes a row that do not compress much.
+big_random() {
+    pg_sql "CREATE TABLE $1 AS SELECT i, encode(sha512(i::text::bytea), 'hex') || encode(sha512((i + 1)::text::bytea), 'hex') AS h FROM generate_series(1, $2) i"
+}
+
+@test "a folder: the half of a killed create goes when it is old, and the rest stays" {
+    pg_fresh_db
+    use_folder_store
+    pg_sql 'CREATE TABLE t AS SELECT 1 AS id'
+    run_evo evo-backup create --json
+    assert_exit 0
+    whole=$(json .data.id)
+    run_evo evo-backup verify "$whole"
+    big_random big 300000
+    start_evo evo-backup create --jobs 2
+    wait_until 20 sh -c "[ -n \"\$(find '$STORE_DIR' -name '.evo-tmp-*')\" ]"
+    kill -KILL "$EVO_PID"
+    finish_evo
+    half=$(find "$STORE_DIR/backups/default/$PG_DB" -mindepth 1 -maxdepth 1 ! -name "$whole" -printf '%f\n')
+    [ -n "$half" ]
+    mkdir -p "$STORE_DIR/passports/staging"
+    touch -d '9 days ago' "$STORE_DIR/passports/staging/x.json"
+    find "$STORE_DIR/backups/default/$PG_DB/$whole" -type f -exec touch -d '9 days ago' {} +
+    # It may still be at work, for all that one can see.
+    assert_gc
+    assert_json '.data.removed == [] and (.data.left | length) > 0 and .data.bytes == 0'
+    find "$STORE_DIR/backups/default/$PG_DB/$half" -type f -exec touch -d '25 hours ago' {} +
+    assert_gc --grace 2d
+    assert_json '.data.removed == []'
+    assert_gc --dry-run
+    assert_json '.data.dry_run and (.data.removed | length) > 0'
+    [ -n "$(find "$STORE_DIR/backups/default/$PG_DB/$half" -type f)" ]
+    assert_gc
+    assert_json "(.data.removed | length) > 0 and all(.data.removed[]; .key | contains(\"$half\")) and .data.uploads > 0"
+    [ ! -e "$STORE_DIR/backups/default/$PG_DB/$half" ]
+    [ -e "$STORE_DIR/passports/staging/x.json" ]
+    run_evo evo-backup verify "$whole"
+    assert_exit 0
+    assert_equal 2 "$(find "$STORE_DIR/backups/default/$PG_DB/$whole/proof" -type f | wc -l)"
+    run_evo evo-backup gc
+    assert_exit 0
+    assert_stdout_has "removed 0 objects and 0 uploads"
+}
+
+@test "a bucket: objects and multipart uploads of a killed create go, of every environment" {
+    pg_fresh_db
+    s3_fresh_bucket
+    pg_sql 'CREATE TABLE t AS SELECT 1 AS id'
+    run_evo evo-backup create --environment staging --json
+    assert_exit 0
+    whole=$(json .data.id)
+    big_random big 600000
+    start_evo evo-backup create --environment production --jobs 2
+    wait_until 20 upload_listed
+    kill -KILL "$EVO_PID"
+    finish_evo
+    before=$(s3_list)
+    assert_gc
+    assert_json '.data.removed == [] and (.data.left | length) > 0'
+    assert_equal "$before" "$(s3_list)"
+    upload_listed
+    assert_gc --grace 0
+    assert_json '.data.uploads > 0 and all(.data.removed[]; .key | startswith("backups/production/"))'
+    assert_equal "" "$(s3_uploads)"
+    assert_equal "" "$(s3_list store/backups/production/)"
+    run_evo evo-backup verify "$whole"
+    assert_exit 0
+    run_evo evo-backup list --all --all-environments --json
+    assert_json ".data.backups | map(.id) == [\"$whole\"]"
+}
+
+@test "a create that goes on is left alone by the default grace time, and ends well" {
+    pg_fresh_db
+    s3_fresh_bucket
+    big_random big 600000
+    start_evo evo-backup create --json
+    wait_until 20 upload_listed
+    run_program "$(evo_bin evo-backup)" gc --json >/dev/null
+    cp "$OUT" "$BATS_TEST_TMPDIR/gc.json"
+    kill -0 "$EVO_PID"
+    wait "$EVO_PID"
+    jq -e '.ok and .data.removed == [] and (.data.left | length) > 0' "$BATS_TEST_TMPDIR/gc.json"
+    run_evo evo-backup verify latest
+    assert_exit 0
+}
+
+@test "what a killed prune left goes at once: its objects are old" {
+    pg_fresh_db
+    use_folder_store
+    pg_sql 'CREATE TABLE t AS SELECT 1 AS id'
+    run_evo evo-backup create
+    assert_exit 0
+    FOLDER=$(backup_folder)
+    find "$FOLDER" -type f -exec touch -d '30 days ago' {} +
+    rm "$FOLDER/manifest.json" "$FOLDER/RESTORE.txt"
+    run_evo evo-backup gc
+    assert_exit 0
+    assert_stdout_has "removed  folder"
+    assert_stdout_has "30 days ago"
+    [ ! -e "$FOLDER" ]
+}
+
+@test "no store, a store that refuses: said so" {
+    run_evo evo-backup gc --json
+    assert_exit 2
+    s3_fresh_bucket
+    AWS_SECRET_ACCESS_KEY=canary-wrong run_evo evo-backup gc --json
+    assert_exit 4
+    assert_json '.error.reason == "store" and .data.removed == []'
+    run_evo evo-backup gc --json
+    assert_exit 0
+    assert_json '.data.removed == [] and .data.left == []'
+}
