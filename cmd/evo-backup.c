@@ -7,8 +7,8 @@
 #include "evo-backup/commands.h"
 
 static const struct evo_command *const commands[] = {
-    &evo_command_create, &evo_command_list,  &evo_command_show,
-    &evo_command_verify, &evo_command_prune, &evo_command_gc,
+    &evo_command_create, &evo_command_list, &evo_command_show,   &evo_command_verify,
+    &evo_command_prune,  &evo_command_gc,   &evo_command_export,
 };
 static const struct evo_program program = {
     .name = "evo-backup",

@@ -10,6 +10,7 @@ struct reading {
     struct evo_age_reader *age; /* NULL: not encrypted, or nobody wants to see it */
     struct evo_decompressor *decompressor; /* NULL: stored as it is */
     uint64_t size;
+    bool stored; /* the sink wants the bytes as they are in the store */
     /* Rows: all but the last bytes have been handed on, since those must be the end marker. */
     bool rows;
     char tail[END_LEN];
@@ -118,7 +119,7 @@ static enum evo_errc read_object(const struct evo_object_source *from, struct re
     EVO_AUTO_PTR(sha256) hash = evo_sha256_new();
     EVO_AUTO_PTR(age_reader) age = NULL;
     /* Rows are checked even where nobody wants them. */
-    if (evo_object_is_encrypted(r->object) && (r->sink || r->rows)) {
+    if (evo_object_is_encrypted(r->object) && !r->stored && (r->sink || r->rows)) {
         if (!from->identities)
             return no_identity(r, err);
         r->age = age = evo_age_reader_new(from->identities, take_plain, r);
@@ -161,6 +162,13 @@ enum evo_errc evo_object_read(const struct evo_object_source *from, const struct
     struct reading r = { .object = o, .sink = sink, .ctx = ctx };
     enum evo_errc rc = read_object(from, &r, err);
     return rc == EVO_ERR_CONFIG && from->identities ? check_stored(from, o, err) : rc;
+}
+
+enum evo_errc evo_object_read_stored(const struct evo_object_source *from, const struct evo_backup_object *o,
+                                     evo_pack_sink *sink, void *ctx, struct evo_error *err)
+{
+    struct reading r = { .object = o, .sink = sink, .ctx = ctx, .stored = true };
+    return read_object(from, &r, err);
 }
 
 /* What stands behind "12.dat", but for the encryption. */

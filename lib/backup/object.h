@@ -34,6 +34,9 @@ static inline struct evo_object_source evo_object_source(struct evo_store *store
  * encrypted, and no identity is at hand that opens it. */
 enum evo_errc evo_object_read(const struct evo_object_source *from, const struct evo_backup_object *o,
                               evo_pack_sink *sink, void *ctx, struct evo_error *err) EVO_CHECK;
+/* The bytes as they are in the store, encrypted or not. */
+enum evo_errc evo_object_read_stored(const struct evo_object_source *from, const struct evo_backup_object *o,
+                                     evo_pack_sink *sink, void *ctx, struct evo_error *err) EVO_CHECK;
 /* The rows of a table as COPY text, without the end marker. sink may be NULL: all is checked all the same. */
 enum evo_errc evo_object_read_rows(const struct evo_object_source *from, const struct evo_backup_object *o,
                                    evo_pack_sink *sink, void *ctx, struct evo_error *err) EVO_CHECK;

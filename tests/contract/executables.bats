@@ -113,6 +113,7 @@ with_argument() {
     shift
     case "$*" in
     evo-restore | 'evo-backup show' | 'evo-backup verify' | 'evo-migrate new') "$function" "$@" some_name ;;
+    'evo-backup export') "$function" "$@" some_name some_file ;;
     *) "$function" "$@" ;;
     esac
 }
