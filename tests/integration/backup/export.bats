@@ -143,7 +143,7 @@ assert_out() {
 @test "interrupted while nobody reads: ended within seconds" {
     small_backup
     mkfifo "$BATS_TEST_TMPDIR/pipe"
-    sleep 60 <"$BATS_TEST_TMPDIR/pipe" 3>&- &
+    perl -e 'sleep 60' <"$BATS_TEST_TMPDIR/pipe" 3>&- &
     "$(evo_bin evo-backup)" export "$id" - >"$BATS_TEST_TMPDIR/pipe" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
     EVO_PID=$!
     wait_until 10 sh -c "grep -q pipe_ /proc/$EVO_PID/wchan || [ \"\$(cut -d ' ' -f 3 /proc/$EVO_PID/stat)\" = S ]"
