@@ -8,6 +8,7 @@
 #include "backup/session.h"
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "catalog/catalog.h"
 #include "pg/tools.h"
 
 #define MEMORY_DEFAULT ((uint64_t)64 << 20)
@@ -44,11 +45,29 @@ static void report(struct evo_backup_run *run)
     evo_task_progress(run->options->task, &p);
 }
 
-/* The holder's part: what only its session can copy, and keeping that session alive. */
+/* Of the schema as the snapshot shows it, which a restore of all of it is going to have as well. */
+static enum evo_errc take_fingerprint(struct evo_backup_run *run, struct evo_error *err)
+{
+    struct evo_fingerprint_options o = { .task = run->options->task };
+    char hex[EVO_SHA256_HEX];
+    if (run->manifest->filtered)
+        return EVO_OK;
+    enum evo_errc rc = evo_catalog_fingerprint(run->options->pg, &o, hex, &run->catalog, err);
+    if (rc)
+        return evo_error_prefix(err, "could not take the fingerprint of the schema");
+    run->manifest->fingerprint = evo_strdup(hex);
+    return EVO_OK;
+}
+
+/* The holder's part: the fingerprint while the others copy, what only its session can copy, and keeping that session
+ * alive. */
 static void hold(struct evo_backup_run *run)
 {
     struct evo_error err = EVO_ERROR_INIT;
     int64_t spoke = evo_clock_ms();
+    enum evo_errc fingerprint_rc = take_fingerprint(run, &err);
+    if (fingerprint_rc)
+        evo_run_fail(run, fingerprint_rc, &err);
     for (bool done = false; !done;) {
         const struct evo_backup_piece *piece = evo_run_take_left(run, TICK_MS, &done);
         enum evo_errc rc = evo_cancel_check(&err);
@@ -137,6 +156,7 @@ static enum evo_errc begin_manifest(struct evo_backup_run *run, struct evo_error
         return evo_error_set(err, EVO_ERR_USAGE, "unknown codec \"%s\"", m->codec);
     describe_options(run);
     run->budget = evo_plan_part_budget(o->memory ? o->memory : MEMORY_DEFAULT, m->jobs);
+    evo_rate_release(&run->rate);
     evo_rate_init(&run->rate, o->max_rate);
     run->output = (struct evo_output_options){ .store = o->store,
                                                .part_size = (size_t)evo_plan_part_size(run->budget, m->jobs),

@@ -100,6 +100,13 @@ static enum evo_errc put_globals(struct evo_backup_run *run, struct evo_error *e
     return rc ? rc : put(run, EVO_OBJECT_GLOBALS, "globals.sql", EVO_CODEC_GZIP, &text, err);
 }
 
+/* So that a restore whose fingerprint differs can be told what differs. */
+static enum evo_errc put_catalog(struct evo_backup_run *run, struct evo_error *err)
+{
+    return run->catalog.len ? put(run, EVO_OBJECT_CATALOG, "schema.txt", EVO_CODEC_GZIP, &run->catalog, err)
+                            : EVO_OK;
+}
+
 static enum evo_errc put_instructions(struct evo_backup_run *run, struct evo_error *err)
 {
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
@@ -177,6 +184,8 @@ enum evo_errc evo_run_finish(struct evo_backup_run *run, struct evo_error *err)
     enum evo_errc rc = put_toc(run, err);
     if (!rc)
         rc = put_globals(run, err);
+    if (!rc)
+        rc = put_catalog(run, err);
     if (!rc)
         rc = put_instructions(run, err);
     if (!rc)

@@ -3,10 +3,15 @@
 #include "backup/plan.h"
 #include "backup/run.h"
 
+/* The readable form of a schema of tens of thousands of tables. */
+#define CATALOG_MAX ((size_t)256 << 20)
+
 void evo_run_init(struct evo_backup_run *run)
 {
     pthread_condattr_t attr;
     *run = (struct evo_backup_run){ 0 };
+    evo_rate_init(&run->rate, 0);
+    evo_strbuf_init(&run->catalog, CATALOG_MAX);
     EVO_ASSERT(pthread_mutex_init(&run->lock, NULL) == 0);
     EVO_ASSERT(pthread_condattr_init(&attr) == 0);
     EVO_ASSERT(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
@@ -22,6 +27,8 @@ void evo_run_release(struct evo_backup_run *run)
     free(run->leftover);
     free(run->rows);
     free(run->left);
+    evo_rate_release(&run->rate);
+    evo_strbuf_release(&run->catalog);
     free(run->prefix);
     free(run->pg_dump);
     free(run->snapshot);
@@ -51,6 +58,7 @@ void evo_run_fail(struct evo_backup_run *run, enum evo_errc rc, const struct evo
         run->error = *err;
     }
     atomic_store(&run->stop, true);
+    evo_rate_stop(&run->rate);
     unlock(run);
 }
 

@@ -44,6 +44,7 @@ struct evo_backup_run {
     char *snapshot;
     char *encoding; /* of the archive; NULL: UTF8 */
     struct evo_toc toc; /* its entries stay where they are until all rows are copied */
+    struct evo_strbuf catalog; /* readable form of the schema's fingerprint */
     struct evo_strvec written; /* keys of objects that may be there, under `lock` */
 
     struct evo_backup_piece *pieces; /* in the order of work */

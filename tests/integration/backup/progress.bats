@@ -102,7 +102,7 @@ assert_narrower() {
     assert_json '.data.tables == 1'
     assert_events
     assert_equal "begin end" "$(events '[.[] | select(.what == "backup") | .event] | [first, last] | join(" ")')"
-    assert_equal "1 of 1 pieces" "$(events 'last(.[] | select(.event == "end")) | "\(.items) of \(.items_total) \(.item)"')"
+    assert_equal "1 of 1 tables" "$(events 'last(.[] | select(.event == "end")) | "\(.items) of \(.items_total) \(.item)"')"
     [ "$(events 'last(.[] | select(.event == "end")) | .bytes')" -gt 1000000 ]
 }
 
@@ -135,7 +135,7 @@ assert_narrower() {
     EVO_BACKUP_PROGRESS=plain run_evo evo-backup create
     assert_exit 0
     assert_stderr_has 'backup: '
-    assert_stderr_has ', 1 of 1 pieces, in '
+    assert_stderr_has ', 1 of 1 tables, in '
     run_evo evo-backup create --progress none
     assert_exit 0
     assert_equal "" "$stderr"

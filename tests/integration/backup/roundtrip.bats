@@ -58,7 +58,7 @@ setup() {
         folder=$(json .data.location)
         id=$(json .data.id)
         case $how in
-        none) [ -z "$(find "$folder" -name '*.gz')" ] ;;
+        none) [ -z "$(find "$folder" -name '*.dat.gz')" ] ;;
         *) [ -z "$(find "$folder" -name '*.dat' ! -name toc.dat)" ] ;;
         esac
         follow_instructions "$folder" "${PG_DB}_m$how"

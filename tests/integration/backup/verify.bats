@@ -66,7 +66,7 @@ assert_refused() {
 @test "a backup as it was written is whole" {
     run_evo evo-backup verify latest --json
     assert_exit 0
-    assert_json '.data.damaged == [] and .data.objects == 6'
+    assert_json '.data.damaged == [] and .data.objects == 7'
     run_evo evo-backup verify latest --quick
     assert_exit 0
 }
@@ -83,7 +83,7 @@ assert_refused() {
     proofs=("$FOLDER"/proof/*-verify.json)
     assert_equal 2 "${#proofs[@]}"
     assert_schema "$EVO_ROOT/lib/schema/proof.schema.json" "${proofs[@]}"
-    assert_equal "true 6 0" "$(jq -r '"\(.ok) \(.objects) \(.damaged | length)"' "${proofs[0]}")"
+    assert_equal "true 7 0" "$(jq -r '"\(.ok) \(.objects) \(.damaged | length)"' "${proofs[0]}")"
     assert_equal "false $A ${FOLDER##*/}" "$(jq -r '"\(.ok) \(.damaged[0].object) \(.backup)"' "${proofs[1]}")"
 }
 

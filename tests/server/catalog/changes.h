@@ -111,8 +111,7 @@ static const struct {
     { 0, "ALTER SEQUENCE app.t_i_seq INCREMENT 7", "+ sequence app.t_i_seq: integer start 1 increment 7 " },
 
     /* views */
-    { 0, "CREATE VIEW app.w AS SELECT id FROM app.t WHERE \"V w\" IN ('x', 'y')",
-      "+ view app.w:  SELECT " },
+    { 0, "CREATE VIEW app.w AS SELECT id FROM app.t WHERE \"V w\" IN ('x', 'y')", "+ view app.w:  SELECT " },
     { 0, "ALTER VIEW app.w SET (security_barrier)", "+ view app.w: option security_barrier=true\n" },
     { 0, "ALTER VIEW app.w ALTER id SET DEFAULT 3", "+ column app.w.id: integer default 3\n" },
     { 0, "CREATE MATERIALIZED VIEW app.m AS SELECT count(*) AS n FROM app.t WITH NO DATA",

@@ -62,7 +62,8 @@ static void test_plain_index_is_one_statement(void **state)
     assert_true(evo_dumped_is_plain_index("CREATE UNIQUE INDEX i ON a.t USING btree (x);\n\n\n"));
     static const char *const other[] = {
         "CREATE INDEX i ON a.t USING btree (x);\n\nALTER TABLE a.t CLUSTER ON i;\n",
-        "CREATE INDEX i ON a.t USING btree (((x + 1)));\nALTER INDEX a.i ALTER COLUMN 1 SET STATISTICS 500;\n",
+        "CREATE INDEX i ON a.t USING btree (((x + 1)));\nALTER INDEX a.i ALTER COLUMN 1 SET STATISTICS "
+        "500;\n",
         "ALTER TABLE ONLY a.t\n    ADD CONSTRAINT k PRIMARY KEY (x);\n",
         "CREATE INDEX i ON a.t USING btree (x)",
         /* a doubt is no plain one */
@@ -81,14 +82,18 @@ static void test_split_constraint(void **state)
     const struct {
         const char *defn, *index, *constraint;
     } rows[] = {
-        { HEAD "PRIMARY KEY (id, \"b), (\");\n", "CREATE UNIQUE INDEX k ON a.\"T\" USING btree (id, \"b), (\");\n",
+        { HEAD "PRIMARY KEY (id, \"b), (\");\n",
+          "CREATE UNIQUE INDEX k ON a.\"T\" USING btree (id, \"b), (\");\n",
           "ALTER TABLE ONLY a.\"T\" ADD CONSTRAINT k PRIMARY KEY USING INDEX k;\n" },
-        { HEAD "UNIQUE NULLS NOT DISTINCT (id) INCLUDE (d) WITH (fillfactor='70') DEFERRABLE INITIALLY DEFERRED;\n",
-          "CREATE UNIQUE INDEX k ON a.\"T\" USING btree (id) INCLUDE (d) NULLS NOT DISTINCT WITH (fillfactor='70');\n",
+        { HEAD "UNIQUE NULLS NOT DISTINCT (id) INCLUDE (d) WITH (fillfactor='70') DEFERRABLE INITIALLY "
+               "DEFERRED;\n",
+          "CREATE UNIQUE INDEX k ON a.\"T\" USING btree (id) INCLUDE (d) NULLS NOT DISTINCT WITH "
+          "(fillfactor='70');\n",
           "ALTER TABLE ONLY a.\"T\" ADD CONSTRAINT k UNIQUE USING INDEX k DEFERRABLE INITIALLY DEFERRED;\n" },
         { HEAD "UNIQUE (y);\n\nALTER TABLE ONLY a.\"T\" REPLICA IDENTITY USING INDEX k;\n",
           "CREATE UNIQUE INDEX k ON a.\"T\" USING btree (y);\n",
-          "ALTER TABLE ONLY a.\"T\" ADD CONSTRAINT k UNIQUE USING INDEX k;\n\nALTER TABLE ONLY a.\"T\" REPLICA IDENTITY "
+          "ALTER TABLE ONLY a.\"T\" ADD CONSTRAINT k UNIQUE USING INDEX k;\n\nALTER TABLE ONLY a.\"T\" "
+          "REPLICA IDENTITY "
           "USING INDEX k;\n" },
     };
     for (size_t i = 0; i < EVO_COUNT(rows); i++) {

@@ -79,14 +79,13 @@ static void add_rows(struct fixture *f, int id, const char *name, const char *ta
 
 static enum evo_errc try_build(struct fixture *f, bool fresh, struct evo_error *err)
 {
-    const struct evo_worklist_input in = { .toc = &f->toc,
-                                           .map = &f->map,
-                                           .manifest = &f->manifest,
-                                           .take = f->take,
-                                           .fresh = fresh };
+    const struct evo_worklist_input in = {
+        .toc = &f->toc, .map = &f->map, .manifest = &f->manifest, .take = f->take, .fresh = fresh
+    };
     /* As parsing has them. */
     for (size_t i = 0; i < f->manifest.count; i++)
-        for (size_t k = i; k > 0 && strcmp(f->manifest.objects[k - 1].name, f->manifest.objects[k].name) > 0; k--) {
+        for (size_t k = i; k > 0 && strcmp(f->manifest.objects[k - 1].name, f->manifest.objects[k].name) > 0;
+             k--) {
             struct evo_backup_object o = f->manifest.objects[k];
             f->manifest.objects[k] = f->manifest.objects[k - 1];
             f->manifest.objects[k - 1] = o;
