@@ -13,6 +13,7 @@ enum text {
     TEXT_BUCKET,
     TEXT_KEY,
     TEXT_UPLOAD,
+    TEXT_ARCHIVED,
     TEXT_REGION,
     TEXT_CLOCK,
     TEXT_FULL,
@@ -37,9 +38,11 @@ static const struct meaning {
     { "IncorrectEndpoint", EVO_S3_MOVED, TEXT_REGION },
     { "InternalError", EVO_S3_RETRY, TEXT_BUSY },
     { "InvalidAccessKeyId", EVO_S3_FAIL, TEXT_ACCESS_KEY },
+    { "InvalidObjectState", EVO_S3_FAIL, TEXT_ARCHIVED },
     { "InvalidRegion", EVO_S3_MOVED, TEXT_REGION },
     { "InvalidSecurity", EVO_S3_FAIL, TEXT_SECRET },
     { "InvalidToken", EVO_S3_FAIL, TEXT_TOKEN },
+    { "KMS.ThrottlingException", EVO_S3_RETRY, TEXT_BUSY },
     { "NoSuchBucket", EVO_S3_FAIL, TEXT_BUCKET },
     { "NoSuchKey", EVO_S3_FAIL, TEXT_KEY },
     { "NoSuchUpload", EVO_S3_FAIL, TEXT_UPLOAD },
@@ -213,6 +216,15 @@ static void explain(enum text text, int status, const char *code, const struct e
         evo_error_hint(err,
                        "Run the command again. Where it happens again, look who aborts uploads: a lifecycle "
                        "rule of the bucket, or a clean-up that runs beside this.");
+        return;
+    case TEXT_ARCHIVED: /* by a lifecycle rule: evo itself stores nothing so */
+        evo_error_set(err, EVO_ERR_STORE, "cannot read \"s3://%s/%s\": it lies in an archive", c->bucket,
+                      c->key ? c->key : "");
+        evo_error_hint(
+            err,
+            "Thaw it first, and what belongs to it: aws s3api restore-object --bucket %s --key '%s' "
+            "--restore-request Days=7",
+            c->bucket, c->key ? c->key : "");
         return;
     case TEXT_REGION:
         if (c->moved_to[0]) {
