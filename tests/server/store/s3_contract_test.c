@@ -326,6 +326,30 @@ static void test_tags_go_with_an_object_and_with_a_stream(void **state)
     }
 }
 
+static void test_encryption_and_storage_class_go_with_an_object_and_with_a_stream(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = { "md5", "crc32c" };
+    for (size_t i = 0; i < EVO_COUNT(kinds); i++) {
+        EVO_AUTO_PTR(store) cleared = contract_begin();
+        struct evo_store_options o = { .s3_sse = "AES256",
+                                       .s3_storage_class = "STANDARD_IA",
+                                       .s3_checksum = kinds[i] };
+        EVO_AUTO_PTR(store) store = open_changed(&o);
+        put_text(store, "t/sse", "sealed");
+        assert_object(store, "t/sse", "sealed", 6);
+        stream(store, "t/sses", 2 * PART_SIZE + 1, PART_SIZE);
+        struct checker c = { .equal = true };
+        struct evo_error err = EVO_ERROR_INIT;
+        assert_ok(evo_store_read(store, "t/sses", 0, UINT64_MAX, check_filled, &c, &err));
+        assert_true(c.equal && c.at == 2 * PART_SIZE + 1);
+        EVO_AUTO(s3_answer) answer;
+        evo_s3_answer_init(&answer);
+        send_about(store, "HEAD", NULL, "t/sses", NULL, &answer);
+        assert_string_equal(evo_http_header(&answer.http, "x-amz-server-side-encryption"), "AES256");
+    }
+}
+
 static void test_locked_objects_tell_until_when(void **state)
 {
     (void)state;
@@ -399,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_store_of_a_whole_bucket_sees_what_a_prefix_holds),
         cmocka_unit_test(test_each_checksum_is_taken_and_a_stream_completed_with_it),
         cmocka_unit_test(test_tags_go_with_an_object_and_with_a_stream),
+        cmocka_unit_test(test_encryption_and_storage_class_go_with_an_object_and_with_a_stream),
         cmocka_unit_test(test_locked_objects_tell_until_when),
         cmocka_unit_test(test_header_that_the_server_refuses_is_named),
         cmocka_unit_test(test_virtual_host_addressing_reaches_the_same_objects),

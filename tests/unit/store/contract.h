@@ -605,6 +605,48 @@ static void test_store_is_used_by_several_threads(void **state)
     }
 }
 
+static void *write_stream(void *ctx)
+{
+    struct worker *w = ctx;
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO_PTR(store_writer) writer = NULL;
+    EVO_AUTO_STR key = evo_asprintf("t/s%d", w->number);
+    unsigned char *buf = evo_malloc(PART_SIZE);
+    enum evo_errc rc = evo_store_writer_open(w->store, key, PART_SIZE, &writer, &err);
+    for (uint64_t part = 0; part < 3 && !rc; part++) {
+        fill(buf, PART_SIZE, part * PART_SIZE);
+        rc = evo_store_writer_write(writer, buf, PART_SIZE, &err);
+    }
+    free(buf);
+    if (!rc)
+        rc = evo_store_writer_commit(writer, NULL, NULL, &err);
+    w->failures = rc != EVO_OK;
+    return NULL;
+}
+
+static void test_streams_are_written_by_several_threads(void **state)
+{
+    (void)state;
+    EVO_AUTO_PTR(store) store = contract_begin();
+    struct evo_error err = EVO_ERROR_INIT;
+    struct worker workers[3];
+    pthread_t threads[3];
+    for (int i = 0; i < 3; i++) {
+        workers[i] = (struct worker){ .store = store, .number = i };
+        assert_int_equal(pthread_create(&threads[i], NULL, write_stream, &workers[i]), 0);
+    }
+    for (int i = 0; i < 3; i++) {
+        (void)pthread_join(threads[i], NULL);
+        assert_int_equal(workers[i].failures, 0);
+    }
+    for (int i = 0; i < 3; i++) {
+        EVO_AUTO_STR key = evo_asprintf("t/s%d", i);
+        struct checker c = { .equal = true };
+        assert_ok(evo_store_read(store, key, 0, UINT64_MAX, check_filled, &c, &err));
+        assert_true(c.equal && c.at == 3 * PART_SIZE);
+    }
+}
+
 static void *write_once(void *ctx)
 {
     struct worker *w = ctx;
@@ -664,6 +706,7 @@ static void test_put_once_by_many_has_one_winner(void **state)
     cmocka_unit_test(test_committed_object_is_no_upload),                           \
     cmocka_unit_test(test_uploads_of_what_is_no_folder_and_keys_that_are_none_are_refused), \
     cmocka_unit_test(test_store_is_used_by_several_threads),                        \
+    cmocka_unit_test(test_streams_are_written_by_several_threads),                  \
     cmocka_unit_test(test_put_once_by_many_has_one_winner)
 /* clang-format on */
 
