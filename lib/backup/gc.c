@@ -1,6 +1,7 @@
 #include "backup/gc.h"
 
 #include "backup/find.h"
+#include "backup/remove.h"
 #include "base/cancel.h"
 
 /* How far two clocks may be apart. */
@@ -195,21 +196,6 @@ static const char *in_use(const struct run *run, const char *folder, const struc
     return NULL;
 }
 
-/* *ret_removed: how many of them are gone. */
-static enum evo_errc remove_objects(struct run *run, const struct evo_store_list *objects,
-                                    size_t *ret_removed, struct evo_error *err)
-{
-    for (size_t i = 0; i < objects->count; i++) {
-        enum evo_errc rc = evo_cancel_check(err);
-        if (!rc)
-            rc = evo_store_remove(run->options->store, objects->items[i].key, err);
-        if (rc)
-            return rc;
-        ++*ret_removed;
-    }
-    return EVO_OK;
-}
-
 static void describe(const struct run *run, struct evo_gc_item *item, const struct look *look)
 {
     item->objects = (int64_t)look->objects.count;
@@ -218,46 +204,62 @@ static void describe(const struct run *run, struct evo_gc_item *item, const stru
 }
 
 /* It did not go whole: what went is told one by one. */
-static void report_half(struct run *run, struct evo_gc_item *folder, const struct look *look, size_t removed,
+static void report_half(struct run *run, const struct look *look, const bool *removed, const char *folder,
                         const char *why)
 {
-    folder->fate = EVO_GC_FAILED;
-    folder->why = evo_asprintf("%s; %zu of its %zu objects %s removed, it was no backup before and is none",
-                               why, removed, look->objects.count, removed == 1 ? "was" : "were");
-    for (size_t i = 0; i < removed; i++) {
+    size_t gone = 0;
+    for (size_t i = 0; i < look->objects.count; i++) {
         const struct evo_store_entry *e = &look->objects.items[i];
-        struct evo_gc_item *item = add(run, EVO_GC_OBJECT, EVO_GC_REMOVED, e->key);
-        item->bytes = (int64_t)e->size;
-        item->age_ms = age_of(run, e->mtime_ms);
+        if (!removed[i])
+            continue;
+        struct evo_gc_item *object = add(run, EVO_GC_OBJECT, EVO_GC_REMOVED, e->key);
+        object->bytes = (int64_t)e->size;
+        object->age_ms = age_of(run, e->mtime_ms);
+        gone++;
     }
+    struct evo_gc_item *item = add(run, EVO_GC_FOLDER, EVO_GC_FAILED, folder);
+    describe(run, item, look);
+    item->why = evo_asprintf("%s; %zu of its %zu objects %s removed, it was no backup before and is none",
+                             why, gone, look->objects.count, gone == 1 ? "was" : "were");
 }
 
+static enum evo_errc remove_objects(struct run *run, const char *folder, const struct look *look,
+                                    struct evo_error *err)
+{
+    bool *removed = evo_calloc(look->objects.count + 1, sizeof(*removed));
+    struct evo_error failed = EVO_ERROR_INIT;
+    enum evo_errc rc = evo_remove_objects(run->options->store, look->objects.items, look->objects.count, NULL,
+                                          removed, &failed);
+    if (rc)
+        report_half(run, look, removed, folder, failed.message);
+    else
+        describe(run, add(run, EVO_GC_FOLDER, EVO_GC_REMOVED, folder), look);
+    free(removed);
+    if (rc == EVO_ERR_CANCELLED && err)
+        *err = failed;
+    if (rc && rc != EVO_ERR_CANCELLED)
+        note_failure(run, rc, &failed);
+    return rc == EVO_ERR_CANCELLED ? rc : EVO_OK;
+}
+
+/* Nothing of it changed since it was looked at, or it stays. */
 static enum evo_errc remove_folder(struct run *run, const char *folder, const struct look *before,
                                    struct evo_error *err)
 {
     struct look now = { .complete = false };
-    struct evo_error failed = EVO_ERROR_INIT;
-    size_t removed = 0;
     EVO_AUTO_STR key = evo_strndup(folder, strlen(folder) - 1);
     enum evo_errc rc = look_into(run->options->store, folder, &now, err);
     bool changed = !rc && !same(before, &now);
-    if (!rc && !changed && !run->options->dry_run)
-        rc = remove_objects(run, &before->objects, &removed, &failed);
-    else if (rc && err)
-        failed = *err;
     evo_store_list_release(&now.objects);
+    if (rc)
+        return rc;
+    if (!changed && !run->options->dry_run)
+        return remove_objects(run, key, before, err);
     struct evo_gc_item *item = add(run, EVO_GC_FOLDER, changed ? EVO_GC_LEFT : EVO_GC_REMOVED, key);
     describe(run, item, before);
     if (changed)
         item->why = evo_strdup("it changed while it was looked at");
-    if (!rc)
-        return EVO_OK;
-    report_half(run, item, before, removed, failed.message);
-    if (rc == EVO_ERR_CANCELLED && err)
-        *err = failed;
-    else
-        note_failure(run, rc, &failed);
-    return rc == EVO_ERR_CANCELLED ? rc : EVO_OK;
+    return EVO_OK;
 }
 
 static enum evo_errc sweep_folder(struct run *run, const char *folder, struct evo_error *err)

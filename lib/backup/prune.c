@@ -1,5 +1,6 @@
 #include "backup/prune.h"
 
+#include "backup/remove.h"
 #include "backup/verify.h"
 #include "base/cancel.h"
 
@@ -165,10 +166,19 @@ static enum evo_errc plan_database(const struct evo_prune_options *o, const char
 
 /* ---- remove ----------------------------------------------------------------- */
 
-static bool is_toc(const char *key)
+static bool is_named(const struct evo_store_entry *entry, const char *name)
 {
-    const char *name = strrchr(key, '/') + 1;
-    return evo_streq(name, EVO_BACKUP_TOC) || evo_streq(name, EVO_BACKUP_TOC EVO_BACKUP_SEALED);
+    return evo_streq(strrchr(entry->key, '/') + 1, name);
+}
+
+static bool is_toc(const struct evo_store_entry *entry)
+{
+    return is_named(entry, EVO_BACKUP_TOC) || is_named(entry, EVO_BACKUP_TOC EVO_BACKUP_SEALED);
+}
+
+static bool is_other(const struct evo_store_entry *entry)
+{
+    return !is_toc(entry) && !is_named(entry, EVO_BACKUP_MANIFEST);
 }
 
 /* Its answer may have got lost: what the store says then decides. */
@@ -181,6 +191,24 @@ static enum evo_errc remove_manifest(struct evo_store *store, const char *key, s
     if (!rc || evo_store_stat(store, key, &stat, &ignored) == EVO_ERR_NOT_FOUND)
         return EVO_OK;
     *err = failed;
+    return rc;
+}
+
+/* Those but the manifest, the table of contents last. *ret_left: how many are still there. */
+static enum evo_errc remove_objects(struct evo_store *store, const struct evo_store_list *objects,
+                                    size_t *ret_left, struct evo_error *err)
+{
+    bool *removed = evo_calloc(objects->count + 1, sizeof(*removed));
+    size_t left = 0;
+    enum evo_errc rc = evo_remove_objects(store, objects->items, objects->count, is_other, removed, err);
+    for (size_t i = 0; i < objects->count; i++)
+        left += !removed[i] && !is_named(&objects->items[i], EVO_BACKUP_MANIFEST);
+    if (!rc)
+        rc = evo_remove_objects(store, objects->items, objects->count, is_toc, removed, err);
+    for (size_t i = 0; !rc && i < objects->count; i++)
+        left -= removed[i];
+    *ret_left = left;
+    free(removed);
     return rc;
 }
 
@@ -199,21 +227,7 @@ static enum evo_errc remove_backup(const struct evo_prune_options *o, const char
     if (rc)
         return rc;
     *ret_complete = false;
-    for (size_t i = 0; i < objects.count; i++)
-        *ret_left += !evo_streq(objects.items[i].key, manifest);
-    for (int last = 0; last < 2; last++)
-        for (size_t i = 0; i < objects.count; i++) {
-            const char *key = objects.items[i].key;
-            if (evo_streq(key, manifest) || is_toc(key) != (last == 1))
-                continue;
-            rc = evo_cancel_check(err);
-            if (!rc)
-                rc = evo_store_remove(o->store, key, err);
-            if (rc)
-                return rc;
-            --*ret_left;
-        }
-    return EVO_OK;
+    return remove_objects(o->store, &objects, ret_left, err);
 }
 
 /* Removes one; what is left of it stands in its `failure`. */

@@ -239,6 +239,40 @@ static void test_prune_leaves_what_is_locked(void **state)
     assert_int_equal(fate_of(&report, ids[0]), EVO_PRUNED_REMOVED);
 }
 
+/* So many that several threads remove them. */
+static void add_many(struct evo_store *store)
+{
+    struct evo_error err = EVO_ERROR_INIT;
+    for (int i = 0; i < 200; i++) {
+        EVO_AUTO_STR key = evo_asprintf(FOLDER "%s/%d.dat.gz", ids[0], 100 + i);
+        assert_ok(evo_store_put(store, key, "x", 1, 0, &err));
+    }
+}
+
+static void test_prune_of_many_objects(void **state)
+{
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO(prune_report) report = { 0 };
+    struct evo_prune_options o = keep_last(*state, 3);
+    add_many(*state);
+    assert_ok(evo_prune(&o, &report, &err));
+    assert_int_equal(objects_of(*state, ids[0]), 0);
+}
+
+static void test_prune_of_many_objects_counts_what_is_left(void **state)
+{
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO(prune_report) report = { 0 };
+    struct evo_prune_options o = keep_last(*state, 3);
+    add_many(*state);
+    made_fail_removal(*state, "/150.dat.gz", 0, EVO_ERR_STORE);
+    assert_int_equal(evo_prune(&o, &report, &err), EVO_ERR_STORE);
+    EVO_AUTO_STR left = evo_asprintf("%zu of its other objects are left", objects_of(*state, ids[0]));
+    assert_non_null(strstr(err.detail, left));
+    EVO_AUTO_STR toc = evo_asprintf(FOLDER "%s/toc.dat", ids[0]);
+    assert_int_equal(made_count(*state, toc), 1);
+}
+
 static void test_prune_of_each_database_by_itself(void **state)
 {
     struct evo_error err = EVO_ERROR_INIT;
@@ -270,6 +304,8 @@ int main(void)
         TEST(test_prune_does_not_rely_on_a_newest_one_that_is_damaged),
         TEST(test_prune_leaves_what_verify_found_damaged),
         TEST(test_prune_leaves_what_is_locked),
+        TEST(test_prune_of_many_objects),
+        TEST(test_prune_of_many_objects_counts_what_is_left),
         TEST(test_prune_of_each_database_by_itself),
     };
     return cmocka_run_group_tests_name("backup/prune", tests, NULL, NULL);
