@@ -209,7 +209,7 @@ m['totals']['stored_bytes'] = sum(y['stored_bytes'] for y in m['objects']); m['t
     damaged "the size of more" "$C" "is shorter than was written" edit --seal 'o("c")["stored_bytes"] += 1; m["totals"]["stored_bytes"] += 1'
     damaged "the size of less" "$C" "is longer than was written" edit --seal 'o("c")["stored_bytes"] -= 1; m["totals"]["stored_bytes"] -= 1'
     damaged "more bytes in it" "$C" "holds less than was written" edit --seal 'o("c")["raw_bytes"] += 1; m["totals"]["raw_bytes"] += 1'
-    damaged "another number of members" "$A" "has another number of gzip members than was written" edit --seal 'o("a")["members"] += 1'
+    damaged "another number of members" "$A" "has another number of compressed members than was written" edit --seal 'o("a")["members"] += 1'
     damaged "a table left out" "$C" "is not in the manifest"$'\n'"toc.dat names another number of tables than the manifest" edit --seal 'm["totals"]["rows"] -= 10; x = o("c"); m["totals"]["tables"] -= 1; m["totals"]["objects"] -= 1
 for k in ("stored_bytes", "raw_bytes"): m["totals"][k] -= x[k]
 m["objects"].remove(x)'
