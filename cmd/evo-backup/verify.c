@@ -11,7 +11,7 @@
 
 struct options {
     bool quick;
-    char *backup_of;
+    char *backup_of, *identity;
     char *progress;
 };
 
@@ -20,6 +20,7 @@ static const struct evo_option options[] = {
       .help = "compare names and sizes only, read nothing" },
     { "backup-of", EVO_OPT_STRING, offsetof(struct options, backup_of), .value = "NAME",
       .help = "whose backup \"latest\" is (default: the database that --database names)" },
+    EVO_IDENTITY_OPTION(struct options),
     EVO_PROGRESS_OPTION(struct options),
 };
 
@@ -52,6 +53,8 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
     evo_json_set_null(cmd->data, "bytes");
     evo_json_set(cmd->data, "damaged", damaged);
     enum evo_errc rc = evo_cmd_open_backup(cmd, cmd->args.items[0], o->backup_of, &store, &backup, err);
+    if (!rc)
+        rc = evo_cmd_identity(o->identity, &backup, err);
     if (rc)
         return rc;
     evo_json_set_string(cmd->data, "id", backup.manifest.id);
@@ -75,7 +78,10 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
     char size[EVO_HUMAN_MAX];
     evo_print(cmd, "%s is whole: %lld object%s, %s%s\n", backup.manifest.id, (long long)found.objects,
               evo_plural(found.objects), evo_format_size(found.bytes, size),
-              o->quick ? " (by names and sizes)" : "");
+              o->quick ? " (by names and sizes)"
+                       : backup.manifest.recipients.count && !backup.identities
+                             ? " (as it is stored: without --identity nothing was decrypted)"
+                             : "");
     return EVO_OK;
 }
 

@@ -1,5 +1,7 @@
 #include "cli/backup_of.h"
 
+#include "base/file.h"
+
 enum evo_errc evo_cmd_backup_of(struct evo_cmd *cmd, const char *backup_of, char **ret, struct evo_error *err)
 {
     if (backup_of || (!evo_secret_is_set(&cmd->shared->database) && !getenv("PGDATABASE"))) {
@@ -21,4 +23,21 @@ enum evo_errc evo_cmd_open_backup(struct evo_cmd *cmd, const char *id, const cha
     if (!rc)
         rc = evo_cmd_backup_of(cmd, backup_of, &database, err);
     return rc ? rc : evo_backup_open(*ret_store, evo_cmd_environment(cmd), database, id, ret, err);
+}
+
+enum evo_errc evo_cmd_identity(const char *path, struct evo_backup *backup, struct evo_error *err)
+{
+    enum { IDENTITY_MAX = 64 * 1024 };
+    if (!path || !backup->manifest.recipients.count)
+        return EVO_OK;
+    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    EVO_AUTO_STR what = evo_asprintf("identity file \"%s\"", path);
+    enum evo_errc rc = evo_file_read(path, IDENTITY_MAX, &text, err);
+    if (rc == EVO_ERR_NOT_FOUND)
+        return evo_error_set(err, EVO_ERR_CONFIG, "%s does not exist", what);
+    if (rc)
+        return evo_error_prefix(err, "could not read the %s", what);
+    rc = evo_age_identities_parse(text.buf, text.len, what, &backup->identities, err);
+    explicit_bzero(text.buf, text.len);
+    return rc;
 }
