@@ -1,0 +1,33 @@
+-- What tests/unit/backup/data/selection.dump was made from: pg_dump -Fc -Z0 --no-owner, PostgreSQL 15.
+CREATE EXTENSION citext;
+CREATE SCHEMA s;
+COMMENT ON SCHEMA s IS 'the schema';
+CREATE SCHEMA other;
+CREATE TYPE s.mood AS ENUM ('a', 'b');
+CREATE DOMAIN s.positive AS int CHECK (value > 0);
+CREATE FUNCTION s.one() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION s.on_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE SEQUENCE s.free;
+CREATE TABLE s.users (id serial PRIMARY KEY, number int GENERATED ALWAYS AS IDENTITY, mood s.mood,
+    points s.positive DEFAULT s.one(), mail public.citext, ticket int DEFAULT nextval('s.free'));
+CREATE TABLE s.orders (id int PRIMARY KEY, user_id int REFERENCES s.users, again int REFERENCES s.orders);
+CREATE TABLE other.notes (id int PRIMARY KEY, order_id int REFERENCES s.orders);
+CREATE TRIGGER changed BEFORE INSERT ON s.users FOR EACH ROW EXECUTE FUNCTION s.on_change();
+CREATE POLICY own ON s.users USING (true);
+ALTER TABLE s.users ENABLE ROW LEVEL SECURITY;
+CREATE STATISTICS s.both ON id, number FROM s.users;
+CREATE INDEX by_mail ON s.users (mail);
+COMMENT ON TABLE s.users IS 'people';
+COMMENT ON COLUMN s.users.id IS 'number';
+GRANT SELECT ON s.users TO pg_monitor;
+CREATE VIEW s.names AS SELECT id, mail FROM s.users;
+CREATE MATERIALIZED VIEW s.counted AS SELECT count(*) AS n FROM s.users;
+CREATE INDEX counted_n ON s.counted (n);
+CREATE PUBLICATION news FOR TABLE s.users;
+CREATE PUBLICATION everything FOR ALL TABLES;
+ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT ON TABLES TO pg_monitor;
+CREATE TABLE s.events (id int, kind int, PRIMARY KEY (id, kind)) PARTITION BY LIST (kind);
+CREATE TABLE s.events_1 PARTITION OF s.events FOR VALUES IN (1);
+CREATE RULE kept AS ON DELETE TO s.orders DO INSTEAD NOTHING;
+CREATE TABLE "Odd.name" ("a""b" int);
+SELECT lo_create(4711);
