@@ -27,6 +27,26 @@ const char *evo_dumped_identifier(const char *p, char **ret)
     return NULL;
 }
 
+static void add_quoted(struct evo_strbuf *out, const char *name)
+{
+    evo_strbuf_addch(out, '"');
+    for (; *name; name++) {
+        if (*name == '"')
+            evo_strbuf_addch(out, '"');
+        evo_strbuf_addch(out, *name);
+    }
+    evo_strbuf_addch(out, '"');
+}
+
+char *evo_dumped_quote(const char *schema, const char *name)
+{
+    EVO_AUTO(strbuf) sb = EVO_STRBUF_INIT;
+    add_quoted(&sb, schema ? schema : "");
+    evo_strbuf_addch(&sb, '.');
+    add_quoted(&sb, name);
+    return evo_strbuf_detach(&sb);
+}
+
 /* "schema.table" */
 static const char *qualified(const char *p, char **ret_schema, char **ret_table)
 {

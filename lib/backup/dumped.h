@@ -12,6 +12,8 @@
 /* One identifier, quoted or not, from p on. Returns what stands behind it, NULL where there is none. *ret is unquoted;
  * the caller frees. */
 const char *evo_dumped_identifier(const char *p, char **ret) EVO_CHECK;
+/* "schema"."name", always quoted. The caller frees. */
+char *evo_dumped_quote(const char *schema, const char *name) EVO_CHECK;
 /* The table that a COPY of the archive fills: for rows that go in through the root of a partition tree, the root. */
 bool evo_dumped_copy_target(const char *copy, char **ret_schema, char **ret_table) EVO_CHECK;
 /* The same COPY with FREEZE; NULL where it is not understood. The caller frees. */

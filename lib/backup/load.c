@@ -128,6 +128,21 @@ static enum evo_errc run_statement(struct evo_pg *pg, const struct evo_work *wor
     return rc ? evo_error_prefix(err, "%s \"%s.%s\"", e->desc, e->schema ? e->schema : "", e->tag) : EVO_OK;
 }
 
+static enum evo_errc analyze(const struct crew *c, struct evo_pg *pg, const struct evo_work *work,
+                             struct evo_error *err)
+{
+    struct evo_error why = EVO_ERROR_INIT;
+    enum evo_errc rc = evo_pg_exec(pg, work->sql, &why);
+    if (rc && (rc == EVO_ERR_CANCELLED || !evo_pg_alive(pg))) {
+        *err = why;
+        return rc;
+    }
+    if (rc)
+        evo_warn(c->load->options->task, "could not analyze \"%s.%s\": %s", work->entry->schema,
+                 work->entry->tag, why.message);
+    return EVO_OK;
+}
+
 static enum evo_errc do_piece(struct crew *c, struct evo_pg *pg, const struct evo_work *work,
                               struct evo_error *err)
 {
@@ -140,6 +155,8 @@ static enum evo_errc do_piece(struct crew *c, struct evo_pg *pg, const struct ev
         return run_statement(pg, work, err);
     case EVO_WORK_LARGE_OBJECTS:
         return evo_pgrestore_object(c->load->tool, &from, work->object, &c->stop, err);
+    case EVO_WORK_ANALYZE:
+        return analyze(c, pg, work, err);
     case EVO_WORK_MILESTONE:
         break;
     }
@@ -166,6 +183,11 @@ static enum evo_errc open_session(const struct crew *c, struct evo_pg **ret, str
         rc = evo_pg_exec(pg, settings, err);
     if (!rc && c->encoding)
         rc = evo_session_encoding(pg, c->encoding, err);
+    if (!rc && o->role)
+        rc = evo_session_role(pg, o->role, err);
+    if (!rc && o->maintenance_work_mem)
+        rc = evo_pg_execf(pg, err, "SET maintenance_work_mem = '%llukB'",
+                          (unsigned long long)(o->maintenance_work_mem / 1024));
     if (rc)
         return rc;
     *ret = pg;

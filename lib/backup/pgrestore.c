@@ -34,6 +34,8 @@ static void build_argv(const struct evo_pgrestore *r, struct evo_strvec *argv)
     evo_strvec_push(argv, "--format=custom");
     if (r->no_owner)
         evo_strvec_push(argv, "--no-owner");
+    if (r->role)
+        evo_strvec_pushf(argv, "--role=%s", r->role);
     evo_strvec_push_owned(argv, dbname_argument(r->target->database));
 }
 
@@ -51,14 +53,20 @@ static enum evo_errc failed(const char *messages, struct evo_error *err)
         enum evo_errc code;
         const char *hint;
     } table[] = {
+        { "permission denied to create extension", EVO_ERR_PERMISSION,
+          "Restore as a superuser, or leave out what only one may make: --no-privileged." },
+        { "must be superuser", EVO_ERR_PERMISSION,
+          "Restore as a superuser, or leave out what only one may make: --no-privileged." },
         { "permission denied for schema", EVO_ERR_PERMISSION,
           "Make the role the owner of the target: ALTER DATABASE … OWNER TO …; or have evo make it: "
           "--create." },
         { "permission denied", EVO_ERR_PERMISSION, "Restore as a role that may, or with --no-owner." },
         { "must be owner", EVO_ERR_PERMISSION, "Restore as a role that may, or with --no-owner." },
-        { "must be superuser", EVO_ERR_PERMISSION, "Restore as a superuser." },
         { "must be member of role", EVO_ERR_PERMISSION, "Restore as a role that may, or with --no-owner." },
         { "must be able to SET ROLE", EVO_ERR_PERMISSION, "Restore as a role that may, or with --no-owner." },
+        { "relation \"", EVO_ERR_DATABASE,
+          "What is restored needs another table or view: name it in --table as well, or see to it that it is "
+          "there." },
         { "does not exist", EVO_ERR_DATABASE,
           "Roles are not part of a backup: CREATE ROLE what is missing, or restore with --no-owner." },
         { "is not available", EVO_ERR_DATABASE, "Install the extension's package on the target's server." },
@@ -140,7 +148,10 @@ static enum evo_errc write_archive(const struct evo_toc *toc, const bool *wanted
 {
     EVO_AUTO(strbuf) bytes = EVO_STRBUF_INIT_MAX(TOC_SIZE_MAX);
     EVO_AUTO(strbuf) ids = EVO_STRBUF_INIT_MAX(TOC_SIZE_MAX);
-    enum evo_errc rc = evo_toc_format(toc, EVO_TOC_CUSTOM, &bytes, err);
+    /* Whether this pg_restore knows the compression does not matter: there is nothing compressed. */
+    struct evo_toc bare = *toc;
+    bare.codec = EVO_CODEC_NONE;
+    enum evo_errc rc = evo_toc_format(&bare, EVO_TOC_CUSTOM, &bytes, err);
     if (!rc)
         rc = memory_file(bytes.buf, bytes.len, ret_archive, err);
     for (size_t i = 0; i < toc->count; i++)

@@ -7,8 +7,11 @@
  * load (worklist.h). pg_restore then sets sequences, makes what is left, refreshes views and grants; large objects come
  * from lo.dump. Nothing touches the local disk.
  *
+ * Of a part of the backup only the objects of that part are looked at and read. When all is there, the tables are analyzed
+ * (analyze.h).
+ *
  * A database that holds anything is not restored into unless the caller says so, and none that holds a name of the
- * backup's. Into a database that is there already the schema comes in one transaction, where the server's lock table has
+ * backup's, unless --clean says that these are dropped first, in one transaction. Into a database that is there already the schema comes in one transaction, where the server's lock table has
  * room for that. What fails is taken back where the target was made here (it is dropped) or was empty (target.h); else
  * the task is told what is there.
  */
@@ -16,16 +19,26 @@
 #define EVO_BACKUP_RESTORE_H
 
 #include "backup/find.h"
+#include "base/strvec.h"
 #include "pg/conn.h"
 
 struct evo_restore_options {
     struct evo_store *store;
     const struct evo_backup *backup;
     const struct evo_conninfo *target;
+    const struct evo_strvec *tables, *schemas; /* NULL or empty: all (select.h) */
+    const char *role; /* SET ROLE first; NULL: none */
     bool create; /* make the target database */
+    bool clean; /* drop what the backup brings first; with into_existing */
     bool into_existing; /* it may hold something */
+    bool data_only; /* rows into tables that are there */
+    bool schema_only;
     bool no_owner;
+    bool no_privileged; /* leave out what only a superuser may make, and name it */
+    bool no_analyze;
     bool dry_run; /* check everything, change nothing */
+    int archive_minor; /* give pg_restore an archive of version 1.minor; 0: what it needs */
+    uint64_t maintenance_work_mem; /* bytes, for indexes and keys; 0: the server's own */
     int jobs; /* 0: by the number of processors */
     struct evo_task *task;
 };
@@ -38,11 +51,16 @@ struct evo_restoration {
     struct evo_restored_table *tables; /* in the order of their names */
     size_t count, alloc;
     int64_t rows;
+    struct evo_strvec skipped; /* entries that were left out, each with its reason */
+    uint64_t raw_bytes; /* COPY text of the tables asked for */
+    uint64_t read_bytes; /* what of the store is read for it */
+    char *tool; /* path of the pg_restore that is used; NULL: not found so far */
 };
 void evo_restoration_release(struct evo_restoration *r);
 EVO_DEFINE_AUTO(restoration);
 
-/* ret is filled as far as it got also on failure. EVO_ERR_TARGET_NOT_EMPTY, EVO_ERR_INTEGRITY, EVO_ERR_UNSUPPORTED (no pg_restore
+/* ret is filled as far as it got also on failure; in a dry run its tables are those that would be restored.
+ * EVO_ERR_NOT_FOUND (a table, a schema), EVO_ERR_TARGET_NOT_EMPTY, EVO_ERR_INTEGRITY, EVO_ERR_UNSUPPORTED (no pg_restore
  * for this archive), and what the server and the store say. */
 enum evo_errc evo_restore(const struct evo_restore_options *o, struct evo_restoration *ret,
                           struct evo_error *err) EVO_CHECK;

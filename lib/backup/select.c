@@ -44,7 +44,8 @@ static bool is_relation(const struct evo_toc_entry *e)
 
 bool evo_select_is_data(const struct evo_toc_entry *e)
 {
-    static const char *const kinds[] = { "TABLE DATA", "SEQUENCE SET", "MATERIALIZED VIEW DATA", "STATISTICS DATA" };
+    static const char *const kinds[] = { "TABLE DATA", "SEQUENCE SET", "MATERIALIZED VIEW DATA",
+                                         "STATISTICS DATA" };
     return IS_ONE_OF(e->desc, kinds);
 }
 
@@ -59,26 +60,21 @@ static size_t dep_at(const struct choice *c, const struct evo_toc_entry *e, size
 }
 
 /* Parts of a relation, and of anything. */
-static const char *const of_a_relation[] = { "DEFAULT",
-                                             "TABLE DATA",
-                                             "CONSTRAINT",
-                                             "CHECK CONSTRAINT",
-                                             "FK CONSTRAINT",
-                                             "INDEX",
-                                             "TRIGGER",
-                                             "RULE",
-                                             "POLICY",
-                                             "STATISTICS",
-                                             "SEQUENCE",
-                                             "ROW SECURITY",
-                                             "TABLE ATTACH",
-                                             "MATERIALIZED VIEW DATA" };
-static const char *const of_anything[] = { "COMMENT",           "ACL",          "SECURITY LABEL", "SEQUENCE SET",
-                                           "SEQUENCE OWNED BY", "INDEX ATTACH", "STATISTICS DATA" };
+static const char *const of_a_relation[] = { "DEFAULT",       "TABLE DATA",
+                                             "CONSTRAINT",    "CHECK CONSTRAINT",
+                                             "FK CONSTRAINT", "INDEX",
+                                             "TRIGGER",       "RULE",
+                                             "POLICY",        "STATISTICS",
+                                             "SEQUENCE",      "ROW SECURITY",
+                                             "TABLE ATTACH",  "MATERIALIZED VIEW DATA" };
+static const char *const of_anything[] = {
+    "COMMENT", "ACL", "SECURITY LABEL", "SEQUENCE SET", "SEQUENCE OWNED BY", "INDEX ATTACH", "STATISTICS DATA"
+};
 
 static bool is_part(const struct evo_toc_entry *e)
 {
-    return !evo_streq(e->desc, "SEQUENCE") && (IS_ONE_OF(e->desc, of_a_relation) || IS_ONE_OF(e->desc, of_anything));
+    return !evo_streq(e->desc, "SEQUENCE") &&
+           (IS_ONE_OF(e->desc, of_a_relation) || IS_ONE_OF(e->desc, of_anything));
 }
 
 /* ---- names that were given -------------------------------------------------- */
@@ -104,8 +100,9 @@ static enum evo_errc parse_name(const char *text, char **ret_schema, char **ret_
         p = part(p + 1, &second);
     if (!p || *p) {
         evo_error_set(err, EVO_ERR_USAGE, "\"%s\" is no name of a table", text);
-        return evo_error_hint(err, "Write schema.name or name; a part that holds a point or a quote stands in "
-                                   "double quotes.");
+        return evo_error_hint(err,
+                              "Write schema.name or name; a part that holds a point or a quote stands in "
+                              "double quotes.");
     }
     *ret_schema = second ? first : NULL;
     *ret_name = second ? second : first;
@@ -310,12 +307,13 @@ static void bring(struct choice *c, size_t i, size_t *stack)
             if (may_be_brought(&c->toc->items[dep])) {
                 c->out->take[dep] = c->out->needed[dep] = true;
                 stack[depth++] = dep;
-            } else if (e->section == EVO_TOC_PRE_DATA && is_relation(&c->toc->items[dep]) && !c->judged[dep]) {
+            } else if (e->section == EVO_TOC_PRE_DATA && is_relation(&c->toc->items[dep]) &&
+                       !c->judged[dep]) {
                 EVO_AUTO_STR name = name_of(e);
                 EVO_AUTO_STR what = name_of(&c->toc->items[dep]);
                 c->judged[dep] = true;
-                evo_strvec_pushf(&c->out->wanting, "%s \"%s\" needs \"%s\", which is not restored", e->desc, name,
-                                 what);
+                evo_strvec_pushf(&c->out->wanting, "%s \"%s\" needs \"%s\", which is not restored", e->desc,
+                                 name, what);
             }
         }
     }
@@ -342,7 +340,8 @@ static void bring_needs(struct choice *c)
 
 /* ---- what is left out again ------------------------------------------------- */
 
-static bool needs_left_out(const struct choice *c, const struct evo_toc_entry *e, const bool *left, size_t *ret_dep)
+static bool needs_left_out(const struct choice *c, const struct evo_toc_entry *e, const bool *left,
+                           size_t *ret_dep)
 {
     for (size_t k = 0; k < e->ndeps; k++) {
         size_t dep = dep_at(c, e, k);

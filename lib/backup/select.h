@@ -23,12 +23,14 @@ struct evo_select_options {
     bool data_only; /* rows, values of sequences, views with rows */
     bool schema_only; /* all but these */
     bool no_privileged; /* not what only a superuser may make, nor what needs it */
-    const struct evo_strvec *extensions; /* no_privileged: those that may be made all the same, or are there */
+    const struct evo_strvec
+        *extensions; /* no_privileged: those that may be made all the same, or are there */
 };
 struct evo_selection {
     bool *take; /* by the place in toc->items */
     bool *needed; /* of these, what nobody asked for by name */
-    struct evo_strvec skipped; /* "FK CONSTRAINT \"public.orders orders_user\": \"public.users\" is not restored" */
+    struct evo_strvec
+        skipped; /* "FK CONSTRAINT \"public.orders orders_user\": \"public.users\" is not restored" */
     struct evo_strvec wanting; /* "VIEW \"public.v\" needs \"public.t\", which is not restored" */
     bool whole; /* neither tables nor schemas were asked for */
     bool large_objects;

@@ -61,6 +61,13 @@ enum evo_errc evo_session_join(const struct evo_conninfo *info, const char *snap
     return EVO_OK;
 }
 
+enum evo_errc evo_session_role(struct evo_pg *pg, const char *role, struct evo_error *err)
+{
+    EVO_AUTO_STR name = evo_pg_identifier(pg, role);
+    enum evo_errc rc = evo_pg_execf(pg, err, "SET ROLE %s", name);
+    return rc ? evo_error_prefix(err, "could not become role \"%s\"", role) : EVO_OK;
+}
+
 char *evo_session_qualified(struct evo_pg *pg, const char *schema, const char *table)
 {
     EVO_AUTO_STR s = evo_pg_identifier(pg, schema);

@@ -15,6 +15,8 @@ enum evo_errc evo_session_join(const struct evo_conninfo *info, const char *snap
                                struct evo_task *task, struct evo_pg **ret, struct evo_error *err) EVO_CHECK;
 /* From now on text goes both ways in this encoding. */
 enum evo_errc evo_session_encoding(struct evo_pg *pg, const char *encoding, struct evo_error *err) EVO_CHECK;
+/* SET ROLE. EVO_ERR_PERMISSION where that may not be. */
+enum evo_errc evo_session_role(struct evo_pg *pg, const char *role, struct evo_error *err) EVO_CHECK;
 /* "schema"."table", quoted. The caller frees. */
 char *evo_session_qualified(struct evo_pg *pg, const char *schema, const char *table) EVO_CHECK;
 

@@ -75,7 +75,8 @@ static const char *catalog_of(const struct evo_toc_entry *e)
     return NULL;
 }
 
-static enum evo_errc look_for_taken(struct evo_pg *pg, const struct evo_toc *toc, struct evo_target *ret,
+static enum evo_errc look_for_taken(struct evo_pg *pg, const struct evo_toc *toc,
+                                    const struct evo_selection *selection, struct evo_target *ret,
                                     struct evo_error *err)
 {
     static const char sql[] =
@@ -91,7 +92,7 @@ static enum evo_errc look_for_taken(struct evo_pg *pg, const struct evo_toc *toc
     EVO_AUTO_PTR(json) names = evo_json_array();
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
     for (size_t i = 0; i < toc->count; i++) {
-        const char *catalog = catalog_of(&toc->items[i]);
+        const char *catalog = selection->take[i] ? catalog_of(&toc->items[i]) : NULL;
         if (!catalog)
             continue;
         struct evo_json *v = evo_json_object();
@@ -112,7 +113,8 @@ static enum evo_errc look_for_taken(struct evo_pg *pg, const struct evo_toc *toc
     return rc;
 }
 
-enum evo_errc evo_target_look(struct evo_pg *pg, const struct evo_toc *toc, struct evo_target *ret,
+enum evo_errc evo_target_look(struct evo_pg *pg, const struct evo_toc *toc,
+                              const struct evo_selection *selection, struct evo_target *ret,
                               struct evo_error *err)
 {
     static const char shared[] =
@@ -125,10 +127,10 @@ enum evo_errc evo_target_look(struct evo_pg *pg, const struct evo_toc *toc, stru
     EVO_AUTO_PTR(pg_result) r = NULL;
     int64_t entries = 0;
     for (size_t i = 0; i < toc->count; i++)
-        entries += toc->items[i].section == EVO_TOC_PRE_DATA;
+        entries += selection->take[i] && toc->items[i].section == EVO_TOC_PRE_DATA;
     enum evo_errc rc = look_for_things(pg, &ret->things, err);
     if (!rc && ret->things.count)
-        rc = look_for_taken(pg, toc, ret, err);
+        rc = look_for_taken(pg, toc, selection, ret, err);
     if (!rc)
         rc = names_of(pg, shared, &ret->shared, err);
     if (!rc)
@@ -136,6 +138,157 @@ enum evo_errc evo_target_look(struct evo_pg *pg, const struct evo_toc *toc, stru
     if (!rc)
         ret->one_transaction = entries * LOCKS_EACH < evo_pg_value_int(r, 0, 0, 0);
     return rc;
+}
+
+/* ---- what is needed, and is there ------------------------------------------- */
+
+static const char *lookup_of(const struct evo_toc_entry *e)
+{
+    static const struct {
+        const char *desc, *kind;
+    } table[] = { { "SCHEMA", "schema" },      { "EXTENSION", "extension" }, { "TYPE", "type" },
+                  { "SHELL TYPE", "type" },    { "DOMAIN", "type" },         { "SEQUENCE", "relation" },
+                  { "FUNCTION", "function" },  { "PROCEDURE", "function" },  { "AGGREGATE", "function" },
+                  { "COLLATION", "collation" } };
+    for (size_t i = 0; i < EVO_COUNT(table); i++)
+        if (evo_streq(e->desc, table[i].desc))
+            return table[i].kind;
+    return NULL;
+}
+
+/* Comments, privileges and values of what was not made here are others'. */
+static void leave_parts(const struct evo_toc *toc, const struct evo_toc_map *map, const bool *there,
+                        struct evo_selection *s)
+{
+    static const char *const about[] = { "COMMENT", "ACL", "SECURITY LABEL", "SEQUENCE SET",
+                                         "SEQUENCE OWNED BY" };
+    for (size_t i = 0; i < toc->count; i++) {
+        const struct evo_toc_entry *e = &toc->items[i];
+        bool is_about = false;
+        for (size_t k = 0; k < EVO_COUNT(about); k++)
+            is_about |= evo_streq(e->desc, about[k]);
+        for (size_t k = 0; is_about && k < e->ndeps; k++) {
+            size_t dep = evo_toc_map_find(map, e->deps[k]);
+            if (dep != EVO_TOC_MAP_NONE && there[dep])
+                s->take[i] = false;
+        }
+    }
+}
+
+enum evo_errc evo_target_leave_what_is_there(struct evo_pg *pg, const struct evo_toc *toc,
+                                             const struct evo_toc_map *map, bool schemas,
+                                             struct evo_selection *selection, struct evo_error *err)
+{
+    /* Names of functions as pg_dump's format_function_signature writes them. */
+    static const char sql[] =
+        "SELECT i FROM pg_catalog.json_to_recordset($1::pg_catalog.json) AS x(i int8, k text, s text, n "
+        "text) "
+        "WHERE CASE k "
+        "WHEN 'schema' THEN EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = n) "
+        "WHEN 'extension' THEN EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = n) "
+        "ELSE EXISTS (SELECT FROM pg_catalog.pg_namespace o WHERE o.nspname = s AND CASE k "
+        "  WHEN 'type' THEN EXISTS (SELECT FROM pg_catalog.pg_type WHERE typname = n AND typnamespace = "
+        "o.oid) "
+        "  WHEN 'relation' THEN EXISTS (SELECT FROM pg_catalog.pg_class WHERE relname = n AND relnamespace = "
+        "o.oid) "
+        "  WHEN 'collation' THEN EXISTS (SELECT FROM pg_catalog.pg_collation WHERE collname = n AND "
+        "collnamespace = o.oid) "
+        "  ELSE EXISTS (SELECT FROM pg_catalog.pg_proc WHERE pronamespace = o.oid AND n = "
+        "    proname || '(' || pg_catalog.oidvectortypes(proargtypes) || ')') END) END";
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    EVO_AUTO_PTR(json) names = evo_json_array();
+    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    for (size_t i = 0; i < toc->count; i++) {
+        const struct evo_toc_entry *e = &toc->items[i];
+        bool needed = selection->needed[i] || (schemas && evo_streq(e->desc, "SCHEMA"));
+        const char *kind = selection->take[i] && needed ? lookup_of(e) : NULL;
+        if (!kind)
+            continue;
+        struct evo_json *v = evo_json_object();
+        evo_json_set_int(v, "i", (int64_t)i);
+        evo_json_set_string(v, "k", kind);
+        evo_json_set_string(v, "s", e->schema);
+        evo_json_set_string(v, "n", e->tag);
+        evo_json_append(names, v);
+    }
+    evo_json_format(names, EVO_JSON_COMPACT, &text);
+    if (!evo_strbuf_ok(&text))
+        return evo_error_set(err, EVO_ERR_UNSUPPORTED, "the backup holds too many names to compare");
+    const char *const params[] = { text.buf };
+    enum evo_errc rc = evo_pg_query(pg, sql, 1, params, &r, err);
+    if (rc)
+        return rc;
+    bool *there = evo_calloc(toc->count + 1, sizeof(*there));
+    for (int i = 0; i < evo_pg_rows(r); i++) {
+        size_t at = (size_t)evo_pg_value_int(r, i, 0, 0);
+        there[at] = true;
+        selection->take[at] = false;
+    }
+    leave_parts(toc, map, there, selection);
+    free(there);
+    return EVO_OK;
+}
+
+/* ---- tables that are to take rows ------------------------------------------- */
+
+static enum evo_errc check_table(struct evo_pg *pg, const struct evo_toc_entry *e, bool into_existing,
+                                 struct evo_error *err)
+{
+    static const char sql[] =
+        "SELECT c.oid, (SELECT pg_catalog.min(tgname::text) FROM pg_catalog.pg_trigger WHERE tgrelid = c.oid "
+        "AND NOT "
+        "tgisinternal AND tgenabled <> 'D') FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
+        "ON n.oid = relnamespace WHERE nspname = $1 AND relname = $2 AND relkind IN ('r', 'p')";
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    EVO_AUTO_PTR(pg_result) rows = NULL;
+    const char *const params[] = { e->schema, e->tag };
+    enum evo_errc rc = evo_pg_query(pg, sql, 2, params, &r, err);
+    if (rc)
+        return rc;
+    if (!evo_pg_rows(r)) {
+        evo_error_set(err, EVO_ERR_NOT_FOUND, "table \"%s.%s\" is not there", e->schema, e->tag);
+        return evo_error_hint(err,
+                              "Nothing was changed. Restore its schema first, with --schema-only; or both, "
+                              "without --data-only.");
+    }
+    if (evo_pg_value(r, 0, 1)) {
+        evo_error_set(err, EVO_ERR_UNSUPPORTED,
+                      "table \"%s.%s\" has the trigger \"%s\", which would see every row", e->schema, e->tag,
+                      evo_pg_value(r, 0, 1));
+        return evo_error_hint(
+            err,
+            "Nothing was changed. ALTER TABLE %s.%s DISABLE TRIGGER USER; restore, and enable "
+            "it again.",
+            e->schema, e->tag);
+    }
+    if (into_existing)
+        return EVO_OK;
+    EVO_AUTO_STR table = evo_session_qualified(pg, e->schema, e->tag);
+    EVO_AUTO_STR any = evo_asprintf("SELECT EXISTS (SELECT FROM ONLY %s)", table);
+    rc = evo_pg_query(pg, any, 0, NULL, &rows, err);
+    if (rc || !evo_pg_value_bool(rows, 0, 0))
+        return rc;
+    evo_error_set(err, EVO_ERR_TARGET_NOT_EMPTY, "table \"%s.%s\" holds rows", e->schema, e->tag);
+    return evo_error_hint(
+        err,
+        "Nothing was changed. Empty it first; or have the rows added to those that are there: "
+        "--into-existing --confirm %s",
+        evo_pg_database(pg));
+}
+
+enum evo_errc evo_target_check_tables(struct evo_pg *pg, const struct evo_toc *toc,
+                                      const struct evo_selection *selection, bool into_existing,
+                                      struct evo_error *err)
+{
+    for (size_t i = 0; i < toc->count; i++) {
+        const struct evo_toc_entry *e = &toc->items[i];
+        enum evo_errc rc = selection->take[i] && evo_toc_is_table_data(e) && e->schema && e->tag
+                               ? check_table(pg, e, into_existing, err)
+                               : EVO_OK;
+        if (rc)
+            return rc;
+    }
+    return EVO_OK;
 }
 
 /* ---- taking back ------------------------------------------------------------ */

@@ -96,6 +96,40 @@ static size_t home_of(const struct builder *b, const struct evo_toc_entry *e)
     return NONE;
 }
 
+static bool is_taken(const struct builder *b, const char *schema, const char *table)
+{
+    for (size_t i = 0; i < b->in->toc->count; i++) {
+        const struct evo_toc_entry *e = &b->in->toc->items[i];
+        if (b->in->take[i] && evo_streq(e->desc, "TABLE") && evo_streq(e->tag, table) &&
+            evo_streq(e->schema, schema))
+            return true;
+    }
+    return false;
+}
+
+/* Where its rows go, and how: through a root that is not made here they cannot. */
+static enum evo_errc aim(const struct builder *b, struct rows *r, char **ret_sql, struct evo_error *err)
+{
+    const struct evo_toc_entry *e = r->entry;
+    if (!evo_dumped_copy_target(e->copy, &r->schema, &r->table))
+        return evo_error_set(err, EVO_ERR_UNSUPPORTED, "cannot understand pg_dump's statement \"%s\"",
+                             e->copy);
+    if ((evo_streq(r->schema, e->schema) && evo_streq(r->table, e->tag)) || !b->in->fresh ||
+        is_taken(b, r->schema, r->table))
+        return EVO_OK;
+    EVO_AUTO_STR columns = NULL;
+    enum evo_errc rc = evo_toc_copy_columns(e->copy, &columns, err);
+    if (rc)
+        return rc;
+    EVO_AUTO_STR name = evo_dumped_quote(e->schema, e->tag);
+    *ret_sql = evo_asprintf("COPY %s %s FROM stdin;\n", name, columns);
+    free(r->schema);
+    free(r->table);
+    r->schema = evo_strdup(e->schema);
+    r->table = evo_strdup(e->tag);
+    return EVO_OK;
+}
+
 static enum evo_errc add_rows(struct builder *b, struct evo_error *err)
 {
     const struct evo_toc *toc = b->in->toc;
@@ -108,11 +142,13 @@ static enum evo_errc add_rows(struct builder *b, struct evo_error *err)
         *r = (struct rows){ .entry = e,
                             .object = evo_archive_object(b->in->manifest, toc, e),
                             .home = home_of(b, e) };
-        if (!evo_dumped_copy_target(e->copy, &r->schema, &r->table))
-            return evo_error_set(err, EVO_ERR_UNSUPPORTED, "cannot understand pg_dump's statement \"%s\"",
-                                 e->copy);
-        r->piece = add(b, r->object->raw_bytes + COST_EACH,
-                       (struct evo_work){ .kind = EVO_WORK_ROWS, .entry = e, .object = r->object });
+        char *sql = NULL;
+        enum evo_errc rc = aim(b, r, &sql, err);
+        if (rc)
+            return rc;
+        r->piece =
+            add(b, r->object->raw_bytes + COST_EACH,
+                (struct evo_work){ .kind = EVO_WORK_ROWS, .entry = e, .object = r->object, .sql = sql });
         b->last[i] = r->piece;
         b->out->raw_bytes += r->object->raw_bytes;
         if (r->home != NONE)
@@ -193,8 +229,12 @@ static size_t add_group(struct builder *b, size_t i)
     }
     if (n == 1 && may_freeze(b, first)) {
         struct evo_work *work = &b->out->items[first->piece];
-        work->sql = evo_dumped_copy_frozen(first->entry->copy);
-        work->freeze = work->sql != NULL;
+        char *frozen = evo_dumped_copy_frozen(work->sql ? work->sql : first->entry->copy);
+        work->freeze = frozen != NULL;
+        if (frozen) {
+            free(work->sql);
+            work->sql = frozen;
+        }
     }
     return n;
 }
@@ -315,10 +355,73 @@ static void add_statements(struct builder *b)
     }
 }
 
+/* Of which table is a foreign key? Its tag is the table's name and its own. */
+static size_t table_of_key(const struct builder *b, const struct evo_toc_entry *e)
+{
+    for (size_t k = 0; k < e->ndeps; k++) {
+        size_t dep = evo_toc_map_find(b->in->map, e->deps[k]);
+        if (dep == EVO_TOC_MAP_NONE || !evo_streq(b->in->toc->items[dep].desc, "TABLE"))
+            continue;
+        const char *table = b->in->toc->items[dep].tag;
+        if (evo_streq(b->in->toc->items[dep].schema, e->schema) && evo_starts_with(e->tag, table) &&
+            e->tag[strlen(table)] == ' ')
+            return dep;
+    }
+    return NONE;
+}
+
+/* Foreign keys of tables that are there: rows come behind those that they refer to. Those that refer to their own table
+ * can only come in one COPY. */
+static enum evo_errc follow_keys(struct builder *b, struct evo_error *err)
+{
+    const struct evo_toc *toc = b->in->toc;
+    for (size_t i = 0; i < toc->count; i++) {
+        const struct evo_toc_entry *e = &toc->items[i];
+        size_t table = evo_streq(e->desc, "FK CONSTRAINT") ? table_of_key(b, e) : NONE;
+        if (table == NONE || b->homes[table].full == NONE)
+            continue;
+        bool self = true;
+        for (size_t k = 0; k < e->ndeps; k++) {
+            size_t dep = evo_toc_map_find(b->in->map, e->deps[k]);
+            if (dep == EVO_TOC_MAP_NONE || dep == table || !evo_streq(toc->items[dep].desc, "TABLE"))
+                continue;
+            self = false;
+            for (size_t n = 0; n < b->count && b->homes[dep].full != NONE; n++)
+                if (b->rows[n].home == table)
+                    evo_schedule_need(b->out->schedule, b->rows[n].piece, b->homes[dep].full);
+        }
+        if (!self || b->out->items[b->homes[table].full].kind != EVO_WORK_MILESTONE)
+            continue;
+        evo_error_set(err, EVO_ERR_UNSUPPORTED,
+                      "table \"%s.%s\" refers to itself, and its rows lie in several objects",
+                      toc->items[table].schema, toc->items[table].tag);
+        return evo_error_hint(err,
+                              "Nothing was changed. Drop its foreign key \"%s\", and add it again behind the "
+                              "restore.",
+                              e->tag + strlen(toc->items[table].tag) + 1);
+    }
+    return EVO_OK;
+}
+
+static enum evo_errc begin(struct builder *b, struct evo_error *err)
+{
+    if (b->in->fresh) {
+        add_statements(b);
+        return evo_schedule_begin(b->out->schedule, err);
+    }
+    enum evo_errc rc = follow_keys(b, err);
+    if (rc || !evo_schedule_begin(b->out->schedule, err))
+        return rc;
+    evo_error_set(err, EVO_ERR_UNSUPPORTED, "foreign keys between the tables leave no order to load them in");
+    return evo_error_hint(
+        err, "Nothing was changed. Restore with the schema, which has no keys until its rows are there; or "
+             "drop the keys, and add them again behind the restore.");
+}
+
 static void add_large_objects(struct builder *b)
 {
     const struct evo_backup_object *o = evo_manifest_object(b->in->manifest, EVO_OBJECT_LARGE_OBJECTS);
-    if (o)
+    if (o && b->in->large_objects)
         (void)add(b, o->size + COST_EACH, (struct evo_work){ .kind = EVO_WORK_LARGE_OBJECTS, .object = o });
 }
 
@@ -342,9 +445,7 @@ enum evo_errc evo_worklist_build(const struct evo_worklist_input *in, struct evo
         for (size_t i = 0; i < b.count;)
             i += add_group(&b, i);
         add_large_objects(&b);
-        if (in->fresh)
-            add_statements(&b);
-        rc = evo_schedule_begin(w.schedule, err);
+        rc = begin(&b, err);
     }
     for (size_t i = 0; i < b.count; i++) {
         free(b.rows[i].schema);

@@ -21,6 +21,7 @@ enum evo_work_kind {
     EVO_WORK_ROWS, /* COPY of an object */
     EVO_WORK_STATEMENT,
     EVO_WORK_LARGE_OBJECTS,
+    EVO_WORK_ANALYZE, /* a statement whose failure is a warning (analyze.h) */
     EVO_WORK_MILESTONE /* nothing to do: others wait for it */
 };
 struct evo_work {
@@ -55,9 +56,11 @@ struct evo_worklist_input {
     const struct evo_toc_map *map;
     const struct evo_manifest *manifest;
     const bool *take; /* by the place in toc->items: entries that are restored at all */
+    bool large_objects; /* these too */
     bool fresh; /* the tables were made by this restore, and nobody else knows them */
 };
-/* EVO_ERR_INTEGRITY where archive and manifest disagree. The input must outlive the result. */
+/* EVO_ERR_INTEGRITY where archive and manifest disagree; EVO_ERR_UNSUPPORTED where, into tables that were there, foreign
+ * keys leave no order. The input must outlive the result. */
 enum evo_errc evo_worklist_build(const struct evo_worklist_input *in, struct evo_worklist *ret,
                                  struct evo_error *err) EVO_CHECK;
 

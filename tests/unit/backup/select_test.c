@@ -24,8 +24,8 @@ static int setup(void **state)
     struct evo_error err = EVO_ERROR_INIT;
     EVO_AUTO(strbuf) bytes = EVO_STRBUF_INIT;
     *state = f;
-    return evo_file_read(ARCHIVE, 1 << 20, &bytes, &err) || evo_toc_parse(bytes.buf, bytes.len, &f->toc, &err) ||
-           evo_toc_map_build(&f->toc, &f->map, &err);
+    return evo_file_read(ARCHIVE, 1 << 20, &bytes, &err) ||
+           evo_toc_parse(bytes.buf, bytes.len, &f->toc, &err) || evo_toc_map_build(&f->toc, &f->map, &err);
 }
 
 static int teardown(void **state)
@@ -65,7 +65,8 @@ static enum evo_errc refused(struct fixture *f, struct evo_error *err)
 static size_t find(const struct fixture *f, const char *desc, const char *tag)
 {
     size_t i = 0;
-    while (i < f->toc.count && !(evo_streq(f->toc.items[i].desc, desc) && evo_streq(f->toc.items[i].tag, tag)))
+    while (i < f->toc.count &&
+           !(evo_streq(f->toc.items[i].desc, desc) && evo_streq(f->toc.items[i].tag, tag)))
         i++;
     if (i == f->toc.count)
         fail_msg("no %s %s", desc, tag);
@@ -110,22 +111,43 @@ static void test_a_table_brings_its_parts_and_what_they_need(void **state)
     evo_strvec_push(&f->tables, "s.users");
     choose(f, &o);
     static const struct row parts[] = {
-        { "TABLE", "users" },          { "TABLE DATA", "users" },      { "DEFAULT", "users id" },
-        { "SEQUENCE", "users_id_seq" }, { "SEQUENCE", "users_number_seq" },
-        { "SEQUENCE OWNED BY", "users_id_seq" }, { "SEQUENCE SET", "users_id_seq" },
-        { "CONSTRAINT", "users users_pkey" }, { "INDEX", "by_mail" }, { "TRIGGER", "users changed" },
-        { "POLICY", "users own" },     { "ROW SECURITY", "users" },    { "STATISTICS", "both" },
-        { "COMMENT", "TABLE users" },  { "COMMENT", "COLUMN users.id" }, { "ACL", "TABLE users" },
+        { "TABLE", "users" },
+        { "TABLE DATA", "users" },
+        { "DEFAULT", "users id" },
+        { "SEQUENCE", "users_id_seq" },
+        { "SEQUENCE", "users_number_seq" },
+        { "SEQUENCE OWNED BY", "users_id_seq" },
+        { "SEQUENCE SET", "users_id_seq" },
+        { "CONSTRAINT", "users users_pkey" },
+        { "INDEX", "by_mail" },
+        { "TRIGGER", "users changed" },
+        { "POLICY", "users own" },
+        { "ROW SECURITY", "users" },
+        { "STATISTICS", "both" },
+        { "COMMENT", "TABLE users" },
+        { "COMMENT", "COLUMN users.id" },
+        { "ACL", "TABLE users" },
     };
     static const struct row needed[] = {
-        { "SCHEMA", "s" },          { "TYPE", "mood" },       { "DOMAIN", "positive" },
-        { "FUNCTION", "one()" },    { "FUNCTION", "on_change()" }, { "EXTENSION", "citext" },
-        { "SEQUENCE", "free" },     { "SEQUENCE SET", "free" },    { "COMMENT", "SCHEMA s" },
+        { "SCHEMA", "s" },
+        { "TYPE", "mood" },
+        { "DOMAIN", "positive" },
+        { "FUNCTION", "one()" },
+        { "FUNCTION", "on_change()" },
+        { "EXTENSION", "citext" },
+        { "SEQUENCE", "free" },
+        { "SEQUENCE SET", "free" },
+        { "COMMENT", "SCHEMA s" },
     };
     static const struct row others[] = {
-        { "TABLE", "orders" },       { "VIEW", "names" },      { "MATERIALIZED VIEW", "counted" },
-        { "PUBLICATION", "news" },   { "PUBLICATION TABLE", "news users" }, { "SCHEMA", "other" },
-        { "FK CONSTRAINT", "orders orders_user_id_fkey" }, { "DEFAULT ACL", "DEFAULT PRIVILEGES FOR TABLES" },
+        { "TABLE", "orders" },
+        { "VIEW", "names" },
+        { "MATERIALIZED VIEW", "counted" },
+        { "PUBLICATION", "news" },
+        { "PUBLICATION TABLE", "news users" },
+        { "SCHEMA", "other" },
+        { "FK CONSTRAINT", "orders orders_user_id_fkey" },
+        { "DEFAULT ACL", "DEFAULT PRIVILEGES FOR TABLES" },
         { "DATABASE", "sel" },
     };
     ASSERT_TAKEN(f, parts);
@@ -145,7 +167,8 @@ static void test_a_foreign_key_to_what_is_not_restored_is_named(void **state)
     const struct evo_select_options o = options_of(f);
     evo_strvec_push(&f->tables, "orders");
     choose(f, &o);
-    static const struct row taken[] = { { "FK CONSTRAINT", "orders orders_again_fkey" }, { "RULE", "orders kept" } };
+    static const struct row taken[] = { { "FK CONSTRAINT", "orders orders_again_fkey" },
+                                        { "RULE", "orders kept" } };
     ASSERT_TAKEN(f, taken);
     assert_int_equal(f->selection.skipped.count, 1);
     assert_string_equal(f->selection.skipped.items[0],
@@ -174,12 +197,14 @@ static void test_a_partition_alone_is_a_table(void **state)
     const struct evo_select_options o = options_of(f);
     evo_strvec_push(&f->tables, "events_1");
     choose(f, &o);
-    static const struct row taken[] = { { "TABLE DATA", "events_1" }, { "CONSTRAINT", "events_1 events_1_pkey" } };
+    static const struct row taken[] = { { "TABLE DATA", "events_1" },
+                                        { "CONSTRAINT", "events_1 events_1_pkey" } };
     static const struct row left[] = { { "TABLE ATTACH", "events_1" }, { "INDEX ATTACH", "events_1_pkey" } };
     ASSERT_TAKEN(f, taken);
     ASSERT_NOT_TAKEN(f, left);
     assert_int_equal(f->selection.skipped.count, 2);
-    assert_string_equal(f->selection.skipped.items[0], "TABLE ATTACH \"s.events_1\": \"s.events\" is not restored");
+    assert_string_equal(f->selection.skipped.items[0],
+                        "TABLE ATTACH \"s.events_1\": \"s.events\" is not restored");
 }
 
 static void test_a_view_says_what_must_be_there(void **state)
@@ -201,7 +226,9 @@ static void test_a_schema_brings_what_lies_in_it(void **state)
     const struct evo_select_options o = options_of(f);
     evo_strvec_push(&f->schemas, "other");
     choose(f, &o);
-    static const struct row taken[] = { { "SCHEMA", "other" }, { "TABLE", "notes" }, { "CONSTRAINT", "notes notes_pkey" } };
+    static const struct row taken[] = { { "SCHEMA", "other" },
+                                        { "TABLE", "notes" },
+                                        { "CONSTRAINT", "notes notes_pkey" } };
     static const struct row left[] = { { "SCHEMA", "s" }, { "TABLE", "orders" }, { "EXTENSION", "citext" } };
     ASSERT_TAKEN(f, taken);
     ASSERT_NOT_TAKEN(f, left);
@@ -280,7 +307,9 @@ static void test_rows_alone_and_schema_alone(void **state)
     static const struct row data[] = { { "TABLE DATA", "users" },
                                        { "SEQUENCE SET", "free" },
                                        { "MATERIALIZED VIEW DATA", "counted" } };
-    static const struct row schema[] = { { "TABLE", "users" }, { "COMMENT", "TABLE users" }, { "INDEX", "by_mail" } };
+    static const struct row schema[] = { { "TABLE", "users" },
+                                         { "COMMENT", "TABLE users" },
+                                         { "INDEX", "by_mail" } };
     static const struct row settings[] = { { "ENCODING", "ENCODING" }, { "SEARCHPATH", "SEARCHPATH" } };
     choose(f, &o);
     ASSERT_TAKEN(f, data);
@@ -308,7 +337,9 @@ static void test_without_privileges_what_needs_a_superuser_and_what_needs_that_i
                                        { "TABLE", "users" },
                                        { "TABLE DATA", "users" },
                                        { "VIEW", "names" } };
-    static const struct row taken[] = { { "PUBLICATION", "news" }, { "TABLE", "orders" }, { "FUNCTION", "one()" } };
+    static const struct row taken[] = { { "PUBLICATION", "news" },
+                                        { "TABLE", "orders" },
+                                        { "FUNCTION", "one()" } };
     ASSERT_NOT_TAKEN(f, left);
     ASSERT_TAKEN(f, taken);
     assert_string_equal(f->selection.skipped.items[0],

@@ -79,9 +79,12 @@ static void add_rows(struct fixture *f, int id, const char *name, const char *ta
 
 static enum evo_errc try_build(struct fixture *f, bool fresh, struct evo_error *err)
 {
-    const struct evo_worklist_input in = {
-        .toc = &f->toc, .map = &f->map, .manifest = &f->manifest, .take = f->take, .fresh = fresh
-    };
+    const struct evo_worklist_input in = { .toc = &f->toc,
+                                           .map = &f->map,
+                                           .manifest = &f->manifest,
+                                           .take = f->take,
+                                           .large_objects = true,
+                                           .fresh = fresh };
     /* As parsing has them. */
     for (size_t i = 0; i < f->manifest.count; i++)
         for (size_t k = i; k > 0 && strcmp(f->manifest.objects[k - 1].name, f->manifest.objects[k].name) > 0;
@@ -319,6 +322,61 @@ static void test_large_objects_are_a_piece_of_their_own(void **state)
     assert_steps(f, "lo 11");
 }
 
+static void test_into_tables_that_were_there_in_the_order_of_their_keys(void **state)
+{
+    struct fixture *f = *state;
+    add_table(f, 1, "child");
+    add_table(f, 2, "parent");
+    add_table(f, 3, "self");
+    add_rows(f, 11, "child", "child", 1, 90 * MIB);
+    add_rows(f, 12, "parent", "parent", 2, MIB);
+    add_rows(f, 13, "parent", "parent", 2, MIB);
+    add_rows(f, 14, "self", "self", 3, MIB);
+    (void)add(f, 21, EVO_TOC_POST_DATA, "FK CONSTRAINT", "child up", (int[]){ 1, 2, 0 });
+    (void)add(f, 22, EVO_TOC_POST_DATA, "FK CONSTRAINT", "self up", (int[]){ 3, 3, 0 });
+    build(f, false);
+    assert_steps(f, "12 13 14 | 11");
+}
+
+static void test_into_tables_that_were_there_keys_may_leave_no_order(void **state)
+{
+    struct fixture *f = *state;
+    struct evo_error err = EVO_ERROR_INIT;
+    add_table(f, 1, "a");
+    add_table(f, 2, "b");
+    add_rows(f, 11, "a", "a", 1, MIB);
+    add_rows(f, 12, "b", "b", 2, MIB);
+    (void)add(f, 21, EVO_TOC_POST_DATA, "FK CONSTRAINT", "a up", (int[]){ 1, 2, 0 });
+    (void)add(f, 22, EVO_TOC_POST_DATA, "FK CONSTRAINT", "b up", (int[]){ 2, 1, 0 });
+    assert_int_equal(try_build(f, false, &err), EVO_ERR_UNSUPPORTED);
+    assert_string_equal(err.message, "foreign keys between the tables leave no order to load them in");
+}
+
+static void test_into_a_table_that_was_there_its_own_key_allows_one_object(void **state)
+{
+    struct fixture *f = *state;
+    struct evo_error err = EVO_ERROR_INIT;
+    add_table(f, 1, "t");
+    add_rows(f, 11, "t", "t", 1, MIB);
+    add_rows(f, 12, "t", "t", 1, MIB);
+    (void)add(f, 21, EVO_TOC_POST_DATA, "FK CONSTRAINT", "t up", (int[]){ 1, 1, 0 });
+    assert_int_equal(try_build(f, false, &err), EVO_ERR_UNSUPPORTED);
+    assert_string_equal(err.message,
+                        "table \"public.t\" refers to itself, and its rows lie in several objects");
+    assert_non_null(strstr(err.hint, "\"up\""));
+}
+
+static void test_a_partition_without_its_root_takes_the_rows_itself(void **state)
+{
+    struct fixture *f = *state;
+    add_table(f, 1, "root");
+    add_table(f, 2, "p0");
+    add_rows(f, 12, "p0", "root", 2, 20 * MIB);
+    f->take[0] = false;
+    build(f, true);
+    assert_string_equal(work_of(f, 12)->sql, "COPY \"public\".\"p0\" (a) FROM stdin WITH (FREEZE);\n");
+}
+
 static void test_build_refuses_an_archive_that_the_manifest_does_not_know(void **state)
 {
     struct fixture *f = *state;
@@ -355,6 +413,10 @@ int main(void)
         TEST(test_what_is_left_to_pg_restore),
         TEST(test_a_large_key_is_made_beside_the_other_indexes),
         TEST(test_large_objects_are_a_piece_of_their_own),
+        TEST(test_into_tables_that_were_there_in_the_order_of_their_keys),
+        TEST(test_into_tables_that_were_there_keys_may_leave_no_order),
+        TEST(test_into_a_table_that_was_there_its_own_key_allows_one_object),
+        TEST(test_a_partition_without_its_root_takes_the_rows_itself),
         TEST(test_build_refuses_an_archive_that_the_manifest_does_not_know),
         TEST(test_build_refuses_an_object_too_many),
     };
