@@ -1,14 +1,14 @@
 /*
  * evo-backup: consistent, parallel, compressed backups, streamed to the store; and what is there.
  *
- * Exit: 0 done; 1 no such backup, or an unfinished one; 2 usage; 3 database; 4 store; 5 a table stayed locked;
- * 6 a backup is damaged.
+ * Exit: 0 done; 1 no such backup, an unfinished one, or a probe that does not hold; 2 usage; 3 database; 4 store;
+ * 5 a table stayed locked; 6 a backup is damaged, or does not come back as it was.
  */
 #include "evo-backup/commands.h"
 
 static const struct evo_command *const commands[] = {
-    &evo_command_create, &evo_command_list, &evo_command_show,   &evo_command_verify,
-    &evo_command_prune,  &evo_command_gc,   &evo_command_export,
+    &evo_command_create, &evo_command_list,  &evo_command_show, &evo_command_verify,
+    &evo_command_drill,  &evo_command_prune, &evo_command_gc,   &evo_command_export,
 };
 static const struct evo_program program = {
     .name = "evo-backup",

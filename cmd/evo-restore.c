@@ -6,7 +6,6 @@
  */
 #include "backup/restore.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/parse.h"
 #include "cli/backup_of.h"
 #include "cli/command.h"
@@ -56,8 +55,7 @@ static const struct evo_option options[] = {
       .help = "memory at the server for each index or key that is built (default: the server's setting)" },
     { "no-analyze", EVO_OPT_FLAG, offsetof(struct restore_options, no_analyze),
       .help = "do not gather the planner's statistics at the end" },
-    { "identity", EVO_OPT_STRING, offsetof(struct restore_options, identity), .value = "FILE", .path = true,
-      .help = "file with the age identity that opens an encrypted backup" },
+    EVO_IDENTITY_OPTION(struct restore_options),
     { "archive-version", EVO_OPT_CHOICE, offsetof(struct restore_options, archive_version),
       .value = "VERSION", .choices = "1.12 1.13 1.14 1.15 1.16",
       .help = "version of the archive that pg_restore is given (default: what it reads)" },
@@ -115,16 +113,6 @@ static enum evo_errc check_usage(const struct restore_options *o, struct evo_con
 
 /* ---- the backup ------------------------------------------------------------- */
 
-static enum evo_errc open_identity(const char *path, struct evo_backup *backup, struct evo_error *err)
-{
-    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
-    enum evo_errc rc = evo_file_read(path, (size_t)1 << 20, &text, err);
-    if (!rc)
-        rc = evo_age_identities_parse(text.buf, text.len, path, &backup->identities, err);
-    evo_strbuf_wipe(&text);
-    return rc;
-}
-
 static enum evo_errc open_at(struct evo_cmd *cmd, const struct restore_options *o,
                              struct evo_store **ret_store, struct evo_backup *backup, struct evo_error *err)
 {
@@ -157,7 +145,7 @@ static enum evo_errc open_backup(struct evo_cmd *cmd, const struct restore_optio
     enum evo_errc rc =
         o->at ? open_at(cmd, o, ret_store, backup, err)
               : evo_cmd_open_backup(cmd, cmd->args.items[0], o->backup_of, ret_store, backup, err);
-    return rc || !o->identity ? rc : open_identity(o->identity, backup, err);
+    return rc ? rc : evo_cmd_identity(o->identity, backup, err);
 }
 
 /* ---- the report ------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include "cli/command.h"
 
 extern const struct evo_command evo_command_create;
+extern const struct evo_command evo_command_drill;
 extern const struct evo_command evo_command_export;
 extern const struct evo_command evo_command_gc;
 extern const struct evo_command evo_command_list;

@@ -67,7 +67,7 @@ enum evo_errc evo_analyze_plan(const struct evo_toc *toc, const struct evo_toc_m
         if (!take[i] || !(rows || evo_streq(e->desc, "MATERIALIZED VIEW DATA")))
             continue;
         size_t at = relation_of(toc, map, e, EVO_TOC_MAP_NONE);
-        const struct evo_backup_object *o = rows ? evo_archive_object(manifest, e) : NULL;
+        const struct evo_backup_object *o = rows ? evo_archive_object(manifest, toc, e) : NULL;
         if (at != EVO_TOC_MAP_NONE)
             size[root_of(parent, at, toc->count)] += o ? o->raw_bytes + 1 : 1;
     }

@@ -38,6 +38,6 @@ enum evo_errc evo_cmd_identity(const char *path, struct evo_backup *backup, stru
     if (rc)
         return evo_error_prefix(err, "could not read the %s", what);
     rc = evo_age_identities_parse(text.buf, text.len, what, &backup->identities, err);
-    explicit_bzero(text.buf, text.len);
+    evo_strbuf_wipe(&text);
     return rc;
 }

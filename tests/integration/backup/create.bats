@@ -30,7 +30,7 @@ objects_of() {
     assert_same_database "$PG_DB" "${PG_DB}_by_hand" "${PG_DB}_stock"
     run_evo evo-restore latest --create --to "$(pg_url "${PG_DB}_by_evo")" --json
     assert_exit 0
-    assert_json '[.data.tables[] | select(.name == "public.big") | .rows] | add == 60000'
+    assert_json '[.data.tables[] | select(.name == "public.big")] == [{"name": "public.big", "rows": 60000}]'
     assert_same_database "$PG_DB" "${PG_DB}_by_evo" "${PG_DB}_stock"
 }
 

@@ -22,6 +22,26 @@ setup() {
     age -d -i "$KEY" "$(backup_folder)/globals.sql.gz.age" | gunzip -c | grep -q 'CREATE ROLE'
 }
 
+@test "evo-restore brings it back with the key, and touches nothing without it" {
+    nasty_db
+    big_table big 30000
+    stock_copy "$PG_DB" "${PG_DB}_stock"
+    run_evo evo-backup create --encrypt-to "$RECIPIENT" --range-size 1MiB
+    assert_exit 0
+    run_evo evo-restore latest --create --to "$(pg_url "${PG_DB}_copy")"
+    assert_exit 2
+    assert_stderr_has 'is encrypted'
+    assert_stderr_has '--identity FILE'
+    assert_equal 0 "$(pg_sql -d postgres "SELECT count(*) FROM pg_database WHERE datname = '${PG_DB}_copy'")"
+    run_evo evo-restore latest --create --to "$(pg_url "${PG_DB}_copy")" --identity "$KEY" --json
+    assert_exit 0
+    assert_json '[.data.tables[] | select(.name == "public.big")] == [{"name": "public.big", "rows": 30000}]'
+    assert_same_database "$PG_DB" "${PG_DB}_copy" "${PG_DB}_stock"
+    run_evo evo-backup drill latest --identity "$KEY" --json --scratch-url "$(pg_url postgres)"
+    assert_exit 0
+    assert_json '.data.fingerprint_equal == true'
+}
+
 @test "nothing of the data is readable in the store, neither rows nor names" {
     pg_fresh_db
     pg_sql "CREATE TABLE \"canary-table\" (\"canary-column\" text); INSERT INTO \"canary-table\" VALUES ('canary-value');

@@ -1,4 +1,5 @@
 # A hot standby as the source: its load is nobody's, and a backup must not need to write there.
+# shellcheck disable=SC2154 # _pg_drop is of tests/lib/pg.bash
 bats_require_minimum_version 1.5.0
 load ../../lib/evo
 load helpers
