@@ -162,6 +162,29 @@ assert_policy() {
     assert_json '.data.kept[1].reasons == ["unfinished"]'
 }
 
+@test "locked in the bucket: kept, and why" {
+    s3_fresh_bucket
+    S3_BUCKET=b-$(random_word)
+    s3_curl -X PUT -H 'x-amz-bucket-object-lock-enabled: true' "$S3_ENDPOINT/$S3_BUCKET" >/dev/null
+    export S3_BUCKET EVO_STORE=s3://$S3_BUCKET/store
+    run_evo evo-backup create --json
+    assert_exit 0
+    open=$(json .data.id)
+    run_evo evo-backup create --s3-object-lock governance --s3-object-lock-days 2 --json
+    assert_exit 0
+    locked=$(json .data.id)
+    run_evo evo-backup create --json
+    assert_exit 0
+    newest=$(json .data.id)
+    run_evo evo-backup prune --keep-last 1 --json
+    assert_pruned
+    assert_json ".data.removed | map(.id) == [\"$open\"]"
+    assert_json ".data.kept | map(.id) == [\"$newest\", \"$locked\"]"
+    assert_json '.data.kept[1].reasons | length == 1 and (.[0] | startswith("locked until 20"))'
+    run_evo evo-backup verify "$locked"
+    assert_exit 0
+}
+
 @test "killed in the middle: an unfinished backup is left, which is no backup" {
     copies 2026-01-01T00:00:00Z
     old=$STORE_DIR/backups/default/$PG_DB/${COPIES[0]}
