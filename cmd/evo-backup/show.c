@@ -211,6 +211,8 @@ static void show_tables(struct evo_cmd *cmd, const struct evo_manifest *m)
     evo_table_format(&t, true, &text);
     if (text.len)
         evo_print(cmd, "\n%s", text.buf);
+    if (!count && m->recipients.count)
+        evo_print(cmd, "\nwhich tables it holds is encrypted, too\n");
     if (count > SHOWN)
         evo_print(cmd, "and %zu smaller one%s\n", count - SHOWN, evo_plural((int64_t)(count - SHOWN)));
     free(sums);
@@ -243,7 +245,8 @@ static enum evo_errc show_people(struct evo_cmd *cmd, struct evo_store *store,
     EVO_AUTO_STR next = evo_cmd_next_options(cmd);
     EVO_AUTO_STR name = evo_asprintf("postgresql://HOST/%s_restored", m->database);
     EVO_AUTO_STR target = evo_quote_shell(name);
-    evo_print(cmd, "\nrestore: evo-restore %s --create --to %s%s\n", m->id, target, next);
+    evo_print(cmd, "\nrestore: evo-restore %s --create --to %s%s%s\n", m->id, target,
+              m->recipients.count ? " --identity FILE" : "", next);
     return EVO_OK;
 }
 

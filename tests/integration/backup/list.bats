@@ -141,3 +141,18 @@ assert_catalogue() {
     assert_equal 20 "$(grep -c '^public\.t' "$OUT")"
     assert_stdout_has "and 5 smaller ones"
 }
+
+@test "show of an encrypted backup: no name of a table, and what a restore of it needs" {
+    pg_sql 'CREATE TABLE canary_name AS SELECT 1 AS id'
+    run_evo evo-backup create --encrypt-to age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj
+    assert_exit 0
+    run_evo evo-backup show latest
+    assert_exit 0
+    assert_stdout_has "encrypted    to age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj"
+    assert_stdout_has "which tables it holds is encrypted, too"
+    assert_stdout_has " --identity FILE"
+    run_evo evo-backup list
+    assert_stdout_has "encrypted"
+    run_program grep -c canary_name "$OUT"
+    assert_exit 1
+}
