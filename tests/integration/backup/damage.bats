@@ -10,18 +10,23 @@ setup() {
         CREATE TABLE c AS SELECT i FROM generate_series(1, 10) i; CREATE TABLE d AS SELECT -i AS i FROM generate_series(1, 10) i;
         CREATE TABLE empty (i int); SELECT lo_from_bytea(4711, 'lo')" >/dev/null
     use_folder_store
-    run_evo evo-backup create
+    run_evo evo-backup create --globals
     assert_exit 0
     FOLDER=$(backup_folder)
     ID=${FOLDER##*/}
     GOOD=$BATS_TEST_TMPDIR/good
     cp -a "$FOLDER" "$GOOD"
     A=$(object_of a) B=$(object_of b) C=$(object_of c) D=$(object_of d) EMPTY=$(object_of empty)
+    GLOBALS=$(object_of_kind globals) CATALOG=$(object_of_kind catalog)
 }
 
 # object_of TABLE: its file.
 object_of() {
     jq -r --arg t "$1" '.objects[] | select(.table == $t) | .name' "$FOLDER/manifest.json"
+}
+
+object_of_kind() {
+    jq -r --arg k "$1" '.objects[] | select(.kind == $k) | .name' "$FOLDER/manifest.json"
 }
 
 # damaged WHAT OBJECT REASON COMMAND...: COMMAND does it; verify complains of OBJECT for REASON (a pattern), and of nothing else.
@@ -138,13 +143,13 @@ m['totals']['stored_bytes'] = sum(y['stored_bytes'] for y in m['objects']); m['t
 }
 
 @test "each object: missing" {
-    for object in "$A" "$C" "$EMPTY" toc.dat lo.dump RESTORE.txt; do
+    for object in "$A" "$C" "$EMPTY" "$GLOBALS" "$CATALOG" toc.dat lo.dump RESTORE.txt; do
         damaged "$object is missing" "$object" "is missing" rm "$FOLDER/$object"
     done
 }
 
 @test "each object: cut to nothing, in the middle, by one byte; a table behind a member" {
-    for object in "$A" "$C" "$EMPTY" toc.dat lo.dump RESTORE.txt; do
+    for object in "$A" "$C" "$EMPTY" "$GLOBALS" "$CATALOG" toc.dat lo.dump RESTORE.txt; do
         for size in 0 $(($(stat -c %s "$GOOD/$object") / 2)) -1; do
             damaged "$object cut to $size" "$object" "is shorter than was written" cut_to "$object" "$size"
         done
@@ -164,13 +169,46 @@ m['totals']['stored_bytes'] = sum(y['stored_bytes'] for y in m['objects']); m['t
     done
 }
 
-@test "the instructions: altered, verify says so; evo-restore does not read them" {
-    flip RESTORE.txt 100
-    run_evo evo-backup verify "$ID" --json
-    assert_exit 6
-    assert_json '.data.damaged == [{"object": "RESTORE.txt", "reason": "is not what was written: its SHA-256 differs"}]'
-    run_evo evo-restore "$ID" --create --to "$(pg_url "${PG_DB}_r")"
+@test "what evo-restore does not read: altered, verify says so, and the tables are restored all the same" {
+    for object in RESTORE.txt "$GLOBALS" "$CATALOG"; do
+        flip "$object" -9
+        run_evo evo-backup verify "$ID" --json
+        assert_exit 6
+        assert_json ".data.damaged == [{\"object\": \"$object\", \"reason\": \"is not what was written: its SHA-256 differs\"}]"
+        run_evo evo-restore "$ID" --create --to "$(pg_url "${PG_DB}_r")"
+        assert_exit 0
+        pg_sql -d postgres "DROP DATABASE ${PG_DB}_r"
+        good_again
+    done
+}
+
+@test "the objects of one table: one missing, two swapped, one twice, one cut behind a member, one left out" {
+    pg_sql 'INSERT INTO a SELECT i, md5(i::text) FROM generate_series(60001, 180000) i'
+    run_evo evo-backup create --range-size 3MiB --json
     assert_exit 0
+    FOLDER=$(json .data.location)
+    ID=${FOLDER##*/}
+    rm -rf "$GOOD"
+    cp -a "$FOLDER" "$GOOD"
+    mapfile -t parts < <(jq -r '[.objects[] | select(.table == "a")] | sort_by(.part) | .[].name' "$FOLDER/manifest.json")
+    [ "${#parts[@]}" -ge 3 ]
+    local one=${parts[0]} two=${parts[1]} last=${parts[-1]}
+    for object in "$one" "$two" "$last"; do
+        damaged "$object is missing" "$object" "is missing" rm "$FOLDER/$object"
+        damaged "$object is empty" "$object" "is shorter than was written" cut_to "$object" 0
+        damaged "$object cut behind a member" "$object" "is shorter than was written" cut_behind_member "$object" 1
+        damaged "a bit in the middle of $object" "$object" "@(is not what was written: its SHA-256 differs|gzip member * does not match its checksum|is no gzip*)" \
+            flip "$object" $(($(stat -c %s "$GOOD/$object") / 2))
+        damaged "$object left out" "$object" "is not in the manifest*toc.dat names another number of tables than the manifest" \
+            edit --seal "m['objects'].remove(n('$object'))"
+    done
+    damaged "one and two swapped" "*$one" "holds the bytes of \"$two\"*" swap "$one" "$two"
+    damaged "two in place of one" "$one" "holds the bytes of \"$two\"" cp "$FOLDER/$two" "$FOLDER/$one"
+    damaged "another table's part" "$one" "holds the bytes of \"$(jq -r '[.objects[] | select(.table == "b")][0].name' "$GOOD/manifest.json")\"" \
+        cp "$FOLDER/$(jq -r '[.objects[] | select(.table == "b")][0].name' "$GOOD/manifest.json")" "$FOLDER/$one"
+    damaged "a row moved from one to two" "$one" "holds another number of rows than was written*" \
+        edit --seal "n('$one')['rows'] -= 1; n('$two')['rows'] += 1"
+    damaged "a part beyond what was written" 9999.dat.gz "is not in the manifest" cp "$FOLDER/$one" "$FOLDER/9999.dat.gz"
 }
 
 @test "objects: longer, swapped, one twice, another kind's, one more, one of another backup" {
