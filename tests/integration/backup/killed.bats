@@ -1,5 +1,6 @@
 # kill -9 at moments that nobody chose: of evo-backup, of a server process that it talks to, of the whole server.
-# Whatever is listed afterwards verifies and restores; what a program that lived on could take back, it took back.
+# Whatever is listed afterwards verifies and restores; what a program that lived on could take back, it took back; and gc
+# leaves nothing but whole backups.
 #
 # EVO_TEST_KILLS says how often (15); EVO_TEST_SEED repeats the moments of a run, as far as the machine lets it.
 bats_require_minimum_version 1.5.0
@@ -54,7 +55,7 @@ strike() {
 kill_once() {
     local whom=$1 started id
     started=$(date -u +%Y%m%dT%H%M%SZ)
-    start_evo evo-backup create --jobs 2 --compress better --json
+    start_evo evo-backup create --jobs 3 --compress better --range-size 8MiB --json
     # The moment is random: from before it connects until after it may have ended.
     sleep "$(awk -v ms="$DURATION" -v r="$RANDOM" 'BEGIN { printf "%.3f", ms * r / 32767 * 1.05 / 1000 }')"
     strike "$whom"
@@ -121,7 +122,7 @@ check_listed() {
 kill_many() {
     local i began
     began=$(date +%s%3N)
-    run_evo evo-backup create --jobs 2 --compress better
+    run_evo evo-backup create --jobs 3 --compress better --range-size 8MiB
     assert_exit 0
     DURATION=$(($(date +%s%3N) - began))
     check_listed
@@ -135,6 +136,10 @@ kill_many() {
     run_evo evo-backup create --json
     assert_exit 0
     check_listed
+    run_evo evo-backup gc --grace 0s --json
+    assert_exit 0
+    assert_json '.data.left == [] and .data.failed == []'
+    assert_equal "" "$(unfinished_since '')"
     # Not only the new ones: no blow harmed a backup that was there.
     for id in "${known[@]}"; do
         run_evo evo-backup verify "$id"
@@ -145,6 +150,9 @@ kill_many() {
 @test "kill -9 while a backup goes to a folder" {
     use_folder_store
     kill_many $(((KILLS + 1) / 2))
+    # Nor is a folder left that holds nothing, or a file under a passing name.
+    assert_equal "$(printf '%s\n' "${known[@]}" | sort)" "$(find "$STORE_DIR/backups/default/$PG_DB" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort)"
+    assert_equal "" "$(find "$STORE_DIR" -name '.*')"
 }
 
 @test "kill -9 while a backup goes to S3" {
