@@ -46,7 +46,7 @@ static void build_environment(const struct evo_pgrestore *r, struct evo_strvec *
 }
 
 /* An error from what pg_restore said. */
-static enum evo_errc failed(const char *messages, struct evo_error *err)
+static enum evo_errc failed(const struct evo_pgrestore *r, const char *messages, struct evo_error *err)
 {
     static const struct {
         const char *part;
@@ -81,6 +81,11 @@ static enum evo_errc failed(const char *messages, struct evo_error *err)
     evo_error_set(err, code, "pg_restore could not restore into the database");
     if (*messages)
         evo_error_detail(err, "pg_restore said: %s", messages);
+    /* No advice that was followed already. */
+    if (hint && r->no_owner && strstr(hint, "--no-owner"))
+        hint = code == EVO_ERR_PERMISSION
+                   ? "Restore as a superuser, or leave out what only one may make: --no-privileged."
+                   : "Roles are not part of a backup: CREATE ROLE what is missing.";
     if (hint)
         evo_error_hint(err, "%s", hint);
     return code;
@@ -111,7 +116,7 @@ static void tidy(char *messages, struct evo_strbuf *out)
 }
 
 /* The error from the messages in a memory file. */
-static enum evo_errc failed_with(int messages, struct evo_error *err)
+static enum evo_errc failed_with(const struct evo_pgrestore *r, int messages, struct evo_error *err)
 {
     EVO_AUTO(strbuf) said = EVO_STRBUF_INIT;
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
@@ -120,7 +125,7 @@ static enum evo_errc failed_with(int messages, struct evo_error *err)
         evo_strbuf_advance(&said, n > 0 ? (size_t)n : 0);
     }
     tidy(said.buf, &text);
-    return failed(text.buf, err);
+    return failed(r, text.buf, err);
 }
 
 static enum evo_errc memory_file(const char *data, size_t n, int *ret_fd, struct evo_error *err)
@@ -204,7 +209,7 @@ enum evo_errc evo_pgrestore_entries(const struct evo_pgrestore *r, const struct 
     evo_conninfo_environment_wipe(&env);
     if (!rc)
         rc = wait_for(&process, &status, err);
-    return rc || !status ? rc : failed_with(messages, err);
+    return rc || !status ? rc : failed_with(r, messages, err);
 }
 
 /* ---- an archive by its standard input --------------------------------------- */
@@ -259,7 +264,8 @@ static enum evo_errc hold_back(void *ctx, const void *data, size_t n, struct evo
     return rc;
 }
 
-static enum evo_errc conclude(struct feed *f, int messages, enum evo_errc rc, struct evo_error *err)
+static enum evo_errc conclude(const struct evo_pgrestore *r, struct feed *f, int messages, enum evo_errc rc,
+                              struct evo_error *err)
 {
     int status = 0;
     struct evo_error ignored = EVO_ERROR_INIT;
@@ -275,7 +281,7 @@ static enum evo_errc conclude(struct feed *f, int messages, enum evo_errc rc, st
         return rc;
     if (wait_rc || (!status && !broken))
         return wait_rc ? evo_error_set(err, wait_rc, "%s", ignored.message) : EVO_OK;
-    return failed_with(messages, err);
+    return failed_with(r, messages, err);
 }
 
 enum evo_errc evo_pgrestore_object(const struct evo_pgrestore *r, const struct evo_object_source *from,
@@ -301,7 +307,7 @@ enum evo_errc evo_pgrestore_object(const struct evo_pgrestore *r, const struct e
     rc = evo_object_read(from, o, hold_back, &f, err);
     if (!rc)
         rc = write_on(&f, f.held.buf, f.held.len, err);
-    rc = conclude(&f, messages, rc, err);
+    rc = conclude(r, &f, messages, rc, err);
     evo_strbuf_release(&f.held);
     evo_process_release(&f.process);
     return rc;
