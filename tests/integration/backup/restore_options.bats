@@ -47,7 +47,7 @@ SQL
         jq -e --arg s "$skipped" '.data.skipped | any(startswith($s))' "$OUT" >/dev/null || fail "not named: $skipped"
     done
     assert_equal $'by_c\nt_pkey' "$(in_copy "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 't'::regclass ORDER BY 1")"
-    assert_equal "one" "$(in_copy 'SELECT pubname FROM pg_publication')"
+    assert_equal "one|t" "$(in_copy 'SELECT pubname, tablename FROM pg_publication_tables')"
     assert_equal "citext|$PG_ROLE" "$(in_copy "SELECT extname, pg_get_userbyid(extowner) FROM pg_extension WHERE extname <> 'plpgsql'")"
 }
 
