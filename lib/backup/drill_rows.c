@@ -280,8 +280,9 @@ enum evo_errc evo_drill_rows(const struct evo_conninfo *restored, const struct e
     __attribute__((cleanup(list_release))) struct list l = { 0 };
     EVO_AUTO_PTR(pg) pg = NULL;
     enum evo_errc rc = list_expected(m, toc, &l, err);
-    if (!rc)
-        rc = open_session(restored, task, &pg, err);
+    if (rc || !l.count)
+        return rc;
+    rc = open_session(restored, task, &pg, err);
     if (!rc)
         rc = look_up(pg, &l, err);
     if (!rc)

@@ -21,7 +21,7 @@ teardown() {
 
 nothing_left() {
     [ -z "$(ls -A "$SCRATCH")" ] || fail "left behind: $(ls -A "$SCRATCH")" || return
-    [ -z "$(ls -l /proc/[0-9]*/cwd 2>/dev/null | grep -F "$SCRATCH/")" ] || fail "a server is left" || return
+    no_server_left || fail "a server is left" || return
     assert_equal "" "$(pg_sql -d postgres "SELECT datname FROM pg_database WHERE datname LIKE 'evo\\_drill\\_%'
         AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datname = pg_database.datname)")"
 }
@@ -325,7 +325,7 @@ loading() {
 }
 
 no_server_left() {
-    [ -z "$(ls -l /proc/[0-9]*/cwd 2>/dev/null | grep -F "$SCRATCH/")" ]
+    [ -z "$(readlink /proc/[0-9]*/cwd | grep -F "$SCRATCH/")" ]
 }
 
 @test "a store that may only be read is worth a warning" {
