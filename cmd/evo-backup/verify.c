@@ -11,6 +11,7 @@
 
 struct options {
     bool quick;
+    int64_t jobs;
     char *backup_of, *identity;
     char *progress;
 };
@@ -18,6 +19,8 @@ struct options {
 static const struct evo_option options[] = {
     { "quick", EVO_OPT_FLAG, offsetof(struct options, quick),
       .help = "compare names and sizes only, read nothing" },
+    { "jobs", EVO_OPT_INT, offsetof(struct options, jobs), .value = "N", .min = 1, .max = 32, .letter = 'j',
+      .help = "objects that are read at the same time (default: one a processor, 2 to 4)" },
     { "backup-of", EVO_OPT_STRING, offsetof(struct options, backup_of), .value = "NAME",
       .help = "whose backup \"latest\" is (default: the database that --database names)" },
     EVO_IDENTITY_OPTION(struct options),
@@ -58,7 +61,7 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
     if (rc)
         return rc;
     evo_json_set_string(cmd->data, "id", backup.manifest.id);
-    rc = evo_backup_verify(store, &backup, o->quick, cmd->task, &found, err);
+    rc = evo_backup_verify(store, &backup, o->quick, (int)o->jobs, cmd->task, &found, err);
     if (rc)
         return rc;
     evo_json_set_int(cmd->data, "objects", found.objects);

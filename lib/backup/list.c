@@ -1,9 +1,7 @@
 #include "backup/list.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
-
 #include "base/clock.h"
+#include "base/parallel.h"
 
 /* With the calling one: what a server gladly answers at once, and few enough that large manifests fit into memory. */
 enum { THREADS = 8 };
@@ -141,52 +139,12 @@ static enum evo_errc read_item(struct evo_store *store, struct evo_backup_item *
 struct reading {
     struct evo_store *store;
     struct evo_backup_list *list;
-    atomic_size_t next;
-    atomic_bool stop;
-    pthread_mutex_t lock;
-    enum evo_errc rc; /* the first failure, under the lock */
-    struct evo_error error;
 };
 
-static void *read_items(void *argument)
+static enum evo_errc read_nth(void *ctx, size_t i, struct evo_error *err)
 {
-    struct reading *r = argument;
-    while (!atomic_load(&r->stop)) {
-        size_t i = atomic_fetch_add(&r->next, 1);
-        struct evo_error err = EVO_ERROR_INIT;
-        if (i >= r->list->count)
-            break;
-        enum evo_errc rc = read_item(r->store, &r->list->items[i], &err);
-        if (!rc)
-            continue;
-        EVO_ASSERT(pthread_mutex_lock(&r->lock) == 0);
-        if (!r->rc) {
-            r->rc = rc;
-            r->error = err;
-        }
-        EVO_ASSERT(pthread_mutex_unlock(&r->lock) == 0);
-        atomic_store(&r->stop, true);
-    }
-    return NULL;
-}
-
-static enum evo_errc read_all(struct evo_store *store, struct evo_backup_list *list, struct evo_error *err)
-{
-    struct reading r = { .store = store, .list = list };
-    pthread_t threads[THREADS - 1];
-    size_t started = 0;
-    EVO_ASSERT(pthread_mutex_init(&r.lock, NULL) == 0);
-    /* This thread reads as well, so that none that cannot be started is missed. */
-    while (started < EVO_COUNT(threads) && started + 1 < list->count &&
-           pthread_create(&threads[started], NULL, read_items, &r) == 0)
-        started++;
-    (void)read_items(&r);
-    for (size_t i = 0; i < started; i++)
-        EVO_ASSERT(pthread_join(threads[i], NULL) == 0);
-    EVO_ASSERT(pthread_mutex_destroy(&r.lock) == 0);
-    if (r.rc && err)
-        *err = r.error;
-    return r.rc;
+    struct reading *r = ctx;
+    return read_item(r->store, &r->list->items[i], err);
 }
 
 static int newest_first(const void *a, const void *b)
@@ -210,7 +168,8 @@ enum evo_errc evo_backup_list(struct evo_store *store, const char *environment, 
     for (size_t i = 0; !rc && i < environments.count; i++)
         rc = add_environment(store, environments.items[i], database, &list, err);
     if (!rc)
-        rc = read_all(store, &list, err);
+        rc = evo_parallel(list.count, THREADS, read_nth, &(struct reading){ .store = store, .list = &list },
+                          err);
     if (rc)
         return rc;
     size_t kept = 0;

@@ -80,7 +80,7 @@ static enum evo_errc is_damaged(struct plan *p, size_t i, bool *ret, struct evo_
     enum evo_errc rc =
         evo_backup_load(p->options->store, item->environment, item->database, item->id, &backup, err);
     if (!rc)
-        rc = evo_backup_verify(p->options->store, &backup, true, p->options->task, &found, err);
+        rc = evo_backup_verify(p->options->store, &backup, true, 1, p->options->task, &found, err);
     *ret = found.count > 0;
     if (!rc && found.count)
         evo_warn(p->options->task, "backup \"%s\" of database \"%s\" is damaged: \"%s\" %s", item->id,

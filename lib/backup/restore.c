@@ -29,7 +29,7 @@ static enum evo_errc check_all(const struct evo_restore_run *r, struct evo_error
 {
     const struct evo_restore_options *o = r->options;
     EVO_AUTO(verification) v = { 0 };
-    enum evo_errc rc = evo_backup_verify(o->store, o->backup, true, o->task, &v, err);
+    enum evo_errc rc = evo_backup_verify(o->store, o->backup, true, 1, o->task, &v, err);
     return rc ? rc : evo_verification_error(&v, &o->backup->manifest, err);
 }
 

@@ -1,8 +1,11 @@
 #include "backup/verify.h"
 
+#include <pthread.h>
+
 #include "backup/archive.h"
 #include "backup/object.h"
-#include "base/cancel.h"
+#include "backup/plan.h"
+#include "base/parallel.h"
 
 void evo_verification_release(struct evo_verification *v)
 {
@@ -111,38 +114,60 @@ static void explain(struct evo_store *store, const struct evo_backup *backup,
     add_damage(v, o->name, swapped ? swapped : reason_of(why, o->name));
 }
 
-static enum evo_errc read_objects(struct evo_store *store, const struct evo_backup *backup,
+/* The objects while several threads read them. */
+struct reading {
+    struct evo_store *store;
+    const struct evo_backup *backup;
+    struct evo_object_source from;
+    struct evo_task *task;
+    struct evo_verification *found; /* under the lock, as is the progress */
+    struct evo_progress progress;
+    pthread_mutex_t lock;
+};
+
+static enum evo_errc read_one(void *ctx, size_t i, struct evo_error *err)
+{
+    struct reading *r = ctx;
+    const struct evo_manifest *m = &r->backup->manifest;
+    const struct evo_backup_object *o = &m->objects[i];
+    struct evo_error why = EVO_ERROR_INIT;
+    bool rows = o->kind == EVO_OBJECT_TABLE && (!m->recipients.count || r->backup->identities);
+    enum evo_errc rc = rows ? evo_object_read_rows(&r->from, o, NULL, NULL, &why)
+                            : evo_object_read(&r->from, o, NULL, NULL, &why);
+    if (rc && rc != EVO_ERR_INTEGRITY) {
+        *err = why;
+        return rc;
+    }
+    EVO_ASSERT(pthread_mutex_lock(&r->lock) == 0);
+    if (rc)
+        explain(r->store, r->backup, o, &why, r->found);
+    r->progress.items++;
+    r->progress.bytes += o->size;
+    r->progress.current = o->name;
+    evo_task_progress(r->task, &r->progress);
+    EVO_ASSERT(pthread_mutex_unlock(&r->lock) == 0);
+    return EVO_OK;
+}
+
+static enum evo_errc read_objects(struct evo_store *store, const struct evo_backup *backup, int jobs,
                                   struct evo_task *task, struct evo_verification *v, struct evo_error *err)
 {
     const struct evo_manifest *m = &backup->manifest;
-    struct evo_manifest_totals totals = evo_manifest_totals(m);
-    struct evo_object_source from = evo_object_source(store, backup);
-    struct evo_progress p = {
-        .what = "verify", .bytes_total = totals.stored_bytes, .items_total = m->count, .item = "objects"
-    };
-    for (size_t i = 0; i < m->count; i++) {
-        const struct evo_backup_object *o = &m->objects[i];
-        struct evo_error why = EVO_ERROR_INIT;
-        enum evo_errc rc = evo_cancel_check(err);
-        if (rc)
-            return rc;
-        p.current = o->name;
-        evo_task_progress(task, &p);
-        bool rows = o->kind == EVO_OBJECT_TABLE && (!m->recipients.count || backup->identities);
-        rc = rows ? evo_object_read_rows(&from, o, NULL, NULL, &why)
-                  : evo_object_read(&from, o, NULL, NULL, &why);
-        if (rc == EVO_ERR_INTEGRITY) {
-            explain(store, backup, o, &why, v);
-        } else if (rc) {
-            if (err)
-                *err = why;
-            return rc;
-        }
-        p.items++;
-        p.bytes += o->size;
-    }
-    evo_task_progress(task, &p);
-    return EVO_OK;
+    struct reading r = { .store = store,
+                         .backup = backup,
+                         .from = evo_object_source(store, backup),
+                         .task = task,
+                         .found = v,
+                         .progress = { .what = "verify",
+                                       .bytes_total = evo_manifest_totals(m).stored_bytes,
+                                       .items_total = m->count,
+                                       .item = "objects" },
+                         .lock = PTHREAD_MUTEX_INITIALIZER };
+    evo_task_progress(task, &r.progress);
+    enum evo_errc rc =
+        evo_parallel(m->count, jobs ? jobs : evo_plan_jobs(sysconf(_SC_NPROCESSORS_ONLN)), read_one, &r, err);
+    (void)pthread_mutex_destroy(&r.lock);
+    return rc;
 }
 
 /* The archive's own contents against the manifest's tables. */
@@ -191,12 +216,13 @@ static int by_object(const void *a, const void *b)
 }
 
 enum evo_errc evo_backup_verify(struct evo_store *store, const struct evo_backup *backup, bool quick,
-                                struct evo_task *task, struct evo_verification *ret, struct evo_error *err)
+                                int jobs, struct evo_task *task, struct evo_verification *ret,
+                                struct evo_error *err)
 {
     EVO_AUTO(verification) v = { 0 };
     enum evo_errc rc = EVO_OK;
     if (!quick)
-        rc = read_objects(store, backup, task, &v, err);
+        rc = read_objects(store, backup, jobs, task, &v, err);
     if (!rc)
         rc = compare_listing(store, backup, &v, err);
     if (!rc && !quick)
