@@ -112,7 +112,7 @@ with_argument() {
     local function=$1
     shift
     case "$*" in
-    evo-restore | 'evo-backup show' | 'evo-backup verify' | 'evo-migrate new') "$function" "$@" some_name ;;
+    evo-restore | 'evo-backup show' | 'evo-backup verify' | 'evo-backup drill' | 'evo-migrate new') "$function" "$@" some_name ;;
     'evo-backup export') "$function" "$@" some_name some_file ;;
     *) "$function" "$@" ;;
     esac
