@@ -121,6 +121,24 @@ SH
     assert_equal "" "$(find "$STORE_DIR" -type f 2>/dev/null)"
 }
 
+@test "many small tables share a lock statement; where DDL queues for one of them, that one alone is left" {
+    big_table big 1500000
+    pg_sql "DO \$\$ BEGIN FOR i IN 1..60 LOOP EXECUTE format('CREATE TABLE small_%s AS SELECT g FROM generate_series(1, %s) g', i, i); END LOOP; END \$\$"
+    start_evo evo-backup create --jobs 1 --compress better --json --verbose
+    wait_until 20 copying big
+    pg_sql "ALTER TABLE small_7 ADD COLUMN added_after int" 3>&- &
+    ddl=$!
+    wait_until 10 ddl_waits
+    finish_evo
+    assert_exit 0
+    assert_stderr_has 'table "public.small_7" is left to the session that holds its lock'
+    assert_equal 1 "$(grep -c 'is left to the session' "$ERR")"
+    assert_json '.data.tables == 61 and .data.rows == 1500000 + 1830'
+    wait "$ddl"
+    run_evo evo-backup verify latest
+    assert_exit 0
+}
+
 @test "killed in the middle: the remains are listed as unfinished, and the next backup works" {
     big_table big 1500000
     pg_sql 'CREATE TABLE t AS SELECT 1 AS id'
