@@ -142,6 +142,38 @@ static bool after_data(const struct evo_toc_entry *e)
     return evo_toc_is_setting(e) || (e->section != EVO_TOC_PRE_DATA && !evo_toc_is_table_data(e));
 }
 
+static bool is_foreign_key(const struct evo_toc_entry *e)
+{
+    return evo_streq(e->desc, "FK CONSTRAINT");
+}
+
+/* What pg_restore itself leaves for later than the main part of an archive, and comments, some of which are of foreign
+ * keys: nothing needs a comment. */
+static bool is_late(const struct evo_toc_entry *e)
+{
+    static const char *const late[] = { "ACL",           "ACL LANGUAGE",           "DEFAULT ACL",
+                                        "EVENT TRIGGER", "MATERIALIZED VIEW DATA", "COMMENT" };
+    for (size_t i = 0; i < EVO_COUNT(late); i++)
+        if (evo_streq(e->desc, late[i]))
+            return true;
+    return false;
+}
+
+static bool before_foreign_keys(const struct evo_toc_entry *e)
+{
+    return after_data(e) && !is_foreign_key(e) && !is_late(e);
+}
+
+static bool foreign_keys(const struct evo_toc_entry *e)
+{
+    return evo_toc_is_setting(e) || is_foreign_key(e);
+}
+
+static bool behind_foreign_keys(const struct evo_toc_entry *e)
+{
+    return evo_toc_is_setting(e) || (after_data(e) && is_late(e));
+}
+
 /* By pg_restore, those of the selection that are wanted now; nothing where only settings are left. */
 static enum evo_errc restore_entries(struct evo_restore_run *r, bool (*keep)(const struct evo_toc_entry *e),
                                      enum evo_pgrestore_how how, struct evo_error *err)
@@ -155,6 +187,28 @@ static enum evo_errc restore_entries(struct evo_restore_run *r, bool (*keep)(con
     enum evo_errc rc = any ? evo_pgrestore_entries(&r->tool, &r->toc, wanted, how, err) : EVO_OK;
     free(wanted);
     return rc;
+}
+
+/* Whether pg_restore is left with foreign keys: those of partitioned tables. */
+static bool has_foreign_keys(const struct evo_restore_run *r)
+{
+    for (size_t i = 0; i < r->toc.count; i++)
+        if (r->selection.take[i] && !r->work.made[i] && is_foreign_key(&r->toc.items[i]))
+            return true;
+    return false;
+}
+
+/* Sequences, what is left of indexes and constraints, views with rows, triggers, privileges. A foreign key of a
+ * partitioned table locks every partition of both, which pg_restore does not know: beside the indexes that it attaches to
+ * each other at the same time, it would end in a deadlock. So they are made by themselves, one at a time. */
+static enum evo_errc restore_rest(struct evo_restore_run *r, struct evo_error *err)
+{
+    if (!has_foreign_keys(r))
+        return restore_entries(r, after_data, EVO_PGRESTORE_PARALLEL, err);
+    enum evo_errc rc = restore_entries(r, before_foreign_keys, EVO_PGRESTORE_PARALLEL, err);
+    if (!rc)
+        rc = restore_entries(r, foreign_keys, EVO_PGRESTORE_PLAIN, err);
+    return rc ? rc : restore_entries(r, behind_foreign_keys, EVO_PGRESTORE_PARALLEL, err);
 }
 
 static enum evo_errc analyze(const struct evo_restore_run *r, const struct evo_load *load,
@@ -180,9 +234,8 @@ static enum evo_errc restore_all(struct evo_restore_run *r, struct evo_error *er
     rc = evo_load_run(&load, &r->work, r->result, err);
     if (rc)
         return rc;
-    /* Sequences, what is left of indexes and constraints, views with rows, triggers, privileges. */
     r->stage = EVO_RESTORE_REST;
-    rc = restore_entries(r, after_data, EVO_PGRESTORE_PARALLEL, err);
+    rc = restore_rest(r, err);
     return rc || r->options->no_analyze ? rc : analyze(r, &load, err);
 }
 
