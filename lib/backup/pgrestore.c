@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 
+#include "backup/rehead.h"
 #include "base/cancel.h"
 #include "base/process.h"
 
@@ -304,7 +305,11 @@ enum evo_errc evo_pgrestore_object(const struct evo_pgrestore *r, const struct e
     evo_conninfo_environment_wipe(&env);
     if (rc)
         return rc;
-    rc = evo_object_read(from, o, hold_back, &f, err);
+    EVO_AUTO_PTR(rehead) older = r->minor ? evo_rehead_new(r->minor, hold_back, &f) : NULL;
+    rc = older ? evo_object_read(from, o, evo_rehead_write, older, err)
+               : evo_object_read(from, o, hold_back, &f, err);
+    if (!rc && older)
+        rc = evo_rehead_finish(older, err);
     if (!rc)
         rc = write_on(&f, f.held.buf, f.held.len, err);
     rc = conclude(r, &f, messages, rc, err);

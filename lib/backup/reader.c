@@ -98,17 +98,7 @@ enum evo_errc evo_reader_find(struct evo_restore_run *r, struct evo_error *err)
     int minor = wanted ? wanted : reads;
     if (minor >= r->toc.minor)
         return EVO_OK;
-    const struct evo_backup_object *lo =
-        evo_manifest_object(&r->options->backup->manifest, EVO_OBJECT_LARGE_OBJECTS);
-    if (lo && r->selection.large_objects) {
-        evo_error_set(
-            err, EVO_ERR_UNSUPPORTED,
-            "large objects of an archive of version 1.%d cannot be given to \"%s\", which reads 1.%d",
-            r->toc.minor, r->tool_path, reads);
-        return evo_error_hint(
-            err, "Install a newer pg_restore (EVO_PG_BINDIR names its folder), or restore without them: "
-                 "--schema.");
-    }
+    r->tool.minor = minor;
     evo_info(r->options->task, "the archive goes to \"%s\" as version 1.%d", r->tool_path, minor);
     return downgrade(r, minor, err);
 }

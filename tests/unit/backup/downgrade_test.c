@@ -96,10 +96,55 @@ static void test_what_cannot_be_said_is_refused(void **state)
     struct evo_error err = EVO_ERROR_INIT;
     EVO_AUTO(strvec) warnings = EVO_STRVEC_INIT;
     EVO_AUTO(toc) toc = archive(16);
-    add(&toc, 1, "BLOB METADATA", NULL);
-    assert_int_equal(evo_toc_downgrade(&toc, 14, &warnings, &err), EVO_ERR_UNSUPPORTED);
-    assert_int_equal(toc.minor, 16);
     assert_int_equal(evo_toc_downgrade(&toc, 11, &warnings, &err), EVO_ERR_UNSUPPORTED);
+    static const char *const bad[] = { "16400\nx\n", "\n", "1 2\n" };
+    for (size_t i = 0; i < EVO_COUNT(bad); i++) {
+        EVO_AUTO(toc) lo = archive(16);
+        add(&lo, 1, "BLOB METADATA", NULL);
+        lo.items[0].defn = evo_strdup(bad[i]);
+        assert_int_equal(evo_toc_downgrade(&lo, 14, &warnings, &err), EVO_ERR_INTEGRITY);
+    }
+}
+
+static void depend(struct evo_toc_entry *e, int id)
+{
+    EVO_GROW(e->deps, e->ndeps, e->deps_alloc);
+    e->deps[e->ndeps++] = id;
+}
+
+static void test_a_group_of_large_objects_becomes_one_entry_each(void **state)
+{
+    (void)state;
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO(strvec) warnings = EVO_STRVEC_INIT;
+    EVO_AUTO(strbuf) got = EVO_STRBUF_INIT;
+    EVO_AUTO(toc) toc = archive(16);
+    add(&toc, 1, "BLOB METADATA", NULL);
+    add(&toc, 2, "ACL", NULL);
+    add(&toc, 3, "COMMENT", NULL);
+    add(&toc, 4, "BLOBS", NULL);
+    toc.items[0].defn = evo_strdup("100\n1001\n");
+    toc.items[0].owner = evo_strdup("u");
+    free(toc.items[1].tag);
+    toc.items[1].tag = evo_strdup("LARGE OBJECTS 100..1001");
+    toc.items[1].defn =
+        evo_strdup("GRANT SELECT ON LARGE OBJECT 100 TO a;\nGRANT ALL ON LARGE OBJECT 100 TO PUBLIC;\n");
+    for (size_t i = 1; i < 4; i++)
+        depend(&toc.items[i], 1);
+    assert_int_equal(evo_toc_downgrade(&toc, 14, &warnings, &err), EVO_OK);
+    for (size_t i = 0; i < toc.count; i++)
+        evo_strbuf_addf(&got, "%d %s %s [%s] %d\n", (int)toc.items[i].id, toc.items[i].desc, toc.items[i].tag,
+                        toc.items[i].defn ? toc.items[i].defn : "",
+                        toc.items[i].ndeps ? (int)toc.items[i].deps[0] : 0);
+    assert_string_equal(got.buf,
+                        "1 BLOB 100 [SELECT pg_catalog.lo_create('100');\n] 0\n"
+                        "5 BLOB 1001 [SELECT pg_catalog.lo_create('1001');\n] 0\n"
+                        "2 ACL LARGE OBJECT 100 [GRANT SELECT ON LARGE OBJECT 100 TO a;\nGRANT ALL ON LARGE "
+                        "OBJECT 100 TO PUBLIC;\n] 1\n"
+                        "6 ACL LARGE OBJECT 1001 [GRANT SELECT ON LARGE OBJECT 1001 TO a;\nGRANT ALL ON "
+                        "LARGE OBJECT 1001 TO PUBLIC;\n] 1\n"
+                        "3 COMMENT t [] 1\n4 BLOBS t [] 1\n");
+    assert_string_equal(toc.items[1].owner, "u");
 }
 
 int main(void)
@@ -110,6 +155,7 @@ int main(void)
         cmocka_unit_test(test_what_is_lost_is_named),
         cmocka_unit_test(test_an_older_one_stays_as_it_is),
         cmocka_unit_test(test_what_cannot_be_said_is_refused),
+        cmocka_unit_test(test_a_group_of_large_objects_becomes_one_entry_each),
     };
     return cmocka_run_group_tests_name("backup/downgrade", tests, NULL, NULL);
 }
