@@ -343,6 +343,8 @@ static enum evo_errc restore(struct drill *d, struct evo_error *err)
                                                  .backup = d->options->backup,
                                                  .target = &d->target,
                                                  .no_owner = true,
+                                                 .no_analyze = true,
+                                                 .disposable = true,
                                                  .jobs = d->options->jobs,
                                                  .task = d->options->task };
     enum evo_errc rc = evo_restore(&options, &restored, err);

@@ -24,6 +24,7 @@ extern char **environ;
 #define SOCKET    "/.s.PGSQL." PORT
 /* An empty cluster and its first WAL files. */
 #define ROOM_MIN ((uint64_t)128 << 20)
+#define SHM_MIN  ((uint64_t)1 << 30)
 
 #define INIT_TIMEOUT_MS  120000
 #define START_TIMEOUT_MS 60000
@@ -205,6 +206,7 @@ static const char *const settings[] = {
     "max_wal_size=4GB",
     "checkpoint_timeout=1h",
     "autovacuum=off",
+    "maintenance_work_mem=128MB",
     "max_locks_per_transaction=1024",
     "max_connections=100",
     "shared_buffers=128MB",
@@ -215,6 +217,13 @@ static const char *const settings[] = {
     "log_min_error_statement=panic",
     "port=" PORT,
 };
+
+/* Parallel workers share memory in /dev/shm; a container's is often too small for an index. */
+static bool shm_is_small(void)
+{
+    struct statvfs fs;
+    return statvfs("/dev/shm", &fs) != 0 || (uint64_t)fs.f_bavail * fs.f_frsize < SHM_MIN;
+}
 
 static enum evo_errc start_server(struct evo_scratch *s, struct evo_error *err)
 {
@@ -231,6 +240,9 @@ static enum evo_errc start_server(struct evo_scratch *s, struct evo_error *err)
         evo_strvec_push(&argv, "-c");
         evo_strvec_push(&argv, settings[i]);
     }
+    evo_strvec_push(&argv, "-c");
+    evo_strvec_push(&argv,
+                    shm_is_small() ? "dynamic_shared_memory_type=mmap" : "dynamic_shared_memory_type=posix");
     evo_strvec_push(&argv, "-c");
     evo_strvec_pushf(&argv, "unix_socket_directories=\"%s\"", socket_folder(s));
     clean_environment(&env);

@@ -3,6 +3,7 @@ bats_require_minimum_version 1.5.0
 load ../../lib/evo
 load ../../lib/migrate
 load helpers
+load features
 
 setup() {
     pg_fresh_db
@@ -77,6 +78,11 @@ json.dump(m, open(folder + "/manifest.json", "w"), indent=2, ensure_ascii=False)
 @test "a database that is hard to back up comes back whole, with rows, roles and schema" {
     nasty_db
     back_up
+    drill
+    assert_exit 0
+    assert_json '.data.fingerprint_equal == true and .data.differences == []'
+    proofs 1
+    rm -r "$FOLDER/proof"
     forge 'm["fingerprint"] = None; m["objects"] = [o for o in m["objects"] if o["kind"] != "catalog"]
 m["totals"]["objects"] = len(m["objects"])
 m["totals"]["stored_bytes"] = sum(o["stored_bytes"] for o in m["objects"])'
@@ -100,6 +106,45 @@ m["totals"]["stored_bytes"] = sum(o["stored_bytes"] for o in m["objects"])'
     assert_exit 0
     assert_stdout_has "comes back: "
     assert_stdout_has "the schema is the same"
+}
+
+@test "the feature database comes back on each major version" {
+    local major
+    for major in $(pg_versions); do
+        echo "PostgreSQL $major" >&2
+        features_start "$major"
+        features_db 1000
+        many_large_objects 400
+        back_up
+        EVO_PG_BINDIR=$EVO_TEST_PG_BINDIR drill
+        pg_private_stop
+        assert_exit 0
+        assert_json 'all(.data.tables[]; .rows_found >= .rows_expected) and .data.fingerprint_equal == true'
+        assert_json "(.data.server_version | split(\".\")[0]) == \"$major\""
+        rm -r "$STORE_DIR"
+    done
+    unset EVO_TEST_PG_BINDIR
+    pg_use "$EVO_TEST_PG"
+}
+
+@test "an encrypted backup comes back with its key, and its proof names nothing" {
+    local key=$BATS_TEST_TMPDIR/key.txt
+    age-keygen -o "$key" 2>/dev/null
+    add_canary "$(grep AGE-SECRET-KEY "$key")"
+    pg_fresh_role
+    pg_sql "CREATE TABLE canary (i int); INSERT INTO canary VALUES (1); GRANT SELECT ON canary TO $PG_ROLE;
+        SELECT lo_from_bytea(4711, 'x'); GRANT SELECT ON LARGE OBJECT 4711 TO $PG_ROLE" >/dev/null
+    back_up --encrypt-to "$(age-keygen -y "$key")"
+    drill
+    assert_exit 2
+    assert_stderr_has 'is encrypted'
+    proofs 0
+    drill --identity "$key"
+    assert_exit 0
+    assert_json '.data.tables == [{name: "public.canary", rows_expected: 1, rows_found: 1}] and .data.fingerprint_equal == true'
+    proofs 1
+    assert_equal "true null 1" "$(jq -r '"\(.ok) \(.tables) \(.rows)"' "$PROOF")"
+    ! grep -q canary "$PROOF" || fail "the proof names a table"
 }
 
 @test "rows that are not there any more are named, with exit status 6" {
