@@ -27,7 +27,8 @@
  * virtual generated columns (18), the privilege MAINTAIN (17), the owner of "public" (15).
  *
  * Concurrent DDL: the server deparses with the newest catalog, not with the transaction's snapshot. What is changed
- * while it is read may show either way, or fail the call; hold the tables' locks where that matters.
+ * while it is read may show either way, or fail the call; hold the tables' locks where that matters. Views are read
+ * under ACCESS SHARE locks, on them and on what they select from, as pg_dump does: lock_timeout is the caller's to set.
  */
 #ifndef EVO_CATALOG_CATALOG_H
 #define EVO_CATALOG_CATALOG_H
