@@ -82,9 +82,9 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
     evo_print(cmd, "%s is whole: %lld object%s, %s%s\n", backup.manifest.id, (long long)found.objects,
               evo_plural(found.objects), evo_format_size(found.bytes, size),
               o->quick ? " (by names and sizes)"
-                       : backup.manifest.recipients.count && !backup.identities
-                             ? " (as it is stored: without --identity nothing was decrypted)"
-                             : "");
+              : backup.manifest.recipients.count && !backup.identities
+                  ? " (as it is stored: without --identity nothing was decrypted)"
+                  : "");
     return EVO_OK;
 }
 

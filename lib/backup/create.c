@@ -45,17 +45,26 @@ static void report(struct evo_backup_run *run)
     evo_task_progress(run->options->task, &p);
 }
 
-/* Of the schema as the snapshot shows it, which a restore of all of it is going to have as well. */
+/* Of the schema as the snapshot shows it, which a restore of all of it is going to have as well. A backup is worth more
+ * than its fingerprint: where only that cannot be had (views that DDL holds), it goes on without. */
 static enum evo_errc take_fingerprint(struct evo_backup_run *run, struct evo_error *err)
 {
     struct evo_fingerprint_options o = { .task = run->options->task };
+    struct evo_error why = EVO_ERROR_INIT;
     char hex[EVO_SHA256_HEX];
     if (run->manifest->filtered)
         return EVO_OK;
-    enum evo_errc rc = evo_catalog_fingerprint(run->options->pg, &o, hex, &run->catalog, err);
-    if (rc)
-        return evo_error_prefix(err, "could not take the fingerprint of the schema");
-    run->manifest->fingerprint = evo_strdup(hex);
+    enum evo_errc rc = evo_catalog_fingerprint(run->options->pg, &o, hex, &run->catalog, &why);
+    if (rc && (rc == EVO_ERR_CANCELLED || !evo_pg_alive(run->options->pg))) {
+        *err = why;
+        return rc;
+    }
+    if (rc) {
+        evo_warn(run->options->task, "the backup has no fingerprint of the schema: %s", why.message);
+        evo_strbuf_clear(&run->catalog);
+    } else {
+        run->manifest->fingerprint = evo_strdup(hex);
+    }
     return EVO_OK;
 }
 

@@ -28,7 +28,7 @@ struct crew {
     atomic_int running;
     atomic_bool stop;
     atomic_ullong bytes;
-    atomic_size_t tables; /* that are full */
+    atomic_size_t tables; /* that are full, or analyzed */
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a piece is finished, or all is to stop */
     enum evo_errc rc; /* the first failure, under lock */
@@ -226,6 +226,8 @@ static void finish(struct crew *c, size_t piece)
             r->rows += t->rows;
             atomic_fetch_add(&c->tables, 1);
         }
+    } else if (work->kind == EVO_WORK_ANALYZE) {
+        atomic_fetch_add(&c->tables, 1);
     }
     (void)pthread_cond_broadcast(&c->changed);
     unlock(c);
@@ -277,11 +279,13 @@ static void cancel_others(struct crew *c)
 
 static void report(struct crew *c)
 {
-    struct evo_progress p = { .what = "restore",
+    /* Where no rows are loaded, each table is one piece. */
+    size_t pieces = evo_schedule_count(c->work->schedule);
+    struct evo_progress p = { .what = c->load->what,
                               .bytes = atomic_load(&c->bytes),
                               .bytes_total = c->work->raw_bytes,
                               .items = atomic_load(&c->tables),
-                              .items_total = c->work->ntables,
+                              .items_total = c->work->ntables ? c->work->ntables : pieces,
                               .item = "tables" };
     evo_task_progress(c->load->options->task, &p);
 }

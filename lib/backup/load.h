@@ -12,6 +12,7 @@
 #include "backup/worklist.h"
 
 struct evo_load {
+    const char *what; /* for the progress: "restore", "analyze" */
     const struct evo_restore_options *options;
     const struct evo_toc *toc;
     const struct evo_pgrestore *tool; /* for the large objects */

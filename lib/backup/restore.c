@@ -218,12 +218,16 @@ static enum evo_errc analyze(const struct evo_restore_run *r, const struct evo_l
     EVO_AUTO(restoration) ignored = { 0 };
     enum evo_errc rc =
         evo_analyze_plan(&r->toc, &r->map, r->selection.take, &r->options->backup->manifest, &work, err);
-    return rc ? rc : evo_load_run(load, &work, &ignored, err);
+    struct evo_load how = *load;
+    how.what = "analyze";
+    return rc ? rc : evo_load_run(&how, &work, &ignored, err);
 }
 
 static enum evo_errc restore_all(struct evo_restore_run *r, struct evo_error *err)
 {
-    const struct evo_load load = { .options = r->options, .toc = &r->toc, .tool = &r->tool, .jobs = r->jobs };
+    const struct evo_load load = {
+        .what = "restore", .options = r->options, .toc = &r->toc, .tool = &r->tool, .jobs = r->jobs
+    };
     bool at_once = !r->created && r->target.one_transaction;
     r->stage = EVO_RESTORE_SCHEMA;
     enum evo_errc rc =

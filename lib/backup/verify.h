@@ -25,8 +25,8 @@ EVO_DEFINE_AUTO(verification);
 
 /* `jobs` objects are read at a time (0: by the number of processors). EVO_OK also where damage is found: look at
  * ret->count. Errors are those of the store. */
-enum evo_errc evo_backup_verify(struct evo_store *store, const struct evo_backup *backup, bool quick, int jobs,
-                                struct evo_task *task, struct evo_verification *ret,
+enum evo_errc evo_backup_verify(struct evo_store *store, const struct evo_backup *backup, bool quick,
+                                int jobs, struct evo_task *task, struct evo_verification *ret,
                                 struct evo_error *err) EVO_CHECK;
 /* EVO_ERR_INTEGRITY that names what is damaged; EVO_OK where nothing is. */
 enum evo_errc evo_verification_error(const struct evo_verification *v, const struct evo_manifest *m,

@@ -19,10 +19,11 @@ enum evo_errc evo_cmd_open_backup(struct evo_cmd *cmd, const char *id, const cha
  * is not encrypted. EVO_ERR_CONFIG names the file and what is wrong with it, never what it holds. */
 enum evo_errc evo_cmd_identity(const char *path, struct evo_backup *backup, struct evo_error *err) EVO_CHECK;
 /* The row of the option for it: `char *identity` in the options struct. */
-#define EVO_IDENTITY_OPTION(type)                                                                    \
-    {                                                                                                \
-        "identity", EVO_OPT_STRING, offsetof(type, identity), .value = "FILE", .env = "EVO_IDENTITY", \
-            .path = true, .help = "the secret key to an encrypted backup, in a file as age-keygen writes it" \
+#define EVO_IDENTITY_OPTION(type)                                                              \
+    {                                                                                          \
+        "identity", EVO_OPT_STRING, offsetof(type, identity),                                  \
+            .value = "FILE", .env = "EVO_IDENTITY", .path = true,                              \
+            .help = "the secret key to an encrypted backup, in a file as age-keygen writes it" \
     }
 
 #endif

@@ -127,7 +127,7 @@ assert_narrower() {
     assert_exit 0
     assert_events
     assert_equal notice "$(events 'first | select(.event == "log") | .level')"
-    assert_equal "end restore 1 of 1" "$(events 'last(.[] | select(.event == "end")) | "\(.event) \(.what) \(.items) of \(.items_total)"')"
+    assert_equal "restore 1 of 1, analyze 1 of 1" "$(events '[.[] | select(.event == "end") | "\(.what) \(.items) of \(.items_total)"] | join(", ")')"
 }
 
 @test "progress by variable, by word, and an unknown word" {
