@@ -70,7 +70,7 @@ restore_on_pty() {
     SCREEN=$BATS_TEST_TMPDIR/screen OUT=$BATS_TEST_TMPDIR/stdout ERR=$BATS_TEST_TMPDIR/stderr
     : >"$SCREEN"
     env -u CI -u COLUMNS TERM=xterm "$@" "$EVO_ROOT/tests/lib/on_pty.py" "$columns" "$SCREEN" "$(evo_bin evo-restore)" \
-        "$ID" --to "$(pg_url "$TARGET")" --jobs 2 </dev/null >"$OUT" 2>"$ERR" 3>&- &
+        "$ID" --to "$(pg_url "$TARGET")" --jobs 2 --no-analyze </dev/null >"$OUT" 2>"$ERR" 3>&- &
     RESTORE_PID=$!
 }
 
