@@ -12,7 +12,8 @@
 
 struct restore_options {
     struct evo_secret to;
-    bool create, clean, into_existing, no_owner, no_privileged, data_only, schema_only, no_analyze, dry_run;
+    bool create, clean, into_existing, no_owner, no_privileged, data_only, schema_only, no_analyze, globals,
+        dry_run;
     char *confirm, *backup_of, *at, *role, *identity, *archive_version, *progress;
     struct evo_strvec tables, schemas;
     uint64_t maintenance_work_mem;
@@ -45,6 +46,9 @@ static const struct evo_option options[] = {
       .help = "everything belongs to the role that restores" },
     { "no-privileged", EVO_OPT_FLAG, offsetof(struct restore_options, no_privileged),
       .help = "leave out what only a superuser may make, and say what that was" },
+    { "globals", EVO_OPT_FLAG, offsetof(struct restore_options, globals),
+      .help = "first make the roles that the server lacks, without passwords, from a backup made with "
+              "--globals" },
     { "role", EVO_OPT_STRING, offsetof(struct restore_options, role), .value = "NAME",
       .help = "become this role first (SET ROLE)" },
     { "jobs", EVO_OPT_INT, offsetof(struct restore_options, jobs), .value = "N", .min = 1, .max = 32,
@@ -229,6 +233,7 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
                                            .no_owner = o->no_owner,
                                            .no_privileged = o->no_privileged,
                                            .no_analyze = o->no_analyze,
+                                           .globals = o->globals,
                                            .dry_run = o->dry_run,
                                            .archive_minor = archive_minor(o->archive_version),
                                            .maintenance_work_mem = o->maintenance_work_mem,

@@ -4,6 +4,7 @@
 #include "backup/analyze.h"
 #include "backup/archive.h"
 #include "backup/load.h"
+#include "backup/missing_roles.h"
 #include "backup/plan.h"
 #include "backup/reader.h"
 #include "backup/verify.h"
@@ -287,14 +288,23 @@ static enum evo_errc run(struct evo_restore_run *r, struct evo_error *err)
 {
     const struct evo_restore_options *o = r->options;
     EVO_AUTO_PTR(pg) pg = NULL;
+    EVO_AUTO(strvec) roles = EVO_STRVEC_INIT;
+    EVO_AUTO(strvec) statements = EVO_STRVEC_INIT;
     enum evo_errc rc = prepare(r, &pg, err);
-    if (!rc && o->dry_run)
+    if (!rc && o->globals)
+        rc = evo_missing_roles_look(r, pg, &roles, &statements, err);
+    if (!rc && o->dry_run) {
         list_tables(r);
+        for (size_t i = 0; i < roles.count; i++)
+            evo_notice(o->task, "role \"%s\" would be made", roles.items[i]);
+    }
     if (rc || o->dry_run)
         return rc;
-    if (o->create)
+    if (o->globals)
+        rc = evo_missing_roles_make(r, pg, &roles, &statements, err);
+    if (!rc && o->create)
         rc = evo_admit_create(r, pg, err);
-    else if (o->clean)
+    else if (!rc && o->clean)
         rc = evo_admit_clean(r, pg, err);
     evo_pg_close(pg);
     pg = NULL;

@@ -36,6 +36,7 @@ struct evo_restore_options {
     bool no_owner;
     bool no_privileged; /* leave out what only a superuser may make, and name it */
     bool no_analyze;
+    bool globals; /* first make the roles that the server lacks */
     bool dry_run; /* check everything, change nothing */
     bool disposable; /* the caller drops the target, whatever comes: what fails is not taken back */
     int archive_minor; /* give pg_restore an archive of version 1.minor; 0: what it needs */

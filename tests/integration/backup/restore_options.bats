@@ -69,6 +69,31 @@ SQL
     assert_equal "$owner|$owner" "$(in_copy "SELECT pg_get_userbyid(datdba), (SELECT pg_get_userbyid(lomowner) FROM pg_largeobject_metadata) FROM pg_database WHERE datname = current_database()")"
 }
 
+@test "--globals: roles that the server lacks are made first, others are left alone" {
+    pg_fresh_role
+    local member=$PG_ROLE
+    pg_fresh_role CONNECTION\ LIMIT\ 7
+    pg_sql "GRANT $PG_ROLE TO $member; ALTER ROLE $PG_ROLE SET work_mem = '9MB'; CREATE TABLE t AS SELECT 1 AS id; ALTER TABLE t OWNER TO $PG_ROLE; GRANT SELECT ON t TO $member"
+    run_evo evo-backup create
+    assert_exit 0
+    run_evo evo-restore latest --globals --create --to "$(pg_url "${PG_DB}_r")" --json
+    assert_exit 1
+    assert_json '.error.reason == "not_found" and (.error.message | contains("holds no roles"))'
+    run_evo evo-backup create --globals
+    assert_exit 0
+    pg_sql "REASSIGN OWNED BY $PG_ROLE TO postgres; DROP OWNED BY $PG_ROLE, $member; DROP ROLE $PG_ROLE, $member"
+    run_evo evo-restore latest --globals --dry-run --create --to "$(pg_url "${PG_DB}_r")"
+    assert_exit 0
+    assert_stderr_has "role \"$PG_ROLE\" would be made"
+    assert_equal "" "$(pg_sql "SELECT rolname FROM pg_roles WHERE rolname = '$PG_ROLE'")"
+    run_evo evo-restore latest --create --to "$(pg_url "${PG_DB}_r")"
+    assert_exit 3
+    run_evo evo-restore latest --globals --create --to "$(pg_url "${PG_DB}_r")"
+    assert_exit 0
+    assert_stderr_has 'without a password'
+    assert_equal "$PG_ROLE|7|t|{work_mem=9MB}" "$(in_copy "SELECT tableowner, rolconnlimit, pg_has_role('$member', tableowner, 'member'), rolconfig FROM pg_tables JOIN pg_roles ON rolname = tableowner WHERE tablename = 't'")"
+}
+
 @test "--at: the newest backup that is not newer" {
     pg_sql 'CREATE TABLE t AS SELECT 1 AS id'
     run_evo evo-backup create --json
