@@ -302,7 +302,11 @@ static void send_about(struct evo_store *store, const char *method, const char *
                                 .params = params,
                                 .param_count = what ? 1 : 0,
                                 .headers = headers };
-    assert_ok(evo_s3_send(&evo_s3_of(store)->client, &r, answer, &err));
+    enum evo_errc rc = evo_s3_send(&evo_s3_of(store)->client, &r, answer, &err);
+    /* A bucket whose first answer was lost is there when it is asked for again. */
+    bool made_before = rc && answer->http.status == 409 && evo_streq(method, "PUT") && !key;
+    if (!made_before)
+        assert_ok(rc);
 }
 
 static void test_tags_go_with_an_object_and_with_a_stream(void **state)
