@@ -82,6 +82,11 @@ void evo_admit_identify(struct evo_restore_run *r, struct evo_pg *pg)
     if (r->is_source)
         evo_warn(o->task, "database \"%s\" is the very database that this backup was taken from",
                  o->target->database);
+    if (m->filtered)
+        evo_warn(o->task,
+                 "backup \"%s\" is not of the whole database: options left something out when it was made "
+                 "(evo-backup show %s)",
+                 m->id, m->id);
     if (evo_pg_version(pg) / 10000 < o->backup->manifest.server_version_num / 10000)
         evo_warn(o->task, "the target's server is older than the one that was backed up");
 }

@@ -107,6 +107,10 @@ changes_run() {
     run_evo evo-backup create --exclude-table '*.log'
     assert_exit 0
     [ "$(tables)" = "one.a one.b two.c" ]
+    # Whoever restores the latest one is told that it is only a part.
+    run_evo evo-restore latest --create --to "$(pg_url "${PG_DB}_part")"
+    assert_exit 0
+    assert_stderr_has 'is not of the whole database: options left something out'
     run_evo evo-backup create --table nothing.like_it
     assert_exit 1
     assert_stderr_has 'no matching tables were found'
