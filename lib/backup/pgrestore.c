@@ -296,6 +296,10 @@ enum evo_errc evo_pgrestore_object(const struct evo_pgrestore *r, const struct e
     if (rc)
         return rc;
     build_argv(r, &argv);
+    if (r->clean) {
+        evo_strvec_push(&argv, "--clean");
+        evo_strvec_push(&argv, "--if-exists");
+    }
     build_environment(r, &env);
     struct evo_process_options options = {
         .argv = argv.items, .env = &env, .in = EVO_FD_PIPE, .out = EVO_FD_NULL, .err = messages

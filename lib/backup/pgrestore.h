@@ -18,6 +18,7 @@ struct evo_pgrestore {
     int jobs;
     bool no_owner;
     const char *role; /* NULL: the one that connects */
+    bool clean; /* of an object: drop each large object first, where it is there */
     int minor; /* objects are given to it as archives of version 1.minor; 0: as they are */
 };
 enum evo_pgrestore_how { EVO_PGRESTORE_PLAIN, EVO_PGRESTORE_PARALLEL, EVO_PGRESTORE_ONE_TRANSACTION };

@@ -87,7 +87,8 @@ enum evo_errc evo_reader_find(struct evo_restore_run *r, struct evo_error *err)
                                       .target = r->options->target,
                                       .jobs = r->jobs,
                                       .no_owner = r->options->no_owner,
-                                      .role = r->options->role };
+                                      .role = r->options->role,
+                                      .clean = r->options->clean };
     r->result->tool = evo_strdup(r->tool_path);
     leave_statistics(r);
     int reads = evo_downgrade_minor_of(major);

@@ -164,6 +164,21 @@ in_copy() {
     assert_equal "500" "$(pg_sql 'SELECT count(*) FROM s.orders')"
 }
 
+@test "--clean of a whole and hard database, onto itself" {
+    nasty_db
+    run_evo evo-backup create
+    assert_exit 0
+    stock_copy "$PG_DB" "${PG_DB}_s"
+    rows_of "$PG_DB" >"$BATS_TEST_TMPDIR/rows"
+    pg_sql "SELECT lo_unlink(990003); SELECT lo_from_bytea(990004, 'mine'); CREATE TABLE mine AS SELECT 1 AS id" >/dev/null
+    run_evo evo-restore latest --clean --into-existing --confirm "$PG_DB" --to "$PG_URL"
+    assert_exit 0
+    assert_equal "1|4" "$(pg_sql 'SELECT (SELECT count(*) FROM mine), count(*) FROM pg_largeobject_metadata')"
+    pg_sql 'DROP TABLE mine; SELECT lo_unlink(990004)' >/dev/null
+    diff "$BATS_TEST_TMPDIR/rows" <(rows_of "$PG_DB")
+    diff <(text_of "${PG_DB}_s") <(text_of "$PG_DB")
+}
+
 @test "the schema alone, then the rows alone, are the whole" {
     pg_sql 'CREATE TABLE a (id int PRIMARY KEY, t text); CREATE TABLE b (id serial PRIMARY KEY, a int REFERENCES a, up int REFERENCES b);
         CREATE MATERIALIZED VIEW m AS SELECT count(*) FROM a; INSERT INTO a SELECT i FROM generate_series(1, 5000) i;
