@@ -130,6 +130,26 @@ SQL
     assert_equal "" "$(pg_sql "SELECT datname FROM pg_database WHERE datname = '${PG_DB}_r'")"
 }
 
+@test "a cancel ends an index that is being made, and those who wait for work" {
+    pg_sql - <<SQL
+CREATE FUNCTION slow(i int) RETURNS int LANGUAGE sql IMMUTABLE AS
+    \$\$ SELECT CASE WHEN current_database() = '$PG_DB' OR pg_sleep(60) IS NOT NULL THEN i END \$\$;
+CREATE TABLE t AS SELECT i AS id FROM generate_series(1, 100) i;
+CREATE INDEX slow_i ON t (slow(id));
+SQL
+    run_evo evo-backup create
+    assert_exit 0
+    start_evo evo-restore latest --create --to "$(pg_url "${PG_DB}_r")" --jobs 3
+    indexing() { [ "$(pg_sql -d postgres "SELECT count(*) FROM pg_stat_activity WHERE datname = '${PG_DB}_r' AND query LIKE 'CREATE INDEX%'")" -gt 0 ]; }
+    wait_until 20 indexing
+    SECONDS=0
+    kill -TERM "$EVO_PID"
+    finish_evo
+    assert_equal 143 "$status"
+    [ "$SECONDS" -lt 8 ]
+    assert_equal "" "$(pg_sql "SELECT datname FROM pg_database WHERE datname = '${PG_DB}_r'")"
+}
+
 @test "a killed restore leaves no file and no program behind" {
     big_table large 200000
     run_evo evo-backup create
