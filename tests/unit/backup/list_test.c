@@ -62,7 +62,7 @@ static void test_list_of_many_is_newest_first_and_whole(void **state)
     /* More than threads; the environments and databases mixed. */
     for (int i = 0; i < 40; i++) {
         char id[EVO_BACKUP_ID_MAX];
-        (void)snprintf(id, sizeof(id), "20261122T1015%02dZ-000000", i);
+        (void)snprintf(id, sizeof(id), "20261122T1015%02uZ-000000", (unsigned)i % 60);
         made_backup(*state, i % 2 ? "staging" : "default", i % 3 ? "shop" : "a/b", id, AT + i * 1000, NULL);
     }
     assert_ok(evo_backup_list(*state, NULL, NULL, &list, &err));
