@@ -12,12 +12,12 @@
 
 struct restore_options {
     struct evo_secret to;
-    bool create, clean, into_existing, no_owner, no_privileged, data_only, schema_only, no_analyze, globals,
-        dry_run;
+    bool create, clean, into_existing, no_owner, no_privileged, no_privileges, data_only, schema_only,
+        no_analyze, globals, dry_run;
     char *confirm, *backup_of, *at, *role, *identity, *archive_version, *progress;
     struct evo_strvec tables, schemas;
     uint64_t maintenance_work_mem;
-    int64_t jobs;
+    int64_t jobs, lock_timeout_ms;
 };
 
 static const struct evo_option options[] = {
@@ -44,6 +44,8 @@ static const struct evo_option options[] = {
       .help = "everything but rows" },
     { "no-owner", EVO_OPT_FLAG, offsetof(struct restore_options, no_owner),
       .help = "everything belongs to the role that restores" },
+    { "no-privileges", EVO_OPT_FLAG, offsetof(struct restore_options, no_privileges),
+      .help = "grant nothing of what the backup's privileges say" },
     { "no-privileged", EVO_OPT_FLAG, offsetof(struct restore_options, no_privileged),
       .help = "leave out what only a superuser may make, and say what that was" },
     { "globals", EVO_OPT_FLAG, offsetof(struct restore_options, globals),
@@ -51,6 +53,9 @@ static const struct evo_option options[] = {
               "--globals" },
     { "role", EVO_OPT_STRING, offsetof(struct restore_options, role), .value = "NAME",
       .help = "become this role first (SET ROLE)" },
+    { "lock-timeout", EVO_OPT_DURATION, offsetof(struct restore_options, lock_timeout_ms),
+      .value = "DURATION", .fallback = "60s",
+      .help = "give up when what --clean drops stays locked by others for this long" },
     { "jobs", EVO_OPT_INT, offsetof(struct restore_options, jobs), .value = "N", .min = 1, .max = 32,
       .letter = 'j',
       .help = "sessions that load and build indexes at the same time (default: one a processor, 2 to 4)" },
@@ -128,7 +133,7 @@ static enum evo_errc open_at(struct evo_cmd *cmd, const struct restore_options *
         evo_error_set(err, EVO_ERR_USAGE, "--at \"%s\" is no time", o->at);
         return evo_error_hint(err, "Write it as 2026-11-22T10:15:00Z.");
     }
-    enum evo_errc rc = evo_cmd_store(cmd, ret_store, err);
+    enum evo_errc rc = evo_cmd_existing_store(cmd, ret_store, err);
     if (!rc)
         rc = evo_cmd_backup_of(cmd, o->backup_of, &database, err);
     if (!rc && !database) {
@@ -232,6 +237,8 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
                                            .schema_only = o->schema_only,
                                            .no_owner = o->no_owner,
                                            .no_privileged = o->no_privileged,
+                                           .no_privileges = o->no_privileges,
+                                           .lock_timeout_ms = o->lock_timeout_ms,
                                            .no_analyze = o->no_analyze,
                                            .globals = o->globals,
                                            .dry_run = o->dry_run,

@@ -98,7 +98,7 @@ static enum evo_errc run_probes(void *ctx, const struct evo_conninfo *restored, 
 
 /* ---- the report ------------------------------------------------------------- */
 
-static void print_found(struct evo_cmd *cmd, const char *id, const struct evo_drill *d)
+static void print_found(struct evo_cmd *cmd, const char *id, const struct evo_drill *d, bool ok)
 {
     char elapsed[EVO_HUMAN_MAX];
     size_t probes = evo_json_count(d->probes);
@@ -121,7 +121,7 @@ static void print_found(struct evo_cmd *cmd, const char *id, const struct evo_dr
             evo_print(cmd, "probe of %s, line %lld: %s\n", evo_json_get_string(probe, "migration", ""),
                       (long long)evo_json_get_int(probe, "line", 0), message);
     }
-    if (d->wrong || d->fingerprint_equal == EVO_NO || !d->server_version)
+    if (!ok)
         return;
     evo_print(cmd, "%s comes back: %zu table%s, %lld row%s on PostgreSQL %s, %s; %s%s, %zu probe%s\n", id,
               d->count, evo_plural((int64_t)d->count), (long long)d->rows, evo_plural(d->rows),
@@ -160,7 +160,7 @@ static enum evo_errc drill(struct work *w, const struct options *o, struct evo_d
     rc = evo_backup_drill(&drill_options, found, err);
     evo_drill_json(found, cmd->data);
     if (!rc || rc == EVO_ERR_INTEGRITY || rc == EVO_ERR_PROBE_FALSE)
-        print_found(cmd, backup.manifest.id, found);
+        print_found(cmd, backup.manifest.id, found, !rc);
     return rc;
 }
 

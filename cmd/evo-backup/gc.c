@@ -7,8 +7,11 @@
 #include "backup/gc.h"
 #include "base/clock.h"
 #include "base/parse.h"
-#include "cli/connect.h"
+#include "cli/backup_of.h"
 #include "cli/table.h"
+
+/* No backup of a size worth the name is done in less. */
+enum { SHORT_GRACE_MS = 60 * 1000 };
 
 struct options {
     int64_t grace_ms;
@@ -108,7 +111,7 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
     EVO_AUTO_PTR(store) store = NULL;
     EVO_AUTO(gc_report) report = { 0 };
     fill(cmd, o, &report);
-    enum evo_errc rc = evo_cmd_store(cmd, &store, err);
+    enum evo_errc rc = evo_cmd_existing_store(cmd, &store, err);
     if (rc)
         return rc;
     struct evo_gc_options gc = { .store = store,
@@ -116,6 +119,9 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
                                  .now_ms = evo_wall_ms(),
                                  .dry_run = o->dry_run,
                                  .task = cmd->task };
+    if (o->grace_ms < SHORT_GRACE_MS)
+        evo_warn(cmd->task,
+                 "a grace time this short takes what a backup that is running now has written so far");
     rc = evo_gc(&gc, &report, err);
     fill(cmd, o, &report);
     if (!rc || report.count)

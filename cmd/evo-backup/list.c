@@ -166,6 +166,19 @@ static void add_row(struct evo_table *t, const struct evo_backup_item *item, int
     evo_table_cell(t, note.buf);
 }
 
+/* Where nothing is found, the name of the environment is the first thing to doubt. */
+static void name_environments(struct evo_cmd *cmd, struct evo_store *store)
+{
+    EVO_AUTO(strvec) names = EVO_STRVEC_INIT;
+    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    struct evo_error ignored = EVO_ERROR_INIT;
+    if (evo_backup_environments(store, &names, &ignored) || !names.count)
+        return;
+    for (size_t i = 0; i < names.count && i < 10; i++)
+        evo_strbuf_addf(&text, "%s\"%s\"", i ? ", " : "", names.items[i]);
+    evo_notice(cmd->task, "environments in this store: %s%s", text.buf, names.count > 10 ? ", …" : "");
+}
+
 static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
 {
     const struct options *o = opts;
@@ -178,7 +191,7 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
     evo_json_set(cmd->data, "backups", backups);
     enum evo_errc rc = check_labels(&o->labels, err);
     if (!rc)
-        rc = evo_cmd_store(cmd, &store, err);
+        rc = evo_cmd_existing_store(cmd, &store, err);
     if (!rc)
         rc = evo_cmd_backup_of(cmd, o->backup_of, &database, err);
     if (!rc)
@@ -189,15 +202,25 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
     for (size_t c = 0; c < EVO_COUNT(columns); c++)
         evo_table_column(&table, columns[c].title, columns[c].align);
     int64_t now = evo_wall_ms();
+    size_t hidden = 0;
     for (size_t i = 0; i < list.count; i++) {
-        if (!wanted(o, &list.items[i]))
+        if (!wanted(o, &list.items[i])) {
+            hidden += !o->all && list.items[i].state != EVO_BACKUP_COMPLETE;
             continue;
+        }
         evo_json_append(backups, item_json(&list.items[i]));
         add_row(&table, &list.items[i], now);
     }
     /* A program that reads lines is not given one that is no backup. */
     evo_table_format(&table, isatty(STDOUT_FILENO), &text);
     evo_print(cmd, "%s", text.buf);
+    if (hidden)
+        evo_notice(cmd->task, "%zu more cannot be read, or %s not finished: evo-backup list --all%s%s",
+                   hidden, hidden == 1 ? "was" : "were",
+                   o->all_environments ? " --all-environments" : " --environment ",
+                   o->all_environments ? "" : evo_cmd_environment(cmd));
+    if (!text.len && !hidden)
+        name_environments(cmd, store);
     if (!text.len && o->all_environments)
         evo_print(cmd, "no backups of %s in any environment\n", database ? database : "any database");
     else if (!text.len)

@@ -132,7 +132,7 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
     EVO_AUTO(prune_report) report = { 0 };
     EVO_AUTO_STR database = NULL;
     fill(cmd, o, &report);
-    enum evo_errc rc = evo_cmd_store(cmd, &store, err);
+    enum evo_errc rc = evo_cmd_existing_store(cmd, &store, err);
     if (!rc)
         rc = whose(cmd, o, &database, err);
     if (rc)

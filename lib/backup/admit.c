@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/parse.h"
 
+enum { LOCK_TIMEOUT_MS = 60000 };
+
 /* ---- who it is -------------------------------------------------------------- */
 
 static enum evo_errc open_as_role(const struct evo_conninfo *info, const struct evo_restore_options *o,
@@ -206,7 +208,9 @@ static enum evo_errc drop_entries(struct evo_restore_run *r, struct evo_pg *pg, 
     EVO_AUTO_STR encoding = evo_toc_encoding(&r->toc);
     enum evo_errc rc = encoding ? evo_session_encoding(pg, encoding, err) : EVO_OK;
     if (!rc)
-        rc = evo_pg_exec(pg, "BEGIN", err);
+        rc = evo_pg_execf(
+            pg, err, "BEGIN; SET LOCAL lock_timeout = %lld",
+            (long long)(r->options->lock_timeout_ms ? r->options->lock_timeout_ms : LOCK_TIMEOUT_MS));
     for (size_t i = r->toc.count; !rc && i-- > 0;) {
         const struct evo_toc_entry *e = &r->toc.items[i];
         bool asked = r->selection.take[i] && !r->selection.needed[i] && !goes_with_table(r, e);
@@ -225,8 +229,16 @@ enum evo_errc evo_admit_clean(struct evo_restore_run *r, struct evo_pg *pg, stru
     enum evo_errc rc = drop_entries(r, pg, err);
     if (rc == EVO_ERR_DATABASE && err && evo_streq(err->sqlstate, "2BP01"))
         return evo_error_hint(
-            err, "Nothing was changed. Something that the backup does not hold needs it: drop that "
-                 "first, or restore beside it.");
+            err,
+            r->selection.whole
+                ? "Nothing was changed. Something that the backup does not hold needs it: drop that "
+                  "first, or restore beside it."
+                : "Nothing was changed. Something needs it that is not restored: where the backup holds that "
+                  "too, name it in --table as well; else drop it first, or restore beside it.");
+    if (rc == EVO_ERR_LOCK_UNAVAILABLE)
+        return evo_error_hint(err,
+                              "Nothing was changed. Look who holds it with evo-status, or wait longer with "
+                              "--lock-timeout.");
     if (!rc)
         r->stage = EVO_RESTORE_DROPPED;
     /* Schemas stay, with what else is in them. */
@@ -302,7 +314,7 @@ static void undo(struct evo_restore_run *r)
     int signo = evo_cancel_signal();
     evo_cancel_acknowledge();
     bool undone = r->target.one_transaction && !open_as_role(o->target, o, &pg, &ignored) &&
-                  evo_target_undo(pg, &r->toc, &r->target);
+                  evo_target_undo(pg, &r->toc, &r->selection, &r->target);
     if (undone)
         evo_notice(
             o->task,

@@ -35,3 +35,9 @@ const struct evo_backup_object *evo_archive_object(const struct evo_manifest *m,
     EVO_AUTO_STR name = evo_archive_object_name(m, toc, e);
     return evo_manifest_find(m, name);
 }
+
+bool evo_archive_fits(const struct evo_backup_object *o, const struct evo_toc_entry *e)
+{
+    return o->dump_id == e->id && (!o->schema || evo_streq(o->schema, e->schema)) &&
+           (!o->table || evo_streq(o->table, e->tag));
+}

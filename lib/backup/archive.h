@@ -18,5 +18,8 @@ char *evo_archive_object_name(const struct evo_manifest *m, const struct evo_toc
 /* That of the manifest, NULL where it names none. */
 const struct evo_backup_object *evo_archive_object(const struct evo_manifest *m, const struct evo_toc *toc,
                                                    const struct evo_toc_entry *e);
+/* The entry is the one that the object was written for: by its id, and by the table where the manifest names it. Since ids
+ * do not repeat, neither can an object. */
+bool evo_archive_fits(const struct evo_backup_object *o, const struct evo_toc_entry *e);
 
 #endif

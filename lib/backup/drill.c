@@ -82,14 +82,14 @@ static void add_large_object_roles(const struct drill *d, struct evo_strvec *rol
         return;
     (void)!evo_object_read(&from, lo, gather_head, &bytes, &ignored);
     if (!evo_toc_read(fill_from_head, &head, &toc, NULL, &ignored))
-        evo_toc_roles(&toc, roles);
+        evo_toc_roles(&toc, NULL, roles);
 }
 
 /* A new cluster has none of them. */
 static enum evo_errc make_roles(const struct drill *d, struct evo_pg *pg, struct evo_error *err)
 {
     EVO_AUTO(strvec) roles = EVO_STRVEC_INIT;
-    evo_toc_roles(&d->toc, &roles);
+    evo_toc_roles(&d->toc, NULL, &roles);
     add_large_object_roles(d, &roles);
     enum evo_errc rc = EVO_OK;
     for (size_t i = 0; i < roles.count && !rc; i++) {
@@ -303,11 +303,12 @@ static enum evo_errc verdict(const struct drill *d, struct evo_error *err)
         err, "Keep another backup until one passes: evo-backup create, then evo-backup drill latest");
 }
 
-/* What is said of a backup for good: not that a server was away, or that somebody pressed Ctrl-C. */
+/* What is said of a backup for good: not that a server was away, that a given one lacks a role or an extension, or that
+ * somebody pressed Ctrl-C. */
 static bool is_finding(const struct drill *d, enum evo_errc rc)
 {
     return !rc || rc == EVO_ERR_INTEGRITY || rc == EVO_ERR_PROBE_FALSE ||
-           (d->begun && rc == EVO_ERR_DATABASE);
+           (d->begun && rc == EVO_ERR_DATABASE && !d->options->scratch);
 }
 
 static void record(struct drill *d, enum evo_errc rc, const struct evo_error *err)
@@ -317,6 +318,7 @@ static void record(struct drill *d, enum evo_errc rc, const struct evo_error *er
     struct evo_error why = EVO_ERROR_INIT;
     evo_drill_json(d->result, finding);
     evo_json_set_bool(finding, "ok", !rc);
+    evo_json_set_string(finding, "reason", rc ? evo_errc_reason(rc) : NULL);
     evo_json_set_string(finding, "problem", rc ? err->message : NULL);
     evo_json_set_string(finding, "source_version", d->manifest->server_version);
     if (d->manifest->recipients.count) {

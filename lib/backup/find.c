@@ -118,6 +118,10 @@ enum evo_errc evo_backup_unfinished(struct evo_store *store, const char *environ
 const char *evo_backup_age(int64_t created_ms, int64_t now_ms, char buf[EVO_HUMAN_MAX])
 {
     long long s = now_ms > created_ms ? (now_ms - created_ms) / 1000 : 0;
+    if (created_ms - now_ms > 60000) {
+        (void)snprintf(buf, EVO_HUMAN_MAX, "in the future");
+        return buf;
+    }
     if (s >= 2 * 86400)
         (void)snprintf(buf, EVO_HUMAN_MAX, "%lld days ago", s / 86400);
     else if (s >= 3600)
@@ -265,6 +269,17 @@ enum evo_errc evo_backup_open_at(struct evo_store *store, const char *environmen
     return none_found(environment, database, at_ms, err);
 }
 
+/* A machine whose clock was ahead made what would be the latest for as long; it is only where there is no other. */
+static enum evo_errc open_latest(struct evo_store *store, const char *environment, const char *database,
+                                 struct evo_backup *ret, struct evo_error *err)
+{
+    enum { CLOCKS_DIFFER_MS = 15 * 60 * 1000 };
+    enum evo_errc rc =
+        evo_backup_open_at(store, environment, database, evo_wall_ms() + CLOCKS_DIFFER_MS, ret, err);
+    return rc == EVO_ERR_NOT_FOUND ? evo_backup_open_at(store, environment, database, INT64_MAX, ret, err)
+                                   : rc;
+}
+
 /* Looks for the id under every environment and database. *found: its folder is there. */
 static enum evo_errc open_anywhere(struct evo_store *store, const char *id, struct evo_backup *ret,
                                    bool *found, struct evo_error *err)
@@ -290,7 +305,7 @@ enum evo_errc evo_backup_open(struct evo_store *store, const char *environment, 
                               const char *id, struct evo_backup *ret, struct evo_error *err)
 {
     if (evo_streq(id, "latest"))
-        return evo_backup_open_at(store, environment, database, INT64_MAX, ret, err);
+        return open_latest(store, environment, database, ret, err);
     EVO_AUTO_STR option = environment_option(environment);
     if (!evo_backup_id_valid(id)) {
         evo_error_set(err, EVO_ERR_USAGE, "\"%s\" is no backup's id", id);

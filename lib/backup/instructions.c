@@ -62,6 +62,11 @@ void evo_instructions(const struct evo_manifest *m, const char *url, const char 
         "made by evo %s from a server of version %s.\n\n"
         "PostgreSQL's own tools restore it; evo is not needed. They must be of version %d or newer.\n\n",
         m->id, m->database, evo_format_time(m->created_ms, time), m->evo_version, m->server_version, major);
+    if (m->filtered)
+        evo_strbuf_adds(
+            out,
+            "It is not of the whole database: options left something out when it was made. A table may need "
+            "a schema,\nanother table or a type that is not in it: make those first.\n\n");
     add_folder(url, prefix, s3, out);
     evo_strbuf_adds(out, "Compare first (sizes, SHA-256 and rows of each object are in " EVO_BACKUP_MANIFEST
                          "): pg_restore does not\n"
@@ -100,5 +105,7 @@ void evo_instructions(const struct evo_manifest *m, const char *url, const char 
     evo_strbuf_adds(out, "With evo at hand all of this is:\n\n");
     evo_strbuf_addf(out, "      evo-restore %s --create --to \"postgresql://host/restored\" --store ", m->id);
     quote(out, url);
+    if (m->recipients.count)
+        evo_strbuf_adds(out, " --identity key.txt");
     evo_strbuf_addch(out, '\n');
 }

@@ -166,10 +166,12 @@ static enum evo_errc do_piece(struct crew *c, struct evo_pg *pg, const struct ev
 /* ---- sessions --------------------------------------------------------------- */
 
 /* What pg_restore sets besides (_doSetFixedOutputState in pg_backup_archiver.c). */
-static const char settings[] = "SET standard_conforming_strings = on;"
-                               "SET check_function_bodies = false;"
-                               "SET xmloption = content;"
-                               "SET client_min_messages = warning;";
+static const char settings[] =
+    "SET standard_conforming_strings = on;"
+    "SET check_function_bodies = false;"
+    "SET array_nulls = on;" /* not of pg_restore: the text was written with it on */
+    "SET xmloption = content;"
+    "SET client_min_messages = warning;";
 
 static enum evo_errc open_session(const struct crew *c, struct evo_pg **ret, struct evo_error *err)
 {

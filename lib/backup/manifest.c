@@ -328,6 +328,19 @@ static bool read_members(struct evo_manifest *m, const struct evo_json *v)
            evo_parse_time(evo_json_get_string(v, "finished_at", ""), &m->finished_ms);
 }
 
+/* What is summed up must have a sum. */
+static bool sums_up(const struct evo_manifest *m)
+{
+    int64_t rows = 0;
+    uint64_t raw = 0, stored = 0;
+    for (size_t i = 0; i < m->count; i++)
+        if (__builtin_add_overflow(rows, m->objects[i].rows, &rows) ||
+            __builtin_add_overflow(raw, m->objects[i].raw_bytes, &raw) ||
+            __builtin_add_overflow(stored, m->objects[i].size, &stored))
+            return false;
+    return raw <= INT64_MAX && stored <= INT64_MAX;
+}
+
 enum evo_errc evo_manifest_parse(const char *text, size_t n, const char *what, struct evo_manifest *ret,
                                  struct evo_error *err)
 {
@@ -345,7 +358,7 @@ enum evo_errc evo_manifest_parse(const char *text, size_t n, const char *what, s
     const struct evo_json *objects = evo_json_get(v, "objects");
     for (size_t i = 0; ok && i < evo_json_count(objects); i++)
         ok = read_object(&m, evo_json_at(objects, i));
-    if (!ok || !evo_manifest_object(&m, EVO_OBJECT_TOC))
+    if (!ok || !sums_up(&m) || !evo_manifest_object(&m, EVO_OBJECT_TOC))
         return evo_error_set(err, EVO_ERR_INTEGRITY, "%s lacks what a manifest must have", what);
     *ret = m;
     m = (struct evo_manifest)EVO_MANIFEST_INIT;

@@ -1,5 +1,7 @@
 #include "backup/missing_roles.h"
 
+#include "backup/roles.h"
+
 #include "backup/dumped.h"
 #include "backup/object.h"
 
@@ -117,18 +119,80 @@ static enum evo_errc read_text(const struct evo_restore_run *r, struct evo_strbu
     return rc ? rc : evo_decompressor_finish(z, err);
 }
 
+static enum evo_errc read_existing(struct evo_pg *pg, struct evo_strvec *ret, struct evo_error *err)
+{
+    EVO_AUTO_PTR(pg_result) roles = NULL;
+    enum evo_errc rc = evo_pg_query(pg, "SELECT rolname FROM pg_catalog.pg_roles", 0, NULL, &roles, err);
+    for (int i = 0; !rc && i < evo_pg_rows(roles); i++)
+        evo_strvec_push(ret, evo_pg_value(roles, i, 0));
+    return rc;
+}
+
+/* What roles.h may take for one: the argument of a function is "interval day to second". */
+static bool is_unit(const char *name)
+{
+    static const char *const units[] = { "month", "hour", "minute", "second" };
+    for (size_t i = 0; i < EVO_COUNT(units); i++)
+        if (evo_streq(name, units[i]))
+            return true;
+    return false;
+}
+
+static void add_owners(const struct evo_restore_run *r, struct evo_strvec *ret)
+{
+    for (size_t i = 0; i < r->toc.count; i++) {
+        const char *owner = r->toc.items[i].owner;
+        if (r->selection.take[i] && owner && *owner && !evo_strvec_contains(ret, owner))
+            evo_strvec_push(ret, owner);
+    }
+}
+
+enum evo_errc evo_missing_roles_refuse(const struct evo_restore_run *r, struct evo_pg *pg,
+                                       const struct evo_strvec *to_make, struct evo_error *err)
+{
+    const struct evo_restore_options *o = r->options;
+    EVO_AUTO(strvec) existing = EVO_STRVEC_INIT;
+    EVO_AUTO(strvec) named = EVO_STRVEC_INIT;
+    EVO_AUTO(strvec) missing = EVO_STRVEC_INIT;
+    EVO_AUTO(strbuf) names = EVO_STRBUF_INIT;
+    EVO_AUTO(strbuf) create = EVO_STRBUF_INIT;
+    enum evo_errc rc = read_existing(pg, &existing, err);
+    if (rc)
+        return rc;
+    evo_toc_roles(&r->toc, r->selection.take, &named);
+    if (!o->no_owner)
+        add_owners(r, &named);
+    for (size_t i = 0; i < named.count; i++) {
+        const char *name = named.items[i];
+        if (evo_strvec_contains(&existing, name) || evo_strvec_contains(to_make, name) || is_unit(name))
+            continue;
+        evo_strvec_push(&missing, name);
+        EVO_AUTO_STR quoted = evo_pg_identifier(pg, name);
+        evo_strbuf_addf(&names, "%s\"%s\"", names.len ? ", " : "", name);
+        evo_strbuf_addf(&create, "%sCREATE ROLE %s;", create.len ? " " : "", quoted);
+    }
+    if (!missing.count)
+        return EVO_OK;
+    evo_error_set(err, EVO_ERR_DATABASE, "the target's server lacks %zu role%s that the backup speaks of: %s",
+                  missing.count, missing.count == 1 ? "" : "s", names.buf);
+    evo_error_detail(err, "Nothing was changed.");
+    if (evo_manifest_object(&o->backup->manifest, EVO_OBJECT_GLOBALS))
+        return evo_error_hint(err,
+                              "The backup holds its roles: add --globals to have them made. Or leave owners "
+                              "and privileges out: --no-owner --no-privileges.");
+    return evo_error_hint(err, "%s Or leave owners and privileges out: --no-owner --no-privileges.",
+                          create.buf);
+}
+
 enum evo_errc evo_missing_roles_look(const struct evo_restore_run *r, struct evo_pg *pg,
                                      struct evo_strvec *ret_names, struct evo_strvec *ret_statements,
                                      struct evo_error *err)
 {
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT_MAX(TEXT_MAX);
     EVO_AUTO(strvec) existing = EVO_STRVEC_INIT;
-    EVO_AUTO_PTR(pg_result) roles = NULL;
     enum evo_errc rc = read_text(r, &text, err);
     if (!rc)
-        rc = evo_pg_query(pg, "SELECT rolname FROM pg_catalog.pg_roles", 0, NULL, &roles, err);
-    for (int i = 0; !rc && i < evo_pg_rows(roles); i++)
-        evo_strvec_push(&existing, evo_pg_value(roles, i, 0));
+        rc = read_existing(pg, &existing, err);
     if (!rc)
         evo_missing_roles(text.buf, &existing, ret_names, ret_statements);
     return rc;

@@ -17,6 +17,10 @@ void evo_missing_roles(const char *sql, const struct evo_strvec *existing, struc
 enum evo_errc evo_missing_roles_look(const struct evo_restore_run *r, struct evo_pg *pg,
                                      struct evo_strvec *ret_names, struct evo_strvec *ret_statements,
                                      struct evo_error *err) EVO_CHECK;
+/* Owners, and those that privileges, policies and user mappings speak of, that the target's server lacks and `to_make` does
+ * not name: pg_restore would find them one by one, the last when all rows are in. EVO_ERR_DATABASE names them. */
+enum evo_errc evo_missing_roles_refuse(const struct evo_restore_run *r, struct evo_pg *pg,
+                                       const struct evo_strvec *to_make, struct evo_error *err) EVO_CHECK;
 enum evo_errc evo_missing_roles_make(const struct evo_restore_run *r, struct evo_pg *pg,
                                      const struct evo_strvec *names, const struct evo_strvec *statements,
                                      struct evo_error *err) EVO_CHECK;

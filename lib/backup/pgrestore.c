@@ -68,8 +68,12 @@ static enum evo_errc failed(const struct evo_pgrestore *r, const char *messages,
         { "relation \"", EVO_ERR_DATABASE,
           "What is restored needs another table or view: name it in --table as well, or see to it that it is "
           "there." },
-        { "does not exist", EVO_ERR_DATABASE,
-          "Roles are not part of a backup: CREATE ROLE what is missing, or restore with --no-owner." },
+        { "role \"", EVO_ERR_DATABASE,
+          "CREATE ROLE what is missing, or restore with --no-owner --no-privileges." },
+        { "schema \"", EVO_ERR_DATABASE,
+          "The backup holds a table, not the schema it is in: CREATE SCHEMA first, in a database that is "
+          "there "
+          "already (without --create)." },
         { "is not available", EVO_ERR_DATABASE, "Install the extension's package on the target's server." },
     };
     enum evo_errc code = EVO_ERR_DATABASE;
@@ -86,7 +90,7 @@ static enum evo_errc failed(const struct evo_pgrestore *r, const char *messages,
     if (hint && r->no_owner && strstr(hint, "--no-owner"))
         hint = code == EVO_ERR_PERMISSION
                    ? "Restore as a superuser, or leave out what only one may make: --no-privileged."
-                   : "Roles are not part of a backup: CREATE ROLE what is missing.";
+                   : "CREATE ROLE what is missing, or restore with --no-privileges.";
     if (hint)
         evo_error_hint(err, "%s", hint);
     return code;

@@ -161,8 +161,10 @@ enum evo_errc evo_proof_verdicts(struct evo_store *store, const char *prefix,
             *err = why;
         if (rc)
             return rc;
-        found[proof->kind] =
-            (struct evo_verdict){ .at_ms = proof->at_ms, .ok = evo_json_get_bool(v, "ok", false) };
+        found[proof->kind] = (struct evo_verdict){ .at_ms = proof->at_ms,
+                                                   .ok = evo_json_get_bool(v, "ok", false),
+                                                   .data = evo_streq(evo_json_get_string(v, "reason", NULL),
+                                                                     evo_errc_reason(EVO_ERR_PROBE_FALSE)) };
     }
     memcpy(ret, found, sizeof(found));
     return EVO_OK;

@@ -54,6 +54,8 @@ enum evo_errc evo_proof_load(struct evo_store *store, const struct evo_proof *pr
 struct evo_verdict {
     int64_t at_ms; /* -1: never asked */
     bool ok;
+    bool
+        data; /* not ok because of the data: what a probe asks of it does not hold, but it came back as it was */
 };
 /* The newest readable verdict of each kind. Missing ones are at_ms -1. */
 enum evo_errc evo_proof_verdicts(struct evo_store *store, const char *prefix,

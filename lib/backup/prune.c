@@ -37,7 +37,11 @@ static void plan_release(struct plan *p)
 
 static enum evo_retention_state state_of(const struct evo_backup_item *item)
 {
-    const struct evo_verdict *verified = &item->verdicts[EVO_PROOF_VERIFY];
+    bool bad = false;
+    for (size_t k = 0; k < EVO_PROOF_KINDS; k++) {
+        const struct evo_verdict *v = &item->verdicts[k];
+        bad |= v->at_ms >= 0 && !v->ok && !v->data;
+    }
     switch (item->state) {
     case EVO_BACKUP_UNFINISHED:
         return EVO_RETENTION_UNFINISHED;
@@ -46,7 +50,7 @@ static enum evo_retention_state state_of(const struct evo_backup_item *item)
     case EVO_BACKUP_COMPLETE:
         break;
     }
-    return verified->at_ms >= 0 && !verified->ok ? EVO_RETENTION_DAMAGED : EVO_RETENTION_GOOD;
+    return bad ? EVO_RETENTION_DAMAGED : EVO_RETENTION_GOOD;
 }
 
 static void describe(struct plan *p)

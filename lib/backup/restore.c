@@ -5,10 +5,12 @@
 #include "backup/archive.h"
 #include "backup/load.h"
 #include "backup/missing_roles.h"
+#include "backup/object.h"
 #include "backup/plan.h"
 #include "backup/reader.h"
 #include "backup/verify.h"
 #include "base/cancel.h"
+#include "base/parallel.h"
 
 void evo_restoration_release(struct evo_restoration *r)
 {
@@ -64,6 +66,26 @@ static enum evo_errc check_objects(const struct evo_restore_run *r, struct evo_e
     return rc;
 }
 
+static enum evo_errc read_object(void *ctx, size_t i, struct evo_error *err)
+{
+    const struct evo_restore_run *r = ctx;
+    const struct evo_work *work = &r->work.items[i];
+    const struct evo_object_source from = evo_object_source(r->options->store, r->options->backup);
+    if (!work->object)
+        return EVO_OK;
+    return work->kind == EVO_WORK_ROWS ? evo_object_read_rows(&from, work->object, NULL, NULL, err)
+                                       : evo_object_read(&from, work->object, NULL, NULL, err);
+}
+
+/* What is dropped is gone for good: before that, all that is to take its place is read once to its end. */
+static enum evo_errc read_all(struct evo_restore_run *r, struct evo_error *err)
+{
+    evo_notice(r->options->task, "reading the backup once before anything is dropped");
+    enum evo_errc rc = evo_parallel(r->work.count, r->jobs, read_object, r, err);
+    return rc ? evo_error_prefix(err, "nothing was dropped: backup \"%s\"", r->options->backup->manifest.id)
+              : EVO_OK;
+}
+
 static enum evo_errc load_toc(struct evo_restore_run *r, struct evo_error *err)
 {
     const struct evo_backup *backup = r->options->backup;
@@ -98,6 +120,7 @@ static enum evo_errc choose(struct evo_restore_run *r, struct evo_pg *pg, struct
                                                .data_only = o->data_only,
                                                .schema_only = o->schema_only,
                                                .no_privileged = o->no_privileged,
+                                               .no_privileges = o->no_privileges,
                                                .extensions = &extensions };
     enum evo_errc rc = o->no_privileged ? ask_for_extensions(pg, &extensions, err) : EVO_OK;
     return rc ? rc : evo_select(&r->toc, &r->map, &select, &r->selection, err);
@@ -121,7 +144,8 @@ static enum evo_errc plan(struct evo_restore_run *r, struct evo_error *err)
                                            .manifest = &r->options->backup->manifest,
                                            .take = r->selection.take,
                                            .large_objects = r->selection.large_objects,
-                                           .fresh = !r->options->data_only };
+                                           .fresh = !r->options->data_only,
+                                           .shared = r->options->into_existing };
     enum evo_errc rc = evo_worklist_build(&in, &r->work, err);
     r->result->raw_bytes = r->work.raw_bytes;
     for (size_t i = 0; i < r->work.count; i++)
@@ -293,6 +317,8 @@ static enum evo_errc run(struct evo_restore_run *r, struct evo_error *err)
     enum evo_errc rc = prepare(r, &pg, err);
     if (!rc && o->globals)
         rc = evo_missing_roles_look(r, pg, &roles, &statements, err);
+    if (!rc)
+        rc = evo_missing_roles_refuse(r, pg, &roles, err);
     if (!rc && o->dry_run) {
         list_tables(r);
         for (size_t i = 0; i < roles.count; i++)
@@ -300,7 +326,9 @@ static enum evo_errc run(struct evo_restore_run *r, struct evo_error *err)
     }
     if (rc || o->dry_run)
         return rc;
-    if (o->globals)
+    if (o->clean)
+        rc = read_all(r, err);
+    if (!rc && o->globals)
         rc = evo_missing_roles_make(r, pg, &roles, &statements, err);
     if (!rc && o->create)
         rc = evo_admit_create(r, pg, err);

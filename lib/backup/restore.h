@@ -34,6 +34,8 @@ struct evo_restore_options {
     bool data_only; /* rows into tables that are there */
     bool schema_only;
     bool no_owner;
+    bool no_privileges; /* grant nothing: pg_restore's --no-privileges */
+    int64_t lock_timeout_ms; /* for what --clean drops and others hold; 0: 60 s */
     bool no_privileged; /* leave out what only a superuser may make, and name it */
     bool no_analyze;
     bool globals; /* first make the roles that the server lacks */

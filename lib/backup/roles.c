@@ -77,12 +77,12 @@ static void take_list(struct words *w, struct evo_strvec *ret)
     } while (*w->at == ',' && w->at++);
 }
 
-void evo_toc_roles(const struct evo_toc *toc, struct evo_strvec *ret)
+void evo_toc_roles(const struct evo_toc *toc, const bool *take, struct evo_strvec *ret)
 {
     struct words w = { .word = EVO_STRBUF_INIT };
     for (size_t i = 0; i < toc->count; i++) {
         const struct evo_toc_entry *e = &toc->items[i];
-        for (size_t f = 0; f < EVO_COUNT(forms); f++) {
+        for (size_t f = 0; f < EVO_COUNT(forms) && (!take || take[i]); f++) {
             if (!e->defn || !evo_streq(e->desc, forms[f].desc))
                 continue;
             w.at = e->defn;

@@ -11,7 +11,8 @@
 #include "backup/toc.h"
 #include "base/strvec.h"
 
-/* Appends each name once, as it is (unquoted). Owners are not among them: a drill restores without. */
-void evo_toc_roles(const struct evo_toc *toc, struct evo_strvec *ret);
+/* Appends each name once, as it is (unquoted), of the entries for which take[i] is true (NULL: of all). Owners are not
+ * among them: a drill restores without. */
+void evo_toc_roles(const struct evo_toc *toc, const bool *take, struct evo_strvec *ret);
 
 #endif

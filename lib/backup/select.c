@@ -402,6 +402,9 @@ enum evo_errc evo_select(const struct evo_toc *toc, const struct evo_toc_map *ma
             bring_needs(&c);
         }
     }
+    for (size_t i = 0; i < toc->count && o->no_privileges; i++)
+        if (evo_streq(toc->items[i].desc, "ACL") || evo_streq(toc->items[i].desc, "DEFAULT ACL"))
+            s.take[i] = s.needed[i] = false;
     if (!rc && o->no_privileged)
         leave_privileged(&c, o->extensions);
     if (o->data_only || o->schema_only)

@@ -22,6 +22,7 @@ struct evo_select_options {
     const struct evo_strvec *tables, *schemas; /* NULL or empty: all */
     bool data_only; /* rows, values of sequences, views with rows */
     bool schema_only; /* all but these */
+    bool no_privileges; /* no GRANT and REVOKE */
     bool no_privileged; /* not what only a superuser may make, nor what needs it */
     const struct evo_strvec
         *extensions; /* no_privileged: those that may be made all the same, or are there */

@@ -44,7 +44,19 @@ static enum evo_errc look_for_things(struct evo_pg *pg, struct evo_strvec *names
         "typnamespace "
         "    WHERE typtype IN ('e', 'd', 'r') AND ('pg_type'::regclass, t.oid) NOT IN (SELECT * FROM ext) "
         "  UNION ALL SELECT 4, 'schema ' || nspname FROM own WHERE nspname <> 'public' "
-        "  UNION ALL SELECT 5, 'large object ' || oid FROM pg_catalog.pg_largeobject_metadata) x "
+        "  UNION ALL SELECT 5, 'large object ' || oid FROM pg_catalog.pg_largeobject_metadata "
+        "  UNION ALL SELECT 6, 'server ' || srvname FROM pg_catalog.pg_foreign_server s "
+        "    WHERE ('pg_foreign_server'::regclass, s.oid) NOT IN (SELECT * FROM ext) "
+        "  UNION ALL SELECT 7, 'collation ' || nspname || '.' || collname FROM pg_catalog.pg_collation c "
+        "    JOIN own ON own.oid = collnamespace WHERE ('pg_collation'::regclass, c.oid) NOT IN (SELECT * "
+        "FROM ext) "
+        "  UNION ALL SELECT 8, 'text search configuration ' || nspname || '.' || cfgname FROM "
+        "pg_catalog.pg_ts_config c "
+        "    JOIN own ON own.oid = cfgnamespace WHERE ('pg_ts_config'::regclass, c.oid) NOT IN (SELECT * "
+        "FROM ext) "
+        "  UNION ALL SELECT 9, 'operator ' || nspname || '.' || oprname FROM pg_catalog.pg_operator o "
+        "    JOIN own ON own.oid = oprnamespace WHERE ('pg_operator'::regclass, o.oid) NOT IN (SELECT * FROM "
+        "ext)) x "
         "ORDER BY n, what LIMIT 6";
     return names_of(pg, sql, names, err);
 }
@@ -326,7 +338,8 @@ static void unlink_large_objects(struct evo_pg *pg)
     }
 }
 
-bool evo_target_undo(struct evo_pg *pg, const struct evo_toc *toc, const struct evo_target *before)
+bool evo_target_undo(struct evo_pg *pg, const struct evo_toc *toc, const struct evo_selection *selection,
+                     const struct evo_target *before)
 {
     struct evo_error ignored = EVO_ERROR_INIT;
     EVO_AUTO(strvec) left = EVO_STRVEC_INIT;
@@ -335,9 +348,10 @@ bool evo_target_undo(struct evo_pg *pg, const struct evo_toc *toc, const struct 
         return false;
     /* In the archive's order everything comes behind what it needs. Not all of it was made: failures do not count. */
     for (size_t i = toc->count; i-- > 0;)
-        if (may_drop(&toc->items[i], before) && evo_pg_exec(pg, toc->items[i].drop, &ignored) &&
-            !evo_pg_alive(pg))
+        if (selection->take[i] && may_drop(&toc->items[i], before) &&
+            evo_pg_exec(pg, toc->items[i].drop, &ignored) && !evo_pg_alive(pg))
             return false;
-    unlink_large_objects(pg);
+    if (selection->large_objects)
+        unlink_large_objects(pg);
     return !look_for_things(pg, &left, &ignored) && !left.count;
 }

@@ -36,8 +36,10 @@ enum evo_errc evo_target_leave_what_is_there(struct evo_pg *pg, const struct evo
 enum evo_errc evo_target_check_tables(struct evo_pg *pg, const struct evo_toc *toc,
                                       const struct evo_selection *selection, bool into_existing,
                                       struct evo_error *err) EVO_CHECK;
-/* Removes from a database that was empty (`before`) what the archive's schema made there in one transaction, and its large
- * objects. True when the database is empty again. Nothing is dropped with CASCADE. */
-bool evo_target_undo(struct evo_pg *pg, const struct evo_toc *toc, const struct evo_target *before);
+/* Removes from a database that was empty (`before`) what the selected entries made there in one transaction, and the large
+ * objects where they were selected. What was not selected was not made here, and is somebody's. True when the database is
+ * empty again. Nothing is dropped with CASCADE. */
+bool evo_target_undo(struct evo_pg *pg, const struct evo_toc *toc, const struct evo_selection *selection,
+                     const struct evo_target *before);
 
 #endif

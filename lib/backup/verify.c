@@ -196,9 +196,12 @@ static enum evo_errc compare_toc(struct evo_store *store, const struct evo_backu
         if (!evo_toc_is_table_data(&toc.items[i]))
             continue;
         EVO_AUTO_STR name = evo_archive_object_name(m, &toc, &toc.items[i]);
+        const struct evo_backup_object *o = evo_manifest_find(m, name);
         tables++;
-        if (!evo_manifest_find(m, name))
+        if (!o)
             add_damage(v, name, "is named by toc.dat but not by the manifest");
+        else if (!evo_archive_fits(o, &toc.items[i]))
+            add_damage(v, name, "is of another table in toc.dat than in the manifest");
     }
     size_t named = 0;
     for (size_t i = 0; i < m->count; i++)

@@ -46,6 +46,10 @@ static enum evo_errc compare(const struct evo_worklist_input *in, struct evo_err
             return evo_error_set(err, EVO_ERR_INTEGRITY, "object \"%s\" of toc.dat is not in the manifest",
                                  name);
         }
+        if (!evo_archive_fits(o, e))
+            return evo_error_set(err, EVO_ERR_INTEGRITY,
+                                 "object \"%s\" is of another table in toc.dat than in the manifest",
+                                 o->name);
         entries++;
     }
     for (size_t i = 0; i < in->manifest->count; i++)
@@ -175,7 +179,7 @@ static void name_tables(struct evo_work_builder *b)
 
 static bool may_freeze(const struct evo_work_builder *b, const struct evo_work_rows *r)
 {
-    if (!b->in->fresh || r->home == EVO_WORK_NONE || !b->in->take[r->home] ||
+    if (!b->in->fresh || b->in->shared || r->home == EVO_WORK_NONE || !b->in->take[r->home] ||
         r->object->raw_bytes < FREEZE_MIN)
         return false;
     const struct evo_toc_entry *table = &b->in->toc->items[r->home];

@@ -57,7 +57,9 @@ struct evo_worklist_input {
     const struct evo_manifest *manifest;
     const bool *take; /* by the place in toc->items: entries that are restored at all */
     bool large_objects; /* these too */
-    bool fresh; /* the tables were made by this restore, and nobody else knows them */
+    bool fresh; /* the tables were made by this restore */
+    bool
+        shared; /* others work in the database, and may write into a table as soon as it is there: none is emptied */
 };
 /* EVO_ERR_INTEGRITY where archive and manifest disagree; EVO_ERR_UNSUPPORTED where, into tables that were there, foreign
  * keys leave no order. The input must outlive the result. */

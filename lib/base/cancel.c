@@ -42,6 +42,7 @@ enum evo_errc evo_cancel_install(struct evo_error *err)
         (void)sigaction(signals[i], &sa, NULL);
     sa.sa_handler = SIG_IGN;
     (void)sigaction(SIGPIPE, &sa, NULL);
+    (void)sigaction(SIGXFSZ, &sa, NULL); /* a limit on the size of files is an error like a full disk */
     return EVO_OK;
 }
 

@@ -15,11 +15,24 @@ enum evo_errc evo_cmd_backup_of(struct evo_cmd *cmd, const char *backup_of, char
     return rc;
 }
 
+enum evo_errc evo_cmd_existing_store(struct evo_cmd *cmd, struct evo_store **ret, struct evo_error *err)
+{
+    EVO_AUTO_PTR(store) store = NULL;
+    enum evo_errc rc = evo_cmd_store(cmd, &store, err);
+    if (!rc)
+        rc = evo_store_must_exist(store, err);
+    if (rc)
+        return rc;
+    *ret = store;
+    store = NULL;
+    return EVO_OK;
+}
+
 enum evo_errc evo_cmd_open_backup(struct evo_cmd *cmd, const char *id, const char *backup_of,
                                   struct evo_store **ret_store, struct evo_backup *ret, struct evo_error *err)
 {
     EVO_AUTO_STR database = NULL;
-    enum evo_errc rc = evo_cmd_store(cmd, ret_store, err);
+    enum evo_errc rc = evo_cmd_existing_store(cmd, ret_store, err);
     if (!rc)
         rc = evo_cmd_backup_of(cmd, backup_of, &database, err);
     return rc ? rc : evo_backup_open(*ret_store, evo_cmd_environment(cmd), database, id, ret, err);

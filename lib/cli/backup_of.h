@@ -11,6 +11,9 @@
  * caller frees. */
 enum evo_errc evo_cmd_backup_of(struct evo_cmd *cmd, const char *backup_of, char **ret,
                                 struct evo_error *err) EVO_CHECK;
+/* Opens a store to read what is there: a folder must exist. */
+enum evo_errc evo_cmd_existing_store(struct evo_cmd *cmd, struct evo_store **ret,
+                                     struct evo_error *err) EVO_CHECK;
 /* Opens the store and the backup: `id` is a full id or "latest". */
 enum evo_errc evo_cmd_open_backup(struct evo_cmd *cmd, const char *id, const char *backup_of,
                                   struct evo_store **ret_store, struct evo_backup *ret,

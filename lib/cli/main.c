@@ -2,6 +2,7 @@
  * The start-up of every executable: the parts in the order in which they happen.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -45,6 +46,10 @@ static enum evo_errc prepare_process(struct evo_error *err)
     /* Messages are in English and numbers in C's form: only the character type follows the user. */
     (void)setlocale(LC_CTYPE, "");
     (void)umask(077);
+    /* Where one of the first three is closed, the next socket would take its place, and messages would go there. */
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)open("/dev/null", O_RDWR);
     /* A core file would hold passwords. */
     struct rlimit none = { 0, 0 };
     (void)setrlimit(RLIMIT_CORE, &none);
@@ -477,6 +482,13 @@ int evo_main(const struct evo_program *program, int argc, char **argv)
 
     enum evo_errc rc = prepare_process(&error);
     evo_terminal_init(&in.terminal, &in.shared);
+    /* A password that should not be there is not repeated in the complaint about it. */
+    for (int i = 1; i < argc; i++) {
+        const char *equals = strchr(argv[i], '=');
+        (void)evo_redact_connection(argv[i]);
+        if (equals)
+            (void)evo_redact_connection(equals + 1);
+    }
     if (!rc)
         rc = parse_command_line(&in, argc, argv, &error);
     if (flag_given(&in, "json"))

@@ -24,6 +24,21 @@ static void emit(struct evo_terminal *t, const char *text)
     (void)fflush(stderr);
 }
 
+/* Names come from databases, where they may hold anything: a line end and "::" behind it would be a command to a CI
+ * runner, an escape sequence one to the terminal. */
+static void add_harmless(struct evo_strbuf *out, const char *text)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '\n')
+            evo_strbuf_adds(out, "\\n");
+        else if (c < 0x20 || c == 0x7f)
+            evo_strbuf_addf(out, "\\x%02x", c);
+        else
+            evo_strbuf_addch(out, *text);
+    }
+}
+
 static void emit_json(struct evo_terminal *t, struct evo_json *event)
 {
     EVO_AUTO(strbuf) line = EVO_STRBUF_INIT;
@@ -61,9 +76,12 @@ static void log_line(void *ctx, enum evo_level level, const char *message)
         start = "\033[33m";
         end = "\033[0m";
     }
-    EVO_AUTO_STR line = evo_asprintf("%s%s%s%s\n", start, prefix[level], end, message);
+    EVO_AUTO(strbuf) line = EVO_STRBUF_INIT;
+    evo_strbuf_addf(&line, "%s%s%s", start, prefix[level], end);
+    add_harmless(&line, message);
+    evo_strbuf_addch(&line, '\n');
     (void)pthread_mutex_lock(&t->mutex);
-    emit(t, line);
+    emit(t, line.buf);
     (void)pthread_mutex_unlock(&t->mutex);
 }
 
@@ -226,7 +244,10 @@ static void add_labelled(struct evo_strbuf *out, const char *label, const char *
 {
     while (*text) {
         size_t n = strcspn(text, "\n");
-        evo_strbuf_addf(out, "%s: %.*s\n", label, (int)n, text);
+        EVO_AUTO_STR line = evo_strndup(text, n);
+        evo_strbuf_addf(out, "%s: ", label);
+        add_harmless(out, line);
+        evo_strbuf_addch(out, '\n');
         text += n + (text[n] == '\n');
     }
 }
@@ -251,7 +272,9 @@ void evo_terminal_error(struct evo_terminal *t, const char *program, const struc
     }
     EVO_AUTO(strbuf) out = EVO_STRBUF_INIT;
     const char *red = t->color ? "\033[31m" : "", *reset = t->color ? "\033[0m" : "";
-    evo_strbuf_addf(&out, "%s: %serror:%s %s\n", program, red, reset, e->message);
+    evo_strbuf_addf(&out, "%s: %serror:%s ", program, red, reset);
+    add_harmless(&out, e->message);
+    evo_strbuf_addch(&out, '\n');
     if (e->file[0] && e->line)
         evo_strbuf_addf(&out, "where: %s:%d", e->file, e->line);
     else if (e->file[0])

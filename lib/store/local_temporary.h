@@ -13,7 +13,7 @@ bool evo_local_is_temporary(const char *name);
  * are older than an hour: those of processes that were killed. */
 void evo_local_remove_empty(const char *root, const char *path);
 /* Adds the temporary files below a prefix, which is empty or a folder. */
-enum evo_errc evo_local_find_temporary(const char *root, const char *prefix, struct evo_store_uploads *ret,
+enum evo_errc evo_local_find_temporary(const char *root, const char *folder, struct evo_store_uploads *ret,
                                        struct evo_error *err) EVO_CHECK;
 
 #endif

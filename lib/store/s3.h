@@ -39,7 +39,7 @@ enum evo_errc evo_s3_head(struct evo_s3_client *c, const char *key, struct evo_s
 /* "bytes 100-199/4096" of a Content-Range; text may be NULL. */
 bool evo_s3_parse_content_range(const char *text, uint64_t *ret_start, uint64_t *ret_total);
 /* As evo_store_read(); in s3_read.c. */
-enum evo_errc evo_s3_read(struct evo_s3_client *c, const char *key, uint64_t offset, uint64_t length,
+enum evo_errc evo_s3_read(struct evo_s3_client *c, const char *full, uint64_t offset, uint64_t length,
                           evo_store_sink *sink, void *ctx, struct evo_error *err) EVO_CHECK;
 /* As evo_store_list_prefix(), with a prefix and with keys without that of the store; in s3_list.c. */
 enum evo_errc evo_s3_list(struct evo_s3_client *c, const char *prefix, bool flat, struct evo_store_list *ret,

@@ -1,6 +1,7 @@
 #include "store/store.h"
 
 #include "base/encode.h"
+#include "base/file.h"
 #include "base/utf8.h"
 #include "store/backend.h"
 #include "store/local.h"
@@ -103,6 +104,16 @@ void evo_store_close(struct evo_store *store)
 const char *evo_store_url(const struct evo_store *store)
 {
     return store->url;
+}
+
+enum evo_errc evo_store_must_exist(const struct evo_store *store, struct evo_error *err)
+{
+    if (evo_store_is_s3(store) || evo_is_dir(store->url))
+        return EVO_OK;
+    bool there = access(store->url, F_OK) == 0;
+    evo_error_set(err, EVO_ERR_STORE, "the store's folder \"%s\" %s", store->url,
+                  there ? "is no folder" : "does not exist");
+    return evo_error_hint(err, "Is it mounted? See to --store and EVO_STORE: evo-backup list --show-config");
 }
 
 bool evo_store_is_s3(const struct evo_store *store)

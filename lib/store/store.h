@@ -61,6 +61,10 @@ bool evo_store_is_s3(const struct evo_store *store);
  * that does not exist yet is fine where its parent can be written. */
 enum evo_errc evo_store_check(struct evo_store *store, struct evo_error *err) EVO_CHECK;
 
+/* For whoever reads what others wrote: a folder that is not there is EVO_ERR_STORE, not an empty store. A bucket that is not
+ * there is found by the first request. */
+enum evo_errc evo_store_must_exist(const struct evo_store *store, struct evo_error *err) EVO_CHECK;
+
 struct evo_store_stat {
     uint64_t size;
     int64_t mtime_ms; /* wall */

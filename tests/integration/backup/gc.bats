@@ -123,6 +123,17 @@ big_random() {
     [ ! -e "$FOLDER" ]
 }
 
+@test "a grace time of no length is warned of" {
+    use_folder_store
+    mkdir -p "$STORE_DIR"
+    run_evo evo-backup gc --grace 0 --dry-run
+    assert_exit 0
+    assert_stderr_has 'takes what a backup that is running now has written'
+    run_evo evo-backup gc --grace 1h --dry-run
+    assert_exit 0
+    ! grep -q 'running now' "$ERR" || fail "warned of an hour"
+}
+
 @test "no store, a store that refuses: said so" {
     run_evo evo-backup gc --json
     assert_exit 2

@@ -95,7 +95,27 @@ assert_catalogue() {
     assert_stdout_has "manifest of backup \"$OLDER\""
 }
 
+@test "list: a folder that is not there is no empty store, and another environment is named" {
+    for command in "list --backup-of shop" "prune --keep-last 1 --backup-of shop" "show latest --backup-of shop" gc; do
+        # shellcheck disable=SC2086 # words
+        run_evo evo-backup $command --store "$BATS_TEST_TMPDIR/missing"
+        assert_exit 4
+        assert_stderr_has 'missing" does not exist'
+    done
+    pg_sql 'CREATE TABLE t AS SELECT 1 AS i'
+    run_evo evo-backup create --environment staging
+    assert_exit 0
+    run_evo evo-backup list --environment stagin
+    assert_exit 0
+    assert_stderr_has 'environments in this store: "staging"'
+    echo broken >"$(echo "$STORE_DIR"/backups/staging/*/*)/manifest.json"
+    run_evo evo-backup list --environment staging
+    assert_exit 0
+    assert_stderr_has '1 more cannot be read, or was not finished: evo-backup list --all --environment staging'
+}
+
 @test "list: none there, and a label without a value" {
+    mkdir -p "$STORE_DIR"
     run_evo evo-backup list
     assert_exit 0
     assert_stdout_has "no backups of $PG_DB in environment \"default\""

@@ -107,6 +107,7 @@ assert_narrower() {
 }
 
 @test "with --progress json the error is an event, too, and nothing is printed around it" {
+    mkdir -p "$STORE_DIR"
     GITHUB_ACTIONS=true run_evo evo-backup verify 20200101T000000Z-abcdef --progress json --json
     assert_exit 1
     assert_json '.error.reason == "not_found"'

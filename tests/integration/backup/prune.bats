@@ -120,6 +120,18 @@ assert_policy() {
     assert_json '.data.kept | map(.created_at[:7]) == ["2026-04", "2026-02", "2026-01"]'
 }
 
+@test "a newest backup that a drill could not bring back is not the one that is kept for" {
+    copies 2026-01-01T00:00:00Z
+    rm "$FOLDER"/*.dat.gz
+    run_evo evo-backup drill "$NEWEST" --scratch-url "$(pg_url postgres)"
+    assert_exit 6
+    assert_stderr_has 'damaged'
+    ! grep -q 'comes back' "$OUT" || fail "it does not come back"
+    run_evo evo-backup prune --keep-last 1 --dry-run --json
+    assert_pruned
+    assert_json ".data.removed == [] and [.data.kept[] | select(.id == \"${COPIES[0]}\") | .reasons[]] == [\"last 1\", \"the last good one\"]"
+}
+
 @test "a newest backup whose objects are gone is not the one that is kept for" {
     copies 2026-01-01T00:00:00Z 2025-01-01T00:00:00Z
     rm "$FOLDER"/*.dat.gz

@@ -94,6 +94,49 @@ SQL
     assert_equal "$PG_ROLE|7|t|{work_mem=9MB}" "$(in_copy "SELECT tableowner, rolconnlimit, pg_has_role('$member', tableowner, 'member'), rolconfig FROM pg_tables JOIN pg_roles ON rolname = tableowner WHERE tablename = 't'")"
 }
 
+@test "roles that the server lacks are named before anything starts, all at once" {
+    pg_fresh_role
+    gone=r_$(random_word)
+    pg_sql "CREATE ROLE $gone; CREATE TABLE t AS SELECT 1 AS i; GRANT SELECT ON t TO $gone; ALTER TABLE t OWNER TO $PG_ROLE;
+        CREATE FUNCTION f(interval day to second) RETURNS int LANGUAGE sql AS 'SELECT 1'; GRANT EXECUTE ON FUNCTION f TO $gone"
+    run_evo evo-backup create
+    assert_exit 0
+    pg_sql "DROP OWNED BY $gone; ALTER TABLE t OWNER TO postgres; DROP ROLE $gone; DROP OWNED BY $PG_ROLE; DROP ROLE $PG_ROLE"
+    run_evo evo-restore latest --create --to "$(pg_url "${PG_DB}_r")" --json
+    assert_exit 3
+    assert_json '.error.message | contains("lacks 2 roles") and contains("'"$gone"'") and contains("'"$PG_ROLE"'")'
+    assert_json '.error.hint | contains("CREATE ROLE \"'"$gone"'\";") and contains("--no-owner --no-privileges")'
+    assert_equal 0 "$(pg_sql -d postgres "SELECT count(*) FROM pg_database WHERE datname = '${PG_DB}_r'")"
+    run_evo evo-restore latest --create --to "$(pg_url "${PG_DB}_r")" --no-owner --dry-run
+    assert_exit 3
+    assert_stderr_has "lacks 1 role that the backup speaks of: \"$gone\""
+    run_evo evo-restore latest --create --to "$(pg_url "${PG_DB}_r")" --no-owner --no-privileges
+    assert_exit 0
+    assert_equal "" "$(in_copy "SELECT relacl FROM pg_class WHERE relname = 't'")"
+}
+
+@test "--clean waits for a lock no longer than it may, and changes nothing then" {
+    pg_sql "CREATE TABLE t AS SELECT 1 AS i"
+    run_evo evo-backup create
+    assert_exit 0
+    pg_sql -d postgres "CREATE DATABASE ${PG_DB}_r"
+    pg_sql -d "${PG_DB}_r" "CREATE TABLE t AS SELECT 7 AS i"
+    "$PG_BINDIR/psql" -Xq -h "$PG_SOCKET" -p "$PG_PORT" -U postgres -d "${PG_DB}_r" -c 'BEGIN; SELECT * FROM t; SELECT pg_sleep(60)' >/dev/null 2>&1 3>&- &
+    holder=$!
+    wait_until 10 holds_t
+    run_evo evo-restore latest --to "$(pg_url "${PG_DB}_r")" --into-existing --confirm "${PG_DB}_r" --clean --lock-timeout 300ms
+    assert_exit 5
+    assert_stderr_has 'Nothing was changed'
+    assert_stderr_has '--lock-timeout'
+    assert_equal 7 "$(in_copy 'SELECT i FROM t')"
+    pg_sql -d postgres "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${PG_DB}_r' AND query LIKE '%pg_sleep%'" >/dev/null
+    wait "$holder" || true
+}
+
+holds_t() {
+    [ "$(in_copy "SELECT count(*) FROM pg_locks WHERE relation = 't'::regclass AND mode = 'AccessShareLock' AND granted AND pid <> pg_backend_pid()")" -ge 1 ]
+}
+
 @test "--at: the newest backup that is not newer" {
     pg_sql 'CREATE TABLE t AS SELECT 1 AS id'
     run_evo evo-backup create --json

@@ -85,6 +85,20 @@ static void test_an_encrypted_one_is_opened_before_it_is_restored(void **state)
     assert_true(open && roles && restore && open < roles && roles < restore);
 }
 
+static void test_a_part_says_that_it_is_one(void **state)
+{
+    (void)state;
+    EVO_AUTO(manifest) m = EVO_MANIFEST_INIT;
+    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    fill(&m, "shop");
+    write_text(&m, false, &text);
+    assert_null(strstr(text.buf, "not of the whole database"));
+    evo_strbuf_clear(&text);
+    m.filtered = true;
+    write_text(&m, false, &text);
+    assert_non_null(strstr(text.buf, "It is not of the whole database"));
+}
+
 static void test_zstd_asks_for_a_tool_that_knows_it(void **state)
 {
     (void)state;
@@ -102,6 +116,7 @@ int main(void)
         cmocka_unit_test(test_names_are_quoted_for_the_shell),
         cmocka_unit_test(test_only_what_there_is_is_mentioned),
         cmocka_unit_test(test_an_encrypted_one_is_opened_before_it_is_restored),
+        cmocka_unit_test(test_a_part_says_that_it_is_one),
         cmocka_unit_test(test_zstd_asks_for_a_tool_that_knows_it),
     };
     return cmocka_run_group_tests_name("backup/instructions", tests, NULL, NULL);

@@ -180,6 +180,49 @@ static void test_nonsense_is_refused(void **state)
     }
 }
 
+static void test_rows_without_a_sum_are_refused(void **state)
+{
+    (void)state;
+    EVO_AUTO(manifest) m = EVO_MANIFEST_INIT;
+    EVO_AUTO(manifest) read = EVO_MANIFEST_INIT;
+    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    struct evo_error err = EVO_ERROR_INIT;
+    fill(&m);
+    struct evo_backup_object *o = evo_manifest_add(&m, EVO_OBJECT_TABLE, "13.dat.gz");
+    o->schema = evo_strdup("public");
+    o->table = evo_strdup("forged");
+    o->dump_id = 13;
+    o->part = 1;
+    o->rows = INT64_MAX;
+    (void)evo_sha256_hex("w", 1, o->sha256);
+    m.objects[0].rows = 0; /* a sum to write down */
+    EVO_AUTO_PTR(json) v = evo_manifest_json(&m);
+    evo_json_format(v, EVO_JSON_COMPACT, &text);
+    assert_int_equal(evo_manifest_parse(text.buf, text.len, "manifest", &read, &err), EVO_OK);
+    evo_strbuf_clear(&text);
+    o = evo_manifest_add(&m, EVO_OBJECT_TABLE, "14.dat.gz");
+    *o = (struct evo_backup_object){ .kind = EVO_OBJECT_TABLE,
+                                     .name = o->name,
+                                     .schema = evo_strdup("public"),
+                                     .table = evo_strdup("more"),
+                                     .dump_id = 14,
+                                     .part = 1 };
+    (void)evo_sha256_hex("w", 1, o->sha256);
+    EVO_AUTO_PTR(json) again = evo_manifest_json(&m);
+    struct evo_json *objects = evo_json_get(again, "objects");
+    for (size_t i = 0; i < evo_json_count(objects); i++)
+        if (evo_streq(evo_json_get_string(evo_json_at(objects, i), "name", ""), "14.dat.gz"))
+            evo_json_set_int(evo_json_at(objects, i), "rows", 1);
+    char hex[EVO_SHA256_HEX];
+    evo_json_remove(again, "checksum");
+    evo_json_format(again, EVO_JSON_COMPACT, &text);
+    evo_json_set_string(again, "checksum", evo_sha256_hex(text.buf, text.len, hex));
+    evo_strbuf_clear(&text);
+    evo_json_format(again, EVO_JSON_COMPACT, &text);
+    EVO_AUTO(manifest) forged = EVO_MANIFEST_INIT;
+    assert_int_equal(evo_manifest_parse(text.buf, text.len, "manifest", &forged, &err), EVO_ERR_INTEGRITY);
+}
+
 static void test_what_is_no_manifest_is_refused(void **state)
 {
     (void)state;
@@ -200,6 +243,7 @@ int main(void)
         cmocka_unit_test(test_an_encrypted_one_names_recipients_and_no_table),
         cmocka_unit_test(test_any_change_is_found),
         cmocka_unit_test(test_nonsense_is_refused),
+        cmocka_unit_test(test_rows_without_a_sum_are_refused),
         cmocka_unit_test(test_what_is_no_manifest_is_refused),
     };
     return cmocka_run_group_tests_name("backup/manifest", tests, NULL, NULL);

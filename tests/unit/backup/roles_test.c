@@ -45,7 +45,7 @@ static void test_roles_are_found_where_they_are_named(void **state)
         const struct evo_toc toc = { .items = &entry, .count = 1 };
         EVO_AUTO(strvec) roles = EVO_STRVEC_INIT;
         EVO_AUTO(strbuf) found = EVO_STRBUF_INIT;
-        evo_toc_roles(&toc, &roles);
+        evo_toc_roles(&toc, NULL, &roles);
         for (size_t r = 0; r < roles.count; r++)
             evo_strbuf_addf(&found, "%s%s", r ? "|" : "", roles.items[r]);
         assert_string_equal(found.buf, table[i].expected);

@@ -77,12 +77,12 @@ static void test_modes_show_what_they_promise(void **state)
         struct evo_shared shared;
         const char *text;
     } rows[] = {
-        { "auto", { .quiet = false }, "begins\nwarning: a \"quoted\"\nword\n" ERROR_LINES },
-        { "none", { .quiet = false }, "begins\nwarning: a \"quoted\"\nword\n" ERROR_LINES },
+        { "auto", { .quiet = false }, "begins\nwarning: a \"quoted\"\\nword\n" ERROR_LINES },
+        { "none", { .quiet = false }, "begins\nwarning: a \"quoted\"\\nword\n" ERROR_LINES },
         { "plain",
           { .quiet = false },
-          "begins\nbackup: 100 B, 2 of 2 tables, in 0 ms\nwarning: a \"quoted\"\nword\n" ERROR_LINES },
-        { "plain", { .no_progress = true }, "begins\nwarning: a \"quoted\"\nword\n" ERROR_LINES },
+          "begins\nbackup: 100 B, 2 of 2 tables, in 0 ms\nwarning: a \"quoted\"\\nword\n" ERROR_LINES },
+        { "plain", { .no_progress = true }, "begins\nwarning: a \"quoted\"\\nword\n" ERROR_LINES },
         { "plain", { .quiet = true }, ERROR_LINES },
     };
     for (size_t i = 0; i < EVO_COUNT(rows); i++) {
