@@ -32,7 +32,10 @@ enum evo_errc evo_cmd_open_backup(struct evo_cmd *cmd, const char *id, const cha
                                   struct evo_store **ret_store, struct evo_backup *ret, struct evo_error *err)
 {
     EVO_AUTO_STR database = NULL;
-    enum evo_errc rc = evo_cmd_existing_store(cmd, ret_store, err);
+    /* What is no id is a mistake of the command line, whatever the store. */
+    bool asks = evo_streq(id, "latest") || evo_backup_id_valid(id);
+    enum evo_errc rc =
+        asks ? evo_cmd_existing_store(cmd, ret_store, err) : evo_cmd_store(cmd, ret_store, err);
     if (!rc)
         rc = evo_cmd_backup_of(cmd, backup_of, &database, err);
     return rc ? rc : evo_backup_open(*ret_store, evo_cmd_environment(cmd), database, id, ret, err);

@@ -248,6 +248,7 @@ pooler_answers() {
 }
 
 @test "an unknown backup" {
+    mkdir -p "$EVO_STORE"
     run_evo evo-restore 20200101T000000Z-abcdef --to "$(pg_url new_db)" --json
     refused 1 not_found 20200101T000000Z-abcdef
     run_evo evo-backup verify latest --json

@@ -229,7 +229,7 @@ m['totals']['stored_bytes'] = sum(y['stored_bytes'] for y in m['objects']); m['t
             damaged "$object is missing" "$object" "is missing" rm "$FOLDER/$object"
             damaged "$object cut by one byte" "$object" "is shorter than was written" cut_to "$object" -1
             for at in 60 180 -5; do
-                damaged "$object flipped at $at" "$object" "@(is not what was written: its SHA-256 differs|the age file is damaged in chunk *)" \
+                damaged "$object flipped at $at" "$object" "@(is not what was written: its SHA-256 differs|the age file is damaged in chunk *|header of the age file is damaged: *)" \
                     flip "$object" "$at"
             done
         done
