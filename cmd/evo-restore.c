@@ -86,7 +86,8 @@ static enum evo_errc check_choices(const struct restore_options *o, struct evo_e
         { o->data_only && o->schema_only, "--data-only and --schema-only exclude each other" },
         { o->data_only && o->create, "--data-only needs tables that are there: it excludes --create" },
         { o->data_only && o->clean, "--data-only and --clean exclude each other" },
-        { o->clean && !o->into_existing, "--clean needs --into-existing" },
+        { o->clean && !o->into_existing,
+          "--clean needs --into-existing, and --confirm with the name of the target" },
     };
     for (size_t i = 0; i < EVO_COUNT(rules); i++)
         if (rules[i].both)
@@ -262,7 +263,8 @@ static const struct evo_command restore = {
                    "the manifest as it is "
                    "read; the first lie ends the restore. A target that holds anything is refused; with "
                    "--into-existing one that "
-                   "holds a name of the backup's, unless --clean drops that first. Where the restore fails, "
+                   "holds a name of the backup's, unless --clean drops that first, behind "
+                   "reading all of it once. Where the restore fails, "
                    "what it made is removed "
                    "again: the database that --create made, or what it put into an empty one.",
     .examples =

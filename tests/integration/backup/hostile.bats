@@ -53,6 +53,9 @@ PY
     damage t
     pg_sql -d postgres "CREATE DATABASE $TARGET"
     in_target "CREATE TABLE t AS SELECT 7 AS i, 'mine' AS md5"
+    run_evo evo-restore latest --clean --to "$(pg_url "$TARGET")"
+    assert_exit 2
+    assert_stderr_has 'needs --into-existing, and --confirm'
     run_evo evo-restore latest --clean --into-existing --confirm "$TARGET" --to "$(pg_url "$TARGET")"
     assert_exit 6
     assert_stderr_has 'nothing was dropped'
