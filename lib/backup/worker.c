@@ -6,6 +6,7 @@
 #include "backup/run.h"
 #include "backup/session.h"
 #include "base/cancel.h"
+#include "base/parallel.h"
 #include "pg/copy.h"
 
 /* An upload that could not hold one more row, the largest of which is 1 GiB, ends; the rows go on in another. */
@@ -246,6 +247,7 @@ void *evo_worker_main(void *argument)
 {
     struct evo_backup_run *run = argument;
     struct evo_error err = EVO_ERROR_INIT;
+    evo_thread_batch();
     enum evo_errc rc = work(run, &err);
     if (rc)
         evo_run_fail(run, rc, &err);

@@ -1,6 +1,7 @@
 #include "base/parallel.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #include "base/cancel.h"
@@ -57,4 +58,10 @@ enum evo_errc evo_parallel(size_t count, int threads, evo_parallel_item *work, v
     if (p.rc && err)
         *err = p.error;
     return p.rc;
+}
+
+void evo_thread_batch(void)
+{
+    /* Of the thread, although it is called a process's: the 0 of Linux is the calling thread. */
+    (void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ .sched_priority = 0 });
 }

@@ -22,4 +22,10 @@ typedef enum evo_errc evo_parallel_item(void *ctx, size_t i, struct evo_error *e
 enum evo_errc evo_parallel(size_t count, int threads, evo_parallel_item *work, void *ctx,
                            struct evo_error *err) EVO_CHECK;
 
+/* Makes the calling thread, and those it starts, one of throughput: woken, it waits for a processor instead of taking
+ * it from whoever has it (SCHED_BATCH, sched(7)). For a thread that reads what a server on the same machine writes in
+ * small pieces: it then finds many of them at once, where each alone would have cost two switches. Without effect where
+ * processors are free. Not granted: stays as it is. */
+void evo_thread_batch(void);
+
 #endif

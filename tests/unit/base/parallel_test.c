@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 
@@ -93,6 +94,25 @@ static void test_a_cancel_lets_no_item_begin(void **state)
         assert_int_equal(atomic_load(&s.times[i]), 0);
 }
 
+static void *policy_of_a_batch_thread(void *ret_policy)
+{
+    evo_thread_batch();
+    *(int *)ret_policy = sched_getscheduler(0);
+    return NULL;
+}
+
+static void test_only_the_thread_that_asks_works_for_throughput(void **state)
+{
+    (void)state;
+    int before = sched_getscheduler(0);
+    int policy = -1;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, policy_of_a_batch_thread, &policy), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(policy, SCHED_BATCH);
+    assert_int_equal(sched_getscheduler(0), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -101,6 +121,7 @@ int main(void)
         cmocka_unit_test(test_the_first_failure_ends_it_and_is_returned),
         cmocka_unit_test(test_items_are_worked_on_side_by_side),
         cmocka_unit_test(test_a_cancel_lets_no_item_begin),
+        cmocka_unit_test(test_only_the_thread_that_asks_works_for_throughput),
     };
     return cmocka_run_group_tests_name("base/parallel", tests, NULL, NULL);
 }
