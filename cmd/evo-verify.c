@@ -80,8 +80,10 @@ static enum evo_errc connect(struct work *w, struct evo_error *err)
     enum evo_errc rc = evo_cmd_conninfo(w->cmd, &w->info, err);
     if (!rc)
         rc = evo_cmd_connect(w->cmd, &w->info, &w->pg, err);
+    if (!rc)
+        rc = evo_project_settle(w->pg, w->info.schema, &w->project, err);
     const char *schema = w->info.schema;
-    if (!schema && w->project.kind == EVO_LAYOUT_PRISMA)
+    if (!schema && evo_layout_of(w->project.kind)->in_schema)
         schema = "public";
     if (rc || !schema)
         return rc;
@@ -92,7 +94,7 @@ static enum evo_errc connect(struct work *w, struct evo_error *err)
 static enum evo_errc take_from_database(struct work *w, bool all, struct evo_error *err)
 {
     EVO_AUTO(ledger) ledger = { 0 };
-    enum evo_errc rc = evo_ledger_load(w->pg, w->project.kind, w->info.schema, &ledger, err);
+    enum evo_errc rc = evo_ledger_load(w->pg, &w->project, w->info.schema, &ledger, err);
     if (rc)
         return rc;
     if (!all) {

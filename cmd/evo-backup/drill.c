@@ -53,13 +53,15 @@ static enum evo_errc open_project(struct work *w, struct evo_error *err)
 }
 
 /* As evo-verify does: probes look where the migrations worked. */
-static enum evo_errc connect(const struct work *w, const struct evo_conninfo *restored, struct evo_pg **ret,
+static enum evo_errc connect(struct work *w, const struct evo_conninfo *restored, struct evo_pg **ret,
                              struct evo_error *err)
 {
     const struct evo_pg_options pg_options = { .application_name = "evo-backup drill", .task = w->cmd->task };
     const char *schema = w->schema;
-    if (!schema || w->project.kind == EVO_LAYOUT_SQL)
-        schema = w->project.kind == EVO_LAYOUT_PRISMA ? "public" : NULL;
+    if (!evo_layout_of(w->project.kind)->in_schema)
+        schema = NULL;
+    else if (!schema)
+        schema = "public";
     enum evo_errc rc = evo_pg_open(restored, &pg_options, ret, err);
     if (rc || !schema)
         return rc;
@@ -70,18 +72,20 @@ static enum evo_errc connect(const struct work *w, const struct evo_conninfo *re
 static enum evo_errc run_probes(void *ctx, const struct evo_conninfo *restored, struct evo_json *probes,
                                 struct evo_error *err)
 {
-    const struct work *w = ctx;
+    struct work *w = ctx;
     EVO_AUTO_PTR(pg) pg = NULL;
     EVO_AUTO(ledger) ledger = { 0 };
     EVO_AUTO(state) state = { 0 };
     EVO_AUTO(strvec) names = EVO_STRVEC_INIT;
     EVO_AUTO(verify) v = { 0 };
-    const char *schema = w->project.kind == EVO_LAYOUT_PRISMA ? w->schema : NULL;
+    const char *schema = evo_layout_of(w->project.kind)->in_schema ? w->schema : NULL;
     if (!w->has_project)
         return EVO_OK;
     enum evo_errc rc = connect(w, restored, &pg, err);
     if (!rc)
-        rc = evo_ledger_load(pg, w->project.kind, schema, &ledger, err);
+        rc = evo_project_settle(pg, schema, &w->project, err);
+    if (!rc)
+        rc = evo_ledger_load(pg, &w->project, schema, &ledger, err);
     if (!rc)
         rc = evo_state_of(&w->project, &ledger, &state, err);
     if (rc)

@@ -87,7 +87,8 @@ enum evo_errc evo_describe_ledger(struct evo_pg *pg, struct evo_manifest *m, str
         EVO_AUTO(ledger) ledger = { 0 };
         if (!schema)
             continue;
-        enum evo_errc rc = evo_ledger_load(pg, ledgers[i].kind, schema, &ledger, err);
+        const struct evo_project no_files = { .kind = ledgers[i].kind };
+        enum evo_errc rc = evo_ledger_load(pg, &no_files, schema, &ledger, err);
         if (rc)
             return evo_error_prefix(err, "could not read the state of the migrations");
         struct evo_json *v = m->ledger = evo_json_object();

@@ -65,7 +65,7 @@ static void look_at(const char *root, size_t which, struct finds *finds)
     }
     /* alembic/env.py and the files below alembic/versions are one find. */
     for (size_t i = 0; i < finds->count; i++)
-        if (found.tool && finds->items[i].tool == found.tool && !found.tool->applied) {
+        if (found.tool && finds->items[i].tool == found.tool && !evo_tool_applied(found.tool)) {
             free(found.saw);
             return;
         }
@@ -101,7 +101,7 @@ static enum evo_errc refuse_two(const struct find *a, const struct find *b, stru
                   a->place, first, b->place, second);
     if (strcmp(first, second) == 0)
         return evo_error_hint(err, "Choose one: --migrations %s", a->place);
-    const struct find *choice = a->tool && a->tool->applied ? a : b;
+    const struct find *choice = a->tool && evo_tool_applied(a->tool) ? a : b;
     return evo_error_hint(err, "Choose one: --layout %s --migrations %s", choice == a ? first : second,
                           choice->place);
 }
@@ -149,7 +149,7 @@ static enum evo_errc find_folder(struct evo_project *p, const char *layout, cons
             evo_error_set(err, EVO_ERR_CONFIG, "cannot tell the layout of \"%s\"", p->migrations);
             return evo_error_hint(err, "Name it: --layout prisma, or --layout sql.");
         }
-        if (!tool->applied)
+        if (!evo_tool_applied(tool))
             return refuse_tool(tool, saw, err);
         p->kind = tool->kind;
         return EVO_OK;
@@ -162,7 +162,7 @@ static enum evo_errc find_folder(struct evo_project *p, const char *layout, cons
     if (rc || !found)
         return rc;
     tool = found->tool ? found->tool : evo_tool_find(found->home);
-    if (!tool->applied)
+    if (!evo_tool_applied(tool))
         return refuse_tool(tool, found->saw, err);
     p->kind = tool->kind;
     p->migrations = evo_path_join(p->root, found->place);
@@ -172,7 +172,7 @@ static enum evo_errc find_folder(struct evo_project *p, const char *layout, cons
 static enum evo_errc check_layout_name(const char *layout, struct evo_error *err)
 {
     const struct evo_tool *tool = layout ? evo_tool_find(layout) : NULL;
-    if (!layout || (tool && tool->applied))
+    if (!layout || (tool && evo_tool_applied(tool)))
         return EVO_OK;
     if (tool && tool->option)
         return refuse_tool(tool, NULL, err);
@@ -192,17 +192,9 @@ enum evo_errc evo_project_open(const char *root, const char *layout, const char 
         return rc;
     EVO_AUTO(project) p = { .root = evo_strdup(root && *root ? root : ".") };
     rc = find_folder(&p, layout, dir && *dir ? dir : NULL, err);
-    EVO_AUTO(strvec) names = EVO_STRVEC_INIT;
+    p.told = layout != NULL;
     if (!rc)
-        rc = evo_dir_list(p.migrations, &names, err);
-    if (!rc)
-        rc = p.kind == EVO_LAYOUT_PRISMA ? evo_prisma_read(&p, &names, err)
-                                         : evo_sql_layout_read(&p, &names, err);
-    if (rc == EVO_ERR_DISK || rc == EVO_ERR_NOT_FOUND) {
-        if (err)
-            err->code = EVO_ERR_CONFIG;
-        return EVO_ERR_CONFIG;
-    }
+        rc = evo_project_read(&p, err);
     if (rc)
         return rc;
     *ret = p;

@@ -1,13 +1,14 @@
 /*
  * layout.h - migrations on disk: which layout, which files, in which order.
  *
- * A layout says how migrations lie on disk and which table records them. The rows that evo applies itself are `prisma`
- * and `sql` (discover.c); what it recognises but cannot apply yet is a table too (signs.c). The parts of this folder:
+ * A layout says how migrations lie on disk and which table records them. What differs between layouts stands in one
+ * table (kinds.c); what evo recognises but cannot apply is a table too (signs.c). The parts of this folder:
  *   layout.h   the folder:  evo_project_open() finds the layout and reads the migrations (no database)
  *   ledger.h   the table:   evo_ledger_load() reads what the database records
  *   state.h    both:        evo_state_of() says applied, pending, failed, edited, missing (pure)
  *
- * A migration's name is the ledger's: prisma's is its folder's name, sql's is "<version>_<name>".
+ * A migration's name is the ledger's: prisma's is its folder's name, sql's is "<version>_<name>". Where a ledger holds
+ * less than a name (a version, the heads of a graph), the name is the file's without its suffix.
  *
  *	EVO_AUTO(project) project = { 0 };
  *	rc = evo_project_open(root, "auto", NULL, &project, err);
@@ -23,8 +24,33 @@
 #include "crypto/sha256.h"
 #include "layout/directives.h"
 
-enum evo_layout_kind { EVO_LAYOUT_PRISMA, EVO_LAYOUT_SQL };
-/* "prisma", "sql". */
+enum evo_layout_kind {
+    EVO_LAYOUT_PRISMA,
+    EVO_LAYOUT_SQL,
+    EVO_LAYOUT_DBMATE,
+    EVO_LAYOUT_GOLANG_MIGRATE,
+    EVO_LAYOUT_GOOSE,
+    EVO_LAYOUT_FLYWAY,
+    EVO_LAYOUT_SQITCH,
+    EVO_LAYOUT_ALEMBIC,
+    EVO_LAYOUT_TYPEORM,
+    EVO_LAYOUT_LARAVEL,
+    EVO_LAYOUTS
+};
+
+/* What callers have to know of a layout beyond its files and its ledger. */
+struct evo_layout {
+    const char *name; /* as --layout takes it */
+    bool supported; /* evo applies it */
+    bool delegated; /* its files are no SQL: the project's own tool runs them */
+    bool
+        in_schema; /* migrations run with search_path set to the ledger's schema (public, where the URL names none) */
+    bool strict_order; /* what arrives behind an applied migration is refused unless --out-of-order */
+    bool by_row; /* the ledger's rows are in order of application; else its times are */
+    bool no_attempts; /* the ledger has no row for what was begun and not finished: only evo.journal knows */
+};
+const struct evo_layout *evo_layout_of(enum evo_layout_kind kind);
+/* "prisma", "sql" … */
 const char *evo_layout_name(enum evo_layout_kind kind);
 
 /* The files that may lie beside a migration (companions.h says where). */
@@ -41,8 +67,9 @@ enum evo_companion {
 
 struct evo_migration {
     char *name; /* in the ledger */
-    char *version; /* sql: the digits as written; prisma: NULL */
-    char *path; /* of the file with the forward SQL, as it can be opened */
+    char *version; /* what orders it, as written (digits; a revision's id); prisma: NULL */
+    char
+        *path; /* of the file with the forward SQL (delegated: of the tool's own file), as it can be opened */
     char *companion[EVO_COMPANIONS]; /* paths; NULL where absent */
     bool one_file; /* sql: `path` has a part "-- migrate:up" */
     bool down_in_file; /* … and a part "-- migrate:down" */
@@ -52,8 +79,11 @@ struct evo_migration {
 
 struct evo_project {
     enum evo_layout_kind kind;
+    bool told; /* the layout was named by the caller, not found */
     char *root; /* project root, "." for the working directory */
     char *migrations; /* the folder, as it can be opened */
+    char *ledger_schema,
+        *ledger_table; /* where the project's own configuration names others; NULL: the tool's default */
     struct evo_migration *items; /* in the order of application */
     size_t count, alloc;
     struct evo_strvec warnings; /* whole sentences without a full stop, for status and plan */

@@ -3,16 +3,28 @@
 #include "base/banned.h"
 #include "layout/foreign.h"
 #include "layout/ledger_impl.h"
+#include "layout/reader.h"
 #include "schema/sql.h"
 
-const struct evo_ledger_kind *evo_ledger_kind_of(enum evo_layout_kind kind)
+/* Where the ledger is: as the tool is configured, else the tool's own schema, else the connection's. */
+static const char *schema_of(const struct evo_project *p, const char *schema)
 {
-    return kind == EVO_LAYOUT_PRISMA ? &evo_ledger_prisma : &evo_ledger_sql;
+    const char *own = evo_ledger_kind_of(p->kind)->schema;
+    if (p->ledger_schema)
+        return p->ledger_schema;
+    return own ? own : schema && *schema ? schema : "public";
 }
 
-int64_t evo_ledger_lock_key(enum evo_layout_kind kind)
+static const char *table_of(const struct evo_project *p)
 {
-    return evo_ledger_kind_of(kind)->lock_key;
+    return p->ledger_table ? p->ledger_table : evo_ledger_kind_of(p->kind)->table;
+}
+
+int64_t evo_ledger_lock_key(const struct evo_project *p, const char *database, const char *schema)
+{
+    const struct evo_ledger_kind *kind = evo_ledger_kind_of(p->kind);
+    return kind->lock_key_of ? kind->lock_key_of(database, schema_of(p, schema), table_of(p))
+                             : kind->lock_key;
 }
 
 void evo_ledger_release(struct evo_ledger *l)
@@ -20,6 +32,7 @@ void evo_ledger_release(struct evo_ledger *l)
     if (!l)
         return;
     free(l->schema);
+    free(l->table);
     free(l->app_schema);
     free(l->role);
     free(l->database);
@@ -65,7 +78,7 @@ enum evo_errc evo_ledger_query(struct evo_pg *pg, const struct evo_ledger *l, co
 {
     const struct evo_ledger_kind *kind = evo_ledger_kind_of(l->kind);
     EVO_AUTO_STR schema = evo_pg_identifier(pg, l->schema);
-    EVO_AUTO_STR table = evo_pg_identifier(pg, kind->table);
+    EVO_AUTO_STR table = evo_pg_identifier(pg, l->table);
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
     for (const char *p = sql; *p; p++) {
         if (*p == '@')
@@ -76,9 +89,10 @@ enum evo_errc evo_ledger_query(struct evo_pg *pg, const struct evo_ledger *l, co
     enum evo_errc rc = evo_pg_query(pg, text.buf, nparams, params, ret, err);
     if (rc == EVO_ERR_PERMISSION) {
         EVO_AUTO_STR shown_schema = evo_ledger_quote(l->schema);
+        EVO_AUTO_STR shown_table = evo_ledger_quote(l->table);
         EVO_AUTO_STR role = evo_ledger_quote(l->role);
         return evo_ledger_ask_for(l, err, "USAGE ON SCHEMA %s TO %s; GRANT %s ON %s.%s", shown_schema, role,
-                                  kind->privileges, shown_schema, kind->table);
+                                  kind->privileges, shown_schema, shown_table);
     }
     return rc;
 }
@@ -103,6 +117,18 @@ static const char survey_sql[] =
     "($3::name[])) "
     "ORDER BY n.nspname <> $1, 1, 2)";
 
+/* One more element of an array's text, which the caller closes. */
+static void add_element(struct evo_strbuf *array, const char *value)
+{
+    evo_strbuf_adds(array, array->len ? ",\"" : "{\"");
+    for (const char *p = value; *p; p++) {
+        if (*p == '"' || *p == '\\')
+            evo_strbuf_addch(array, '\\');
+        evo_strbuf_addch(array, *p);
+    }
+    evo_strbuf_addch(array, '"');
+}
+
 /* The foreign table found, if any. */
 struct found {
     const struct evo_foreign *tool;
@@ -117,15 +143,14 @@ static void found_auto(struct found *f)
 static enum evo_errc survey(struct evo_pg *pg, struct evo_ledger *l, struct found *found,
                             struct evo_error *err)
 {
-    const struct evo_ledger_kind *kind = evo_ledger_kind_of(l->kind);
     EVO_AUTO(strbuf) tables = EVO_STRBUF_INIT;
     EVO_AUTO(strbuf) schemas = EVO_STRBUF_INIT;
-    evo_strbuf_addf(&tables, "{%s", kind->table);
-    evo_strbuf_adds(&schemas, "{evo");
+    add_element(&tables, l->table);
+    add_element(&schemas, l->schema);
     for (size_t i = 0; i < evo_foreign_ledgers_count; i++) {
-        evo_strbuf_addf(&tables, ",%s", evo_foreign_ledgers[i].table);
+        add_element(&tables, evo_foreign_ledgers[i].table);
         if (evo_foreign_ledgers[i].schema)
-            evo_strbuf_addf(&schemas, ",%s", evo_foreign_ledgers[i].schema);
+            add_element(&schemas, evo_foreign_ledgers[i].schema);
     }
     evo_strbuf_addch(&tables, '}');
     evo_strbuf_addch(&schemas, '}');
@@ -142,7 +167,7 @@ static enum evo_errc survey(struct evo_pg *pg, struct evo_ledger *l, struct foun
     for (int i = 1; i < evo_pg_rows(r); i++) {
         const char *schema = evo_pg_value(r, i, 0), *table = evo_pg_value(r, i, 1);
         const char *columns = evo_pg_value(r, i, 2);
-        if (strcmp(schema, l->schema) == 0 && strcmp(table, kind->table) == 0) {
+        if (strcmp(schema, l->schema) == 0 && strcmp(table, l->table) == 0) {
             l->exists = true;
             continue;
         }
@@ -158,10 +183,14 @@ static enum evo_errc survey(struct evo_pg *pg, struct evo_ledger *l, struct foun
     return EVO_OK;
 }
 
-static enum evo_errc read_rows(struct evo_pg *pg, struct evo_ledger *l, struct evo_error *err)
+static enum evo_errc read_rows(struct evo_pg *pg, struct evo_ledger *l, const struct evo_project *p,
+                               struct evo_error *err)
 {
+    const struct evo_ledger_kind *kind = evo_ledger_kind_of(l->kind);
     EVO_AUTO_PTR(pg_result) r = NULL;
-    enum evo_errc rc = evo_ledger_query(pg, l, evo_ledger_kind_of(l->kind)->select, 0, NULL, &r, err);
+    if (kind->read)
+        return kind->read(pg, l, p, err);
+    enum evo_errc rc = evo_ledger_query(pg, l, kind->select, 0, NULL, &r, err);
     for (int i = 0; !rc && i < evo_pg_rows(r); i++) {
         const char *checksum = evo_pg_value(r, i, 2);
         EVO_GROW(l->items, l->count, l->alloc);
@@ -176,26 +205,67 @@ static enum evo_errc read_rows(struct evo_pg *pg, struct evo_ledger *l, struct e
             .logs = evo_strdup(evo_pg_value(r, i, 7)),
         };
     }
+    if (!rc && kind->name_rows)
+        kind->name_rows(l, p);
     return rc;
 }
 
-enum evo_errc evo_ledger_load(struct evo_pg *pg, enum evo_layout_kind kind, const char *schema,
+static void place(struct evo_ledger *l, const struct evo_project *p, const char *schema)
+{
+    *l = (struct evo_ledger){ .kind = p->kind,
+                              .app_schema = evo_strdup(schema && *schema ? schema : "public"),
+                              .schema = evo_strdup(schema_of(p, schema)),
+                              .table = evo_strdup(table_of(p)) };
+}
+
+enum evo_errc evo_ledger_load(struct evo_pg *pg, const struct evo_project *p, const char *schema,
                               struct evo_ledger *ret, struct evo_error *err)
 {
-    const char *own = evo_ledger_kind_of(kind)->schema;
-    EVO_AUTO(ledger) l = { .kind = kind, .app_schema = evo_strdup(schema && *schema ? schema : "public") };
-    l.schema = evo_strdup(own ? own : l.app_schema);
+    EVO_AUTO(ledger) l = { 0 };
+    place(&l, p, schema);
     __attribute__((cleanup(found_auto))) struct found found = { NULL, NULL };
     enum evo_errc rc = survey(pg, &l, &found, err);
     if (!rc && l.exists)
-        rc = read_rows(pg, &l, err);
+        rc = read_rows(pg, &l, p, err);
     if (rc)
         return rc;
-    if (found.tool && (!l.count || (found.tool->always && kind == EVO_LAYOUT_PRISMA)))
-        return evo_foreign_refuse(found.tool, kind, l.database, found.shown, err);
+    if (found.tool && (!l.count || (found.tool->always && p->kind == EVO_LAYOUT_PRISMA)))
+        return evo_foreign_refuse(found.tool, p->kind, l.database, found.shown, err);
+    l.lock_key = evo_ledger_lock_key(p, l.database, schema);
     *ret = l;
     l = (struct evo_ledger){ 0 };
     return EVO_OK;
+}
+
+/* Tools whose files are those of `sql`, one form of them. */
+static const struct {
+    const char *tool; /* of foreign.c */
+    enum evo_layout_kind kind;
+} namesakes[] = {
+    { "dbmate", EVO_LAYOUT_DBMATE },
+    { "golang-migrate", EVO_LAYOUT_GOLANG_MIGRATE },
+};
+
+enum evo_errc evo_project_settle(struct evo_pg *pg, const char *schema, struct evo_project *p,
+                                 struct evo_error *err)
+{
+    if (p->kind != EVO_LAYOUT_SQL || p->told)
+        return EVO_OK;
+    EVO_AUTO(ledger) l = { 0 };
+    place(&l, p, schema);
+    __attribute__((cleanup(found_auto))) struct found found = { NULL, NULL };
+    enum evo_errc rc = survey(pg, &l, &found, err);
+    if (!rc && l.exists)
+        rc = read_rows(pg, &l, p, err);
+    if (rc || !found.tool || l.count)
+        return rc;
+    for (size_t i = 0; i < EVO_COUNT(namesakes); i++) {
+        if (strcmp(namesakes[i].tool, found.tool->tool) != 0 || !evo_layout_of(namesakes[i].kind)->supported)
+            continue;
+        p->kind = namesakes[i].kind;
+        return evo_project_read(p, err);
+    }
+    return EVO_OK; /* evo_ledger_load() refuses */
 }
 
 /* ---- writing ------------------------------------------------------------------ */
@@ -244,23 +314,29 @@ static enum evo_errc update(struct evo_pg *pg, const struct evo_ledger *l, const
 enum evo_errc evo_ledger_finish(struct evo_pg *pg, const struct evo_ledger *l, const char *id,
                                 struct evo_error *err)
 {
+    const struct evo_ledger_kind *kind = evo_ledger_kind_of(l->kind);
     char now[EVO_TIME_MAX];
-    return update(pg, l, evo_ledger_kind_of(l->kind)->finish, id, evo_format_time(evo_wall_ms(), now), "row",
-                  err);
+    return kind->finish_row
+               ? kind->finish_row(pg, l, id, err)
+               : update(pg, l, kind->finish, id, evo_format_time(evo_wall_ms(), now), "row", err);
 }
 
 enum evo_errc evo_ledger_fail(struct evo_pg *pg, const struct evo_ledger *l, const char *id, const char *logs,
                               struct evo_error *err)
 {
-    return update(pg, l, evo_ledger_kind_of(l->kind)->fail, id, logs, "row", err);
+    const struct evo_ledger_kind *kind = evo_ledger_kind_of(l->kind);
+    return kind->fail_row ? kind->fail_row(pg, l, id, logs, err)
+                          : update(pg, l, kind->fail, id, logs, "row", err);
 }
 
-enum evo_errc evo_ledger_roll_back(struct evo_pg *pg, const struct evo_ledger *l, const char *name,
-                                   struct evo_error *err)
+enum evo_errc evo_ledger_roll_back(struct evo_pg *pg, const struct evo_ledger *l,
+                                   const struct evo_migration *m, struct evo_error *err)
 {
+    const struct evo_ledger_kind *kind = evo_ledger_kind_of(l->kind);
     char now[EVO_TIME_MAX];
-    return update(pg, l, evo_ledger_kind_of(l->kind)->roll_back, name, evo_format_time(evo_wall_ms(), now),
-                  "applied migration", err);
+    return kind->take_back ? kind->take_back(pg, l, m, err)
+                           : update(pg, l, kind->roll_back, m->name, evo_format_time(evo_wall_ms(), now),
+                                    "applied migration", err);
 }
 
 /* ---- resolve ------------------------------------------------------------------ */

@@ -1,6 +1,8 @@
 /*
  * ledger.h - the table that records migrations, read and written exactly as its owner would.
  *
+ * One kind of ledger a layout (ledger_<layout>.c, by the table in ledger_impl.h).
+ *
  * prisma: "_prisma_migrations" in the connection's schema, as Prisma Migrate 7 keeps it (UUIDs, SHA-256 checksums,
  * the client's clock in milliseconds, one step a file). sql: evo.migrations (lib/schema/ledger.sql). A name may have
  * several rows: rolled-back attempts stay. Names of tables are always qualified; nothing depends on search_path.
@@ -8,7 +10,7 @@
  * Reading takes two round trips; every write is one statement but for resolve and create.
  *
  *	EVO_AUTO(ledger) ledger = { 0 };
- *	rc = evo_ledger_load(pg, project.kind, info.schema, &ledger, err);
+ *	rc = evo_ledger_load(pg, &project, info.schema, &ledger, err);
  *	if (!rc && !ledger.exists)
  *	    rc = evo_ledger_create(pg, &ledger, err);
  */
@@ -28,10 +30,11 @@ struct evo_ledger_row {
 };
 struct evo_ledger {
     enum evo_layout_kind kind;
-    char *schema; /* prisma: where the table is or would be; sql: "evo" */
+    char *schema, *table; /* where it is or would be; sql: "evo" */
     char *app_schema; /* the connection's schema */
     char *role; /* current_user */
     char *database;
+    int64_t lock_key; /* evo_ledger_lock_key() */
     bool app_schema_exists, evo_schema_exists;
     bool exists;
     bool
@@ -42,14 +45,22 @@ struct evo_ledger {
 void evo_ledger_release(struct evo_ledger *l);
 EVO_DEFINE_AUTO(ledger);
 
-/* Key of the advisory lock that the layout's own tool takes; evo's where it has none. */
-int64_t evo_ledger_lock_key(enum evo_layout_kind kind);
+/* Key of the advisory lock that the layout's own tool takes in that database (some make it of the ledger's place);
+ * evo's where it has none. schema: the connection's, NULL: public. Pure. */
+int64_t evo_ledger_lock_key(const struct evo_project *p, const char *database, const char *schema);
 
-/* Reads. `schema` NULL: public. EVO_ERR_UNSUPPORTED, with the tool, its table and what to do, for a database whose
+/* Reads the ledger of p's layout; of p's migrations only names are used, for ledgers that hold less than a name. `schema`
+ * is the connection's, NULL: public. EVO_ERR_UNSUPPORTED, with the tool, its table and what to do, for a database whose
  * migrations another tool records (the table in foreign.c) while this ledger holds no row of its own; Prisma 8's is
  * always refused. EVO_ERR_PERMISSION carries the GRANT to ask for. */
-enum evo_errc evo_ledger_load(struct evo_pg *pg, enum evo_layout_kind kind, const char *schema,
+enum evo_errc evo_ledger_load(struct evo_pg *pg, const struct evo_project *p, const char *schema,
                               struct evo_ledger *ret, struct evo_error *err) EVO_CHECK;
+
+/* Plain SQL whose layout was not named (p->told), in a database that holds the ledger of a tool with the same files and
+ * no row of evo's own: p becomes a project of that tool, read anew. Everything else stays as it is. To be called before
+ * the lock is taken and the ledger loaded. */
+enum evo_errc evo_project_settle(struct evo_pg *pg, const char *schema, struct evo_project *p,
+                                 struct evo_error *err) EVO_CHECK;
 
 /* Makes the table if missing (prisma: its schema too, as Prisma does; sql: schema evo and its tables). l is not
  * changed. EVO_ERR_PERMISSION carries the GRANT to ask for. */
@@ -73,8 +84,8 @@ enum evo_errc evo_ledger_finish(struct evo_pg *pg, const struct evo_ledger *l, c
 enum evo_errc evo_ledger_fail(struct evo_pg *pg, const struct evo_ledger *l, const char *id, const char *logs,
                               struct evo_error *err) EVO_CHECK;
 /* After down: rolled_back_at on the live row, which stays. EVO_ERR_NOT_FOUND where there is none. */
-enum evo_errc evo_ledger_roll_back(struct evo_pg *pg, const struct evo_ledger *l, const char *name,
-                                   struct evo_error *err) EVO_CHECK;
+enum evo_errc evo_ledger_roll_back(struct evo_pg *pg, const struct evo_ledger *l,
+                                   const struct evo_migration *m, struct evo_error *err) EVO_CHECK;
 
 /* `resolve`, with Prisma's rules; both look at the table itself, not at l's rows.
  * applied: a failed row is marked rolled back and one more is written as applied (logs '', no steps); the table is made

@@ -9,10 +9,13 @@
 #include "base/clock.h"
 #include "layout/ledger.h"
 
+/* A kind may leave out what its ledger does not have; a function stands above the statement of the same name. */
 struct evo_ledger_kind {
     const char *schema; /* NULL: the connection's */
     const char *table;
     int64_t lock_key;
+    /* Instead of lock_key, of the ledger's place. */
+    int64_t (*lock_key_of)(const char *database, const char *schema, const char *table);
     const char *privileges; /* that evo needs on the table */
     /* id, name, checksum, started, finished, rolled back (ms), steps, logs; in order of application */
     const char *select;
@@ -25,12 +28,25 @@ struct evo_ledger_kind {
     /* $1 name, $2 rolled_back_at: of the live finished row; of live unfinished ones */
     const char *roll_back, *give_up;
     enum evo_errc (*create)(struct evo_pg *pg, const struct evo_ledger *l, struct evo_error *err);
+    /* Rows into l, which knows everything else; instead of `select`. p has names, versions and paths. */
+    enum evo_errc (*read)(struct evo_pg *pg, struct evo_ledger *l, const struct evo_project *p,
+                          struct evo_error *err);
+    /* Behind `select`: rows whose `name` is a version get the name of p's file. Pure. */
+    void (*name_rows)(struct evo_ledger *l, const struct evo_project *p);
+    /* Instead of the statements of these names; m is the migration of that row. */
+    enum evo_errc (*finish_row)(struct evo_pg *pg, const struct evo_ledger *l, const char *id,
+                                struct evo_error *err);
+    enum evo_errc (*fail_row)(struct evo_pg *pg, const struct evo_ledger *l, const char *id, const char *logs,
+                              struct evo_error *err);
+    enum evo_errc (*take_back)(struct evo_pg *pg, const struct evo_ledger *l, const struct evo_migration *m,
+                               struct evo_error *err);
     /* One row more. finished_ms -1: under way. logs NULL or ''. *ret_id (may be NULL): the caller frees. */
     enum evo_errc (*insert)(struct evo_pg *pg, const struct evo_ledger *l, const struct evo_migration *m,
                             int64_t started_ms, int64_t finished_ms, int steps, const char *logs,
                             char **ret_id, struct evo_error *err);
 };
 extern const struct evo_ledger_kind evo_ledger_prisma, evo_ledger_sql;
+/* By kinds.c; a layout that is not supported has none. */
 const struct evo_ledger_kind *evo_ledger_kind_of(enum evo_layout_kind kind);
 
 /* Runs `sql` with "@" replaced. EVO_ERR_PERMISSION gets the GRANT as its hint. ret may be NULL. */

@@ -4,11 +4,6 @@
 #include "base/file.h"
 #include "layout/reader.h"
 
-const char *evo_layout_name(enum evo_layout_kind kind)
-{
-    return kind == EVO_LAYOUT_PRISMA ? "prisma" : "sql";
-}
-
 void evo_migration_release(struct evo_migration *m)
 {
     if (!m)
@@ -22,15 +17,24 @@ void evo_migration_release(struct evo_migration *m)
     *m = (struct evo_migration){ 0 };
 }
 
+void evo_project_drop(struct evo_project *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        evo_migration_release(&p->items[i]);
+    p->count = 0;
+    evo_strvec_clear(&p->warnings);
+}
+
 void evo_project_release(struct evo_project *p)
 {
     if (!p)
         return;
+    evo_project_drop(p);
+    free(p->items);
     free(p->root);
     free(p->migrations);
-    for (size_t i = 0; i < p->count; i++)
-        evo_migration_release(&p->items[i]);
-    free(p->items);
+    free(p->ledger_schema);
+    free(p->ledger_table);
     evo_strvec_release(&p->warnings);
     *p = (struct evo_project){ 0 };
 }

@@ -9,6 +9,11 @@
 
 #include "layout/layout.h"
 
+/* Forgets what was read: items and warnings. */
+void evo_project_drop(struct evo_project *p);
+/* Reads p->migrations as p->kind says; what was read before is dropped. Fails as evo_project_open(). */
+enum evo_errc evo_project_read(struct evo_project *p, struct evo_error *err) EVO_CHECK;
+
 enum evo_errc evo_prisma_read(struct evo_project *p, const struct evo_strvec *names,
                               struct evo_error *err) EVO_CHECK;
 enum evo_errc evo_sql_layout_read(struct evo_project *p, const struct evo_strvec *names,

@@ -7,16 +7,16 @@
 #include "layout/reader.h"
 
 static const struct evo_tool tools[] = {
-    { "prisma", true, EVO_LAYOUT_PRISMA, true, NULL },
-    { "sql", true, EVO_LAYOUT_SQL, true, NULL },
-    { "alembic", .option = true, .up = "alembic upgrade head" },
-    { "typeorm", .option = true, .up = "npx typeorm migration:run" },
-    { "laravel", .option = true, .up = "php artisan migrate" },
-    { "dbmate", .option = true, .up = "dbmate up" },
-    { "golang-migrate", .option = true, .up = "migrate up" },
-    { "goose", .option = true, .up = "goose up" },
-    { "flyway", .option = true, .up = "flyway migrate" },
-    { "sqitch", .option = true, .up = "sqitch deploy" },
+    { "prisma", true, EVO_LAYOUT_PRISMA, NULL },
+    { "sql", true, EVO_LAYOUT_SQL, NULL },
+    { "alembic", true, EVO_LAYOUT_ALEMBIC, "alembic upgrade head" },
+    { "typeorm", true, EVO_LAYOUT_TYPEORM, "npx typeorm migration:run" },
+    { "laravel", true, EVO_LAYOUT_LARAVEL, "php artisan migrate" },
+    { "dbmate", true, EVO_LAYOUT_DBMATE, "dbmate up" },
+    { "golang-migrate", true, EVO_LAYOUT_GOLANG_MIGRATE, "migrate up" },
+    { "goose", true, EVO_LAYOUT_GOOSE, "goose up" },
+    { "flyway", true, EVO_LAYOUT_FLYWAY, "flyway migrate" },
+    { "sqitch", true, EVO_LAYOUT_SQITCH, "sqitch deploy" },
     { "drizzle", .up = "npx drizzle-kit migrate" },
     { "rails", .up = "bin/rails db:migrate" },
     { "django", .up = "python manage.py migrate" },
@@ -30,6 +30,11 @@ static const struct evo_tool tools[] = {
     { "ef-core", .up = "dotnet ef database update" },
     { "prisma-8", .up = "npx prisma migrate" },
 };
+
+bool evo_tool_applied(const struct evo_tool *tool)
+{
+    return tool->option && evo_layout_of(tool->kind)->supported;
+}
 
 const struct evo_tool *evo_tool_find(const char *name)
 {

@@ -9,11 +9,12 @@
 
 struct evo_tool {
     const char *name; /* "alembic"; as --layout takes it where it takes it */
-    bool applied; /* evo applies its migrations */
-    enum evo_layout_kind kind; /* where applied */
-    bool option; /* a value of --layout */
-    const char *up; /* the tool's own command that applies what is pending; NULL where applied */
+    bool option; /* a value of --layout: then it has a kind */
+    enum evo_layout_kind kind;
+    const char *up; /* the tool's own command that applies what is pending; NULL: evo-migrate up */
 };
+/* evo applies its migrations. */
+bool evo_tool_applied(const struct evo_tool *tool);
 /* By name; NULL for an unknown one. */
 const struct evo_tool *evo_tool_find(const char *name);
 /* Appends the values of --layout but auto, separated by ", ". */

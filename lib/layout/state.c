@@ -190,7 +190,7 @@ enum evo_errc evo_state_of(const struct evo_project *p, const struct evo_ledger 
 }
 
 /* Order of application. Items stand in file order, so their addresses break ties within one millisecond. */
-static int compare_applied_prisma(const void *va, const void *vb)
+static int compare_by_time(const void *va, const void *vb)
 {
     const struct evo_state_item *a = *(const struct evo_state_item *const *)va;
     const struct evo_state_item *b = *(const struct evo_state_item *const *)vb;
@@ -201,7 +201,7 @@ static int compare_applied_prisma(const void *va, const void *vb)
     return a < b ? 1 : a > b ? -1 : 0;
 }
 
-static int compare_applied_sql(const void *va, const void *vb)
+static int compare_by_row(const void *va, const void *vb)
 {
     const struct evo_state_item *a = *(const struct evo_state_item *const *)va;
     const struct evo_state_item *b = *(const struct evo_state_item *const *)vb;
@@ -218,7 +218,7 @@ void evo_state_applied_reverse(const struct evo_state *s, const struct evo_state
             list[n++] = &s->items[i];
     if (n)
         qsort(list, n, sizeof(struct evo_state_item *),
-              s->kind == EVO_LAYOUT_SQL ? compare_applied_sql : compare_applied_prisma);
+              evo_layout_of(s->kind)->by_row ? compare_by_row : compare_by_time);
     *ret_items = list;
     *ret_count = n;
 }

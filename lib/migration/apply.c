@@ -119,7 +119,7 @@ static enum evo_errc record(struct evo_session *s, const struct evo_step *step, 
                             struct evo_error *err)
 {
     if (step->down)
-        return evo_ledger_roll_back(s->pg, &s->ledger, step->migration->name, err);
+        return evo_ledger_roll_back(s->pg, &s->ledger, step->migration, err);
     return evo_ledger_record(s->pg, &s->ledger, step->migration, started_ms, err);
 }
 
@@ -358,7 +358,7 @@ static enum evo_errc record_as_is(struct evo_session *s, const struct evo_step *
         return evo_ledger_finish(s->pg, &s->ledger, id, err);
     enum evo_errc rc = evo_pg_exec(s->pg, "BEGIN", err);
     if (!rc)
-        rc = evo_ledger_roll_back(s->pg, &s->ledger, step->migration->name, err);
+        rc = evo_ledger_roll_back(s->pg, &s->ledger, step->migration, err);
     if (!rc)
         rc = evo_journal_forget(s->pg, s->o->project->kind, true, step->migration->name, err);
     if (!rc)

@@ -74,10 +74,11 @@ enum evo_errc evo_journal_create(struct evo_pg *pg, struct evo_journal *j, const
     if (j->exists)
         return EVO_OK;
     /* The journal's table comes with the ledger of `sql`: one file makes both. */
-    static char schema[] = "evo";
+    static char schema[] = "evo", table[] = "migrations";
     struct evo_ledger own = *l; /* borrows */
     own.kind = EVO_LAYOUT_SQL;
     own.schema = schema;
+    own.table = table;
     enum evo_errc rc = evo_ledger_create(pg, &own, err);
     if (!rc)
         j->exists = true;

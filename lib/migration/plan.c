@@ -144,7 +144,7 @@ static enum evo_errc judge_up(enum evo_layout_kind kind, const struct evo_state_
     if (live && evo_journal_holds(journal, kind, true, item->name))
         return refuse_half_rolled_back(item, o, err);
     if (item->state == EVO_STATE_PENDING && item->behind) {
-        if (kind == EVO_LAYOUT_SQL && !o->out_of_order)
+        if (evo_layout_of(kind)->strict_order && !o->out_of_order)
             return refuse_behind(item, state, o, err);
         evo_strvec_pushf(&plan->warnings,
                          "migration \"%s\" arrived behind one that is applied already; it is applied now",

@@ -43,9 +43,11 @@ static enum evo_errc forget_checkpoints(struct evo_session *s, const char *name,
 static enum evo_errc resolve_rollback(struct evo_session *s, const char *name, bool applied,
                                       struct evo_error *err)
 {
+    const struct evo_migration nameless = { .name = (char *)name }; /* its file is gone */
+    const struct evo_migration *m = evo_project_find(s->o->project, name);
     enum evo_errc rc = evo_pg_exec(s->pg, "BEGIN", err);
     if (!rc && !applied)
-        rc = evo_ledger_roll_back(s->pg, &s->ledger, name, err);
+        rc = evo_ledger_roll_back(s->pg, &s->ledger, m ? m : &nameless, err);
     if (!rc)
         rc = evo_journal_forget(s->pg, s->o->project->kind, true, name, err);
     if (!rc)

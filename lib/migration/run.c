@@ -197,8 +197,7 @@ static enum evo_errc regain_lock(struct evo_run *r, size_t next, struct evo_erro
         return EVO_OK;
     enum evo_errc rc = EVO_OK;
     if (taken)
-        rc = evo_pg_lock(s->pg, evo_ledger_lock_key(s->o->project->kind), 0, "migration lock again",
-                         s->o->task, err);
+        rc = evo_pg_lock(s->pg, s->lock_key, 0, "migration lock again", s->o->task, err);
     if (rc)
         return evo_error_prefix(err, "migration \"%s\" released the migration lock; stopped behind it", name);
     rc = evo_session_reload(s, err);

@@ -54,7 +54,7 @@ static enum evo_errc connect_to(const struct evo_migrate_options *o, struct evo_
 static char *search_path_of(struct evo_pg *pg, const struct evo_migrate_options *o)
 {
     const char *schema = o->info->schema;
-    if (!schema && o->project->kind == EVO_LAYOUT_PRISMA)
+    if (!schema && evo_layout_of(o->project->kind)->in_schema)
         schema = "public";
     return schema ? evo_pg_identifier(pg, schema) : NULL;
 }
@@ -65,8 +65,11 @@ static enum evo_errc prepare(struct evo_session *s, bool lock, struct evo_error 
     enum evo_errc rc = connect_to(o, &s->pg, err);
     if (!rc)
         rc = evo_pg_refuse_pooler(s->pg, o->info, err);
+    if (!rc)
+        rc = evo_project_settle(s->pg, o->info->schema, o->project, err);
     if (rc)
         return rc;
+    s->lock_key = evo_ledger_lock_key(o->project, evo_pg_database(s->pg), o->info->schema);
     if (!s->search_path)
         s->search_path = search_path_of(s->pg, o);
     s->settings = (struct evo_settings){ .search_path = s->search_path,
@@ -80,8 +83,7 @@ static enum evo_errc prepare(struct evo_session *s, bool lock, struct evo_error 
     }
     rc = evo_session_reset(s, err);
     if (!rc && lock)
-        rc = evo_pg_lock(s->pg, evo_ledger_lock_key(o->project->kind), o->wait_ms, "migration lock", o->task,
-                         err);
+        rc = evo_pg_lock(s->pg, s->lock_key, o->wait_ms, "migration lock", o->task, err);
     if (rc)
         return rc;
     s->locked = lock;
@@ -108,7 +110,7 @@ enum evo_errc evo_session_reload(struct evo_session *s, struct evo_error *err)
     evo_state_release(&s->state);
     evo_journal_release(&s->journal);
     evo_ledger_release(&s->ledger);
-    enum evo_errc rc = evo_ledger_load(s->pg, s->o->project->kind, s->o->info->schema, &s->ledger, err);
+    enum evo_errc rc = evo_ledger_load(s->pg, s->o->project, s->o->info->schema, &s->ledger, err);
     if (!rc)
         rc = evo_journal_load(s->pg, &s->journal, err);
     if (!rc)
@@ -143,7 +145,7 @@ enum evo_errc evo_session_second(const struct evo_session *s, struct evo_pg **re
 
 void evo_session_lock_look(const struct evo_session *s, struct evo_strbuf *sql)
 {
-    uint64_t key = (uint64_t)evo_ledger_lock_key(s->o->project->kind);
+    uint64_t key = (uint64_t)s->lock_key;
     evo_strbuf_addf(sql,
                     "CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory'"
                     " AND pid = pg_catalog.pg_backend_pid() AND granted AND mode = 'ExclusiveLock'"

@@ -21,7 +21,7 @@
 /* What a verb is called with; all borrowed. */
 struct evo_migrate_options {
     const struct evo_conninfo *info;
-    const struct evo_project *project;
+    struct evo_project *project; /* settled (layout/ledger.h) when the session is opened */
     const char *expect_database, *expect_system_identifier; /* guards; NULL: none */
     struct evo_plan_options plan;
     bool dry_run;
@@ -43,6 +43,7 @@ struct evo_session {
     struct evo_pg *pg;
     struct evo_settings settings;
     char *search_path;
+    int64_t lock_key;
     bool locked;
     enum evo_session_lock lock; /* the worst since it was last set to HELD */
     struct evo_ledger ledger;

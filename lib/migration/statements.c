@@ -377,7 +377,7 @@ static enum evo_errc finish(struct run *r, struct evo_error *err)
     int signo = evo_session_grace_begin(); /* all is done: a cancel must not make it look undone */
     enum evo_errc rc = evo_session_begin(s, r->step, err);
     if (!rc)
-        rc = r->step->down ? evo_ledger_roll_back(s->pg, &s->ledger, m->name, err)
+        rc = r->step->down ? evo_ledger_roll_back(s->pg, &s->ledger, m, err)
                            : evo_ledger_finish(s->pg, &s->ledger, r->id, err);
     if (!rc)
         rc = evo_journal_forget(s->pg, r->kind, r->step->down, m->name, err);

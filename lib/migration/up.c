@@ -8,11 +8,10 @@ static enum evo_errc refuse_running(struct evo_session *s, struct evo_error *err
 {
     if (s->locked || !s->state.failed)
         return EVO_OK;
-    int64_t key = evo_ledger_lock_key(s->o->project->kind);
-    enum evo_errc rc = evo_pg_lock(s->pg, key, 0, "migration lock", s->o->task, err);
+    enum evo_errc rc = evo_pg_lock(s->pg, s->lock_key, 0, "migration lock", s->o->task, err);
     if (rc)
         return rc;
-    (void)evo_pg_unlock(s->pg, key);
+    (void)evo_pg_unlock(s->pg, s->lock_key);
     return evo_session_reload(s, err);
 }
 

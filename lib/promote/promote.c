@@ -26,7 +26,9 @@ enum evo_errc evo_promote_look(struct evo_pg *pg, const char *schema, const char
 {
     enum evo_errc rc = evo_project_open(root, layout, migrations, &ret->project, err);
     if (!rc)
-        rc = evo_ledger_load(pg, ret->project.kind, schema, &ret->ledger, err);
+        rc = evo_project_settle(pg, schema, &ret->project, err);
+    if (!rc)
+        rc = evo_ledger_load(pg, &ret->project, schema, &ret->ledger, err);
     if (!rc)
         rc = evo_state_of(&ret->project, &ret->ledger, &ret->state, err);
     return rc;

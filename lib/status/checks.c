@@ -213,7 +213,7 @@ static void check_pending(const struct evo_status_view *v, struct evo_status_che
     FINDING("%zu migration%s to apply", v->state.pending, v->state.pending == 1 ? "" : "s");
     c->next =
         evo_asprintf("evo-migrate up%s%s",
-                     behind && v->project->kind == EVO_LAYOUT_SQL ? " --out-of-order" : "", v->next_options);
+                     behind && evo_layout_of(v->project->kind)->strict_order ? " --out-of-order" : "", v->next_options);
 }
 
 /* Behind an applied one: `up` of sql refuses it unless told, prisma applies it as Prisma does. */

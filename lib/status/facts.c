@@ -163,7 +163,7 @@ static enum evo_errc load_journal(struct evo_pg *pg, struct evo_facts *f, struct
 enum evo_errc evo_facts_load(struct evo_pg *pg, const struct evo_ledger *l, struct evo_facts *ret,
                              struct evo_error *err)
 {
-    uint64_t key = (uint64_t)evo_ledger_lock_key(l->kind);
+    uint64_t key = (uint64_t)l->lock_key;
     EVO_AUTO_STR high = evo_asprintf("%" PRIu64, key >> 32);
     EVO_AUTO_STR low = evo_asprintf("%" PRIu64, key & UINT32_MAX);
     EVO_AUTO_PTR(pg_result) r = NULL;

@@ -49,7 +49,9 @@ enum evo_errc evo_status_look(struct evo_status_view *v, struct evo_pg *pg, cons
 {
     v->server_version = evo_pg_version(pg);
     v->server_version_text = evo_strdup(evo_pg_version_text(pg));
-    enum evo_errc rc = evo_ledger_load(pg, v->project->kind, info->schema, &v->ledger, err);
+    enum evo_errc rc = evo_project_settle(pg, info->schema, v->project, err);
+    if (!rc)
+        rc = evo_ledger_load(pg, v->project, info->schema, &v->ledger, err);
     if (!rc)
         rc = evo_state_of(v->project, &v->ledger, &v->state, err);
     if (!rc && v->server_version >= EVO_STATUS_OLDEST)
@@ -156,7 +158,7 @@ char *evo_status_next(const struct evo_status_view *v, const struct evo_state_it
     }
     case EVO_STATE_PENDING:
         return evo_asprintf("evo-migrate up%s%s",
-                            item->behind && v->project->kind == EVO_LAYOUT_SQL ? " --out-of-order" : "",
+                            item->behind && evo_layout_of(v->project->kind)->strict_order ? " --out-of-order" : "",
                             v->next_options);
     case EVO_STATE_APPLIED:
         break;

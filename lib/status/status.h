@@ -27,7 +27,7 @@
 
 struct evo_status_view {
     /* Given; all borrowed. */
-    const struct evo_project *project;
+    struct evo_project *project;
     struct evo_store *store; /* NULL: none is configured */
     const char *environment; /* its folder in the store */
     const struct evo_strvec *fail_on;

@@ -33,11 +33,18 @@ static int teardown(void **state)
     return server_teardown(state) || rc;
 }
 
+static enum evo_errc try_load(struct evo_pg *pg, enum evo_layout_kind kind, const char *schema,
+                              struct evo_ledger *l, struct evo_error *err)
+{
+    const struct evo_project no_files = { .kind = kind };
+    return evo_ledger_load(pg, &no_files, schema, l, err);
+}
+
 static void load(struct evo_pg *pg, enum evo_layout_kind kind, struct evo_ledger *l)
 {
     struct evo_error err = EVO_ERROR_INIT;
     evo_ledger_release(l);
-    assert_ok(evo_ledger_load(pg, kind, kind == EVO_LAYOUT_PRISMA ? SCHEMA : NULL, l, &err), &err);
+    assert_ok(try_load(pg, kind, kind == EVO_LAYOUT_PRISMA ? SCHEMA : NULL, l, &err), &err);
 }
 
 /* A ledger that exists and is empty. */
@@ -71,7 +78,7 @@ static void test_load_tells_an_empty_schema_from_one_with_tables(void **state)
     struct evo_pg *pg = *state;
     struct evo_error err = EVO_ERROR_INIT;
     EVO_AUTO(ledger) l = { 0 };
-    assert_ok(evo_ledger_load(pg, EVO_LAYOUT_PRISMA, NULL, &l, &err), &err);
+    assert_ok(try_load(pg, EVO_LAYOUT_PRISMA, NULL, &l, &err), &err);
     assert_string_equal(l.schema, "public");
     assert_false(l.exists);
     assert_true(l.schema_empty);
@@ -84,11 +91,11 @@ static void test_load_tells_an_empty_schema_from_one_with_tables(void **state)
     /* A view is no table to Prisma. */
     assert_ok(evo_pg_exec(pg, "CREATE VIEW v AS SELECT 1", &err), &err);
     evo_ledger_release(&l);
-    assert_ok(evo_ledger_load(pg, EVO_LAYOUT_PRISMA, NULL, &l, &err), &err);
+    assert_ok(try_load(pg, EVO_LAYOUT_PRISMA, NULL, &l, &err), &err);
     assert_true(l.schema_empty);
     assert_ok(evo_pg_exec(pg, "CREATE TABLE t ()", &err), &err);
     evo_ledger_release(&l);
-    assert_ok(evo_ledger_load(pg, EVO_LAYOUT_PRISMA, NULL, &l, &err), &err);
+    assert_ok(try_load(pg, EVO_LAYOUT_PRISMA, NULL, &l, &err), &err);
     assert_false(l.schema_empty);
 }
 
@@ -154,8 +161,8 @@ static void test_permission_errors_carry_the_grant(void **state)
                           "SET SESSION AUTHORIZATION \"Evo-ledger\"",
                           &err),
               &err);
-    enum evo_errc rc_read = evo_ledger_load(pg, EVO_LAYOUT_PRISMA, SCHEMA, &blocked, &read);
-    enum evo_errc rc_load = evo_ledger_load(pg, EVO_LAYOUT_PRISMA, NULL, &none, &err);
+    enum evo_errc rc_read = try_load(pg, EVO_LAYOUT_PRISMA, SCHEMA, &blocked, &read);
+    enum evo_errc rc_load = try_load(pg, EVO_LAYOUT_PRISMA, NULL, &none, &err);
     enum evo_errc rc_create[2] = { evo_ledger_create(pg, &none, &create[0]),
                                    evo_ledger_create_evo_schema(pg, &none, &create[1]) };
     struct evo_error other = EVO_ERROR_INIT;
@@ -229,10 +236,10 @@ static void test_rows_come_back_as_they_were_written(void **state)
         assert_true(l.items[1].finished_ms >= l.items[1].started_ms);
         assert_int_equal(l.items[1].steps, kinds[k] == EVO_LAYOUT_PRISMA ? 1 : 0);
 
-        assert_ok(evo_ledger_roll_back(pg, &l, second.name, &err), &err);
+        assert_ok(evo_ledger_roll_back(pg, &l, &second, &err), &err);
         load(pg, kinds[k], &l);
         assert_true(l.items[1].rolled_back_ms >= l.items[1].finished_ms);
-        assert_int_equal(evo_ledger_roll_back(pg, &l, second.name, &err), EVO_ERR_NOT_FOUND);
+        assert_int_equal(evo_ledger_roll_back(pg, &l, &second, &err), EVO_ERR_NOT_FOUND);
         assert_ok(evo_ledger_record(pg, &l, &second, now, &err), &err);
         load(pg, kinds[k], &l);
         assert_int_equal(l.count, 3);
@@ -369,7 +376,7 @@ static void test_load_refuses_the_ledger_of_another_tool(void **state)
             struct evo_error err = EVO_ERROR_INIT;
             EVO_AUTO(ledger) l = { 0 };
             assert_ok(evo_pg_exec(pg, rows[i].sql, &err), &err);
-            enum evo_errc rc = evo_ledger_load(pg, kinds[k], NULL, &l, &err);
+            enum evo_errc rc = try_load(pg, kinds[k], NULL, &l, &err);
             EVO_AUTO_STR says = evo_asprintf("recorded by %s, in table %s", rows[i].tool, rows[i].table);
             if (rc != EVO_ERR_UNSUPPORTED || !strstr(err.message, says))
                 fail_msg("%s: %d %s", rows[i].tool, (int)rc, err.message);
@@ -384,9 +391,9 @@ static void test_load_refuses_prismas_ledger_for_sql(void **state)
     struct evo_error err = EVO_ERROR_INIT;
     EVO_AUTO(ledger) l = { 0 };
     EVO_AUTO(ledger) sql = { 0 };
-    assert_ok(evo_ledger_load(pg, EVO_LAYOUT_PRISMA, NULL, &l, &err), &err);
+    assert_ok(try_load(pg, EVO_LAYOUT_PRISMA, NULL, &l, &err), &err);
     assert_ok(evo_ledger_create(pg, &l, &err), &err);
-    assert_int_equal(evo_ledger_load(pg, EVO_LAYOUT_SQL, NULL, &sql, &err), EVO_ERR_UNSUPPORTED);
+    assert_int_equal(try_load(pg, EVO_LAYOUT_SQL, NULL, &sql, &err), EVO_ERR_UNSUPPORTED);
     assert_non_null(strstr(err.message, "recorded by prisma, in table public._prisma_migrations"));
 }
 
@@ -401,7 +408,7 @@ static void test_load_lets_namesakes_and_former_tools_be(void **state)
                           "CREATE TABLE \"" SCHEMA "\".alembic_version (version_num text)",
                           &err),
               &err);
-    assert_ok(evo_ledger_load(pg, EVO_LAYOUT_PRISMA, NULL, &l, &err), &err);
+    assert_ok(try_load(pg, EVO_LAYOUT_PRISMA, NULL, &l, &err), &err);
     /* Once evo's ledger holds a row, what another tool left behind is history. */
     assert_ok(evo_ledger_resolve_applied(pg, &l, &first, &err), &err);
     assert_ok(evo_pg_exec(pg,
@@ -409,7 +416,7 @@ static void test_load_lets_namesakes_and_former_tools_be(void **state)
                           &err),
               &err);
     evo_ledger_release(&l);
-    assert_ok(evo_ledger_load(pg, EVO_LAYOUT_PRISMA, NULL, &l, &err), &err);
+    assert_ok(try_load(pg, EVO_LAYOUT_PRISMA, NULL, &l, &err), &err);
     assert_int_equal(l.count, 1);
     /* But for Prisma's own successor. */
     assert_ok(evo_pg_exec(pg,
@@ -418,7 +425,7 @@ static void test_load_lets_namesakes_and_former_tools_be(void **state)
                           &err),
               &err);
     evo_ledger_release(&l);
-    assert_int_equal(evo_ledger_load(pg, EVO_LAYOUT_PRISMA, NULL, &l, &err), EVO_ERR_UNSUPPORTED);
+    assert_int_equal(try_load(pg, EVO_LAYOUT_PRISMA, NULL, &l, &err), EVO_ERR_UNSUPPORTED);
 }
 
 int main(void)

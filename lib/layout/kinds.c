@@ -1,0 +1,56 @@
+/* The layouts: what differs between them, how they are read, and which ledger is theirs. */
+#include "base/banned.h"
+#include "base/file.h"
+#include "layout/ledger_impl.h"
+#include "layout/reader.h"
+
+static const struct {
+    struct evo_layout layout;
+    enum evo_errc (*read)(struct evo_project *p, const struct evo_strvec *names, struct evo_error *err);
+    const struct evo_ledger_kind *ledger;
+} kinds[EVO_LAYOUTS] = {
+    [EVO_LAYOUT_PRISMA] = { { .name = "prisma", .supported = true, .in_schema = true },
+                            evo_prisma_read,
+                            &evo_ledger_prisma },
+    [EVO_LAYOUT_SQL] = { { .name = "sql", .supported = true, .strict_order = true, .by_row = true },
+                         evo_sql_layout_read,
+                         &evo_ledger_sql },
+    [EVO_LAYOUT_DBMATE] = { { .name = "dbmate" }, NULL, NULL },
+    [EVO_LAYOUT_GOLANG_MIGRATE] = { { .name = "golang-migrate" }, NULL, NULL },
+    [EVO_LAYOUT_GOOSE] = { { .name = "goose" }, NULL, NULL },
+    [EVO_LAYOUT_FLYWAY] = { { .name = "flyway" }, NULL, NULL },
+    [EVO_LAYOUT_SQITCH] = { { .name = "sqitch" }, NULL, NULL },
+    [EVO_LAYOUT_ALEMBIC] = { { .name = "alembic", .delegated = true }, NULL, NULL },
+    [EVO_LAYOUT_TYPEORM] = { { .name = "typeorm", .delegated = true }, NULL, NULL },
+    [EVO_LAYOUT_LARAVEL] = { { .name = "laravel", .delegated = true }, NULL, NULL },
+};
+
+const struct evo_layout *evo_layout_of(enum evo_layout_kind kind)
+{
+    return &kinds[kind].layout;
+}
+
+const char *evo_layout_name(enum evo_layout_kind kind)
+{
+    return kinds[kind].layout.name;
+}
+
+const struct evo_ledger_kind *evo_ledger_kind_of(enum evo_layout_kind kind)
+{
+    return kinds[kind].ledger;
+}
+
+enum evo_errc evo_project_read(struct evo_project *p, struct evo_error *err)
+{
+    EVO_AUTO(strvec) names = EVO_STRVEC_INIT;
+    evo_project_drop(p);
+    enum evo_errc rc = evo_dir_list(p->migrations, &names, err);
+    if (!rc)
+        rc = kinds[p->kind].read(p, &names, err);
+    if (rc == EVO_ERR_DISK || rc == EVO_ERR_NOT_FOUND) {
+        if (err)
+            err->code = EVO_ERR_CONFIG;
+        return EVO_ERR_CONFIG;
+    }
+    return rc;
+}
