@@ -4,6 +4,7 @@
  * Exit: 0 restored; 1 no such backup, or the target is not empty; 2 usage; 3 database; 4 store; 6 the backup is
  * damaged.
  */
+#include "backup/proof.h"
 #include "backup/restore.h"
 #include "base/clock.h"
 #include "base/parse.h"
@@ -144,6 +145,40 @@ static enum evo_errc open_at(struct evo_cmd *cmd, const struct restore_options *
     return rc ? rc : evo_backup_open_at(*ret_store, evo_cmd_environment(cmd), database, at_ms, backup, err);
 }
 
+/* The latest, or the one of a time, is taken for the whole database by whoever asks for it so. */
+static enum evo_errc refuse_part(const struct restore_options *o, const struct evo_backup *backup,
+                                 struct evo_error *err)
+{
+    const struct evo_manifest *m = &backup->manifest;
+    if (!m->filtered || o->tables.count || o->schemas.count)
+        return EVO_OK;
+    evo_error_set(err, EVO_ERR_USAGE, "backup \"%s\", the %s of database \"%s\", holds only a part of it",
+                  m->id, o->at ? "newest at that time" : "latest", m->database);
+    evo_error_detail(err, "It was made with options that leave something out. Nothing was changed.");
+    return evo_error_hint(err,
+                          "\"evo-backup list --backup-of %s\" says which are whole: give the id of one. To "
+                          "restore this part: evo-restore %s …",
+                          m->database, m->id);
+}
+
+/* What was found out about it earlier. A store whose proofs cannot be read keeps nobody from restoring. */
+static void warn_of_verdicts(struct evo_cmd *cmd, struct evo_store *store, const struct evo_backup *backup)
+{
+    struct evo_verdict verdicts[EVO_PROOF_KINDS];
+    struct evo_error err = EVO_ERROR_INIT;
+    char time[EVO_TIME_MAX];
+    if (evo_proof_verdicts(store, backup->prefix, verdicts, &err)) {
+        evo_warn(cmd->task, "what was found out about this backup cannot be read: %s", err.message);
+        return;
+    }
+    for (int kind = 0; kind < EVO_PROOF_KINDS; kind++)
+        if (verdicts[kind].at_ms >= 0 && !verdicts[kind].ok && !verdicts[kind].data)
+            evo_warn(cmd->task,
+                     "\"evo-backup %s\" found this backup wrong at %s; \"evo-backup show %s\" says how",
+                     evo_proof_kind_name((enum evo_proof_kind)kind),
+                     evo_format_time(verdicts[kind].at_ms, time), backup->manifest.id);
+}
+
 static enum evo_errc open_backup(struct evo_cmd *cmd, const struct restore_options *o,
                                  struct evo_store **ret_store, struct evo_backup *backup,
                                  struct evo_error *err)
@@ -155,7 +190,12 @@ static enum evo_errc open_backup(struct evo_cmd *cmd, const struct restore_optio
     enum evo_errc rc =
         o->at ? open_at(cmd, o, ret_store, backup, err)
               : evo_cmd_open_backup(cmd, cmd->args.items[0], o->backup_of, ret_store, backup, err);
-    return rc ? rc : evo_cmd_identity(o->identity, backup, err);
+    if (!rc && (o->at || evo_streq(cmd->args.items[0], "latest")))
+        rc = refuse_part(o, backup, err);
+    if (rc)
+        return rc;
+    warn_of_verdicts(cmd, *ret_store, backup);
+    return evo_cmd_identity(o->identity, backup, err);
 }
 
 /* ---- the report ------------------------------------------------------------- */

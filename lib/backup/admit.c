@@ -1,5 +1,6 @@
 #include "backup/admit.h"
 
+#include "backup/created.h"
 #include "backup/drop.h"
 #include "backup/session.h"
 #include "base/cancel.h"
@@ -128,25 +129,11 @@ static enum evo_errc refuse_full(const struct evo_restore_run *r, struct evo_err
         o->backup->manifest.id, o->target->database);
 }
 
-/* A new one: must not be there. */
-static enum evo_errc check_new(const struct evo_restore_run *r, struct evo_pg *pg, struct evo_error *err)
-{
-    EVO_AUTO_PTR(pg_result) found = NULL;
-    const char *const params[] = { r->options->target->database };
-    enum evo_errc rc =
-        evo_pg_query(pg, "SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1", 1, params, &found, err);
-    if (rc || !evo_pg_rows(found))
-        return rc;
-    evo_error_set(err, EVO_ERR_TARGET_NOT_EMPTY, "database \"%s\" exists already",
-                  r->options->target->database);
-    return evo_error_hint(err, "Name another database in --to, or leave --create out where it is empty.");
-}
-
 enum evo_errc evo_admit_check(struct evo_restore_run *r, struct evo_pg *pg, struct evo_error *err)
 {
     const struct evo_restore_options *o = r->options;
     if (o->create)
-        return check_new(r, pg, err);
+        return evo_created_refuse(pg, o->target->database, err);
     enum evo_errc rc = evo_session_prepare(pg, err);
     if (!rc && !r->selection.whole)
         rc = evo_target_leave_what_is_there(pg, &r->toc, &r->map, o->clean, &r->selection, err);
@@ -189,7 +176,16 @@ enum evo_errc evo_admit_create(struct evo_restore_run *r, struct evo_pg *pg, str
         return rc;
     }
     r->created = true;
-    return EVO_OK;
+    return evo_created_mark(pg, r->options->target->database, r->options->backup->manifest.id, err);
+}
+
+enum evo_errc evo_admit_finish(struct evo_restore_run *r, struct evo_error *err)
+{
+    EVO_AUTO_PTR(pg) pg = NULL;
+    if (!r->created)
+        return EVO_OK;
+    enum evo_errc rc = open_maintenance(r->options, &pg, err);
+    return rc ? rc : evo_created_unmark(pg, r->options->target->database, err);
 }
 
 /* The sequence of a column goes with its table, and not before: the column's default needs it. */

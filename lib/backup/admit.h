@@ -16,8 +16,9 @@ void evo_admit_identify(struct evo_restore_run *r, struct evo_pg *pg);
 /* Looks what is there, and refuses (EVO_ERR_TARGET_NOT_EMPTY) what is in the way. Changes nothing but the selection: what
  * is only needed and is there already need not be made. */
 enum evo_errc evo_admit_check(struct evo_restore_run *r, struct evo_pg *pg, struct evo_error *err) EVO_CHECK;
-/* --create: makes the database. */
+/* --create: makes the database, marked as incomplete (created.h); all is there: takes the mark away. */
 enum evo_errc evo_admit_create(struct evo_restore_run *r, struct evo_pg *pg, struct evo_error *err) EVO_CHECK;
+enum evo_errc evo_admit_finish(struct evo_restore_run *r, struct evo_error *err) EVO_CHECK;
 /* --clean: drops what the backup brings, in one transaction. */
 enum evo_errc evo_admit_clean(struct evo_restore_run *r, struct evo_pg *pg, struct evo_error *err) EVO_CHECK;
 /* Takes back what a failed restore made, or says what is there. */

@@ -338,6 +338,8 @@ static enum evo_errc run(struct evo_restore_run *r, struct evo_error *err)
     pg = NULL;
     if (!rc)
         rc = restore_all(r, err);
+    if (!rc)
+        rc = evo_admit_finish(r, err);
     if (rc && !o->disposable)
         evo_admit_take_back(r);
     return rc;

@@ -7,7 +7,8 @@
 /* Limits on what is believed: a string, and all of a TOC. */
 #define STRING_MAX ((int64_t)64 << 20)
 #define TOC_MAX    ((uint64_t)512 << 20)
-enum { FILL_SIZE = 64 * 1024, VERSION_MIN = 12, VERSION_MAX = 16 };
+/* An id of ours goes behind the last one. */
+enum { FILL_SIZE = 64 * 1024, VERSION_MIN = 12, VERSION_MAX = 16, ID_MAX = INT32_MAX / 2 };
 
 static void entry_release(struct evo_toc_entry *e)
 {
@@ -176,7 +177,8 @@ static void read_entry(struct reader *r, const struct evo_toc *toc, struct evo_t
         read_bytes(r, e->offset, (size_t)r->off_size + 1);
     else
         e->file = read_string(r);
-    if (!r->rc && (e->id <= 0 || !e->desc || e->section < EVO_TOC_NONE || e->section > EVO_TOC_POST_DATA))
+    if (!r->rc && (e->id <= 0 || e->id > ID_MAX || !e->desc || e->section < EVO_TOC_NONE ||
+                   e->section > EVO_TOC_POST_DATA))
         reject(r, "an entry makes no sense");
 }
 

@@ -11,6 +11,9 @@
 
 /* An upload that could not hold one more row, the largest of which is 1 GiB, ends; the rows go on in another. */
 #define ROOM_LEAST ((uint64_t)2 << 30)
+/* So does one of this many stored bytes: a table that cannot be cut beforehand (parts.h) is then still read by several
+ * sessions when it is restored. */
+#define OBJECT_BYTES ((uint64_t)128 << 20)
 enum {
     COUNT_EVERY = 64 * 1024, /* bytes after which the run's counters hear of it */
     BATCH_MAX = 16
@@ -75,8 +78,8 @@ static void count(struct stream *s)
 
 static bool is_full(const struct stream *s)
 {
-    uint64_t most = s->run->options->object_bytes;
-    return evo_output_room(s->out) < ROOM_LEAST || (most && evo_output_stored(s->out) >= most);
+    uint64_t most = s->run->options->object_bytes ? s->run->options->object_bytes : OBJECT_BYTES;
+    return evo_output_room(s->out) < ROOM_LEAST || evo_output_stored(s->out) >= most;
 }
 
 static enum evo_errc take_row(void *ctx, const char *row, size_t n, struct evo_error *err)

@@ -107,8 +107,11 @@ changes_run() {
     run_evo evo-backup create --exclude-table '*.log'
     assert_exit 0
     [ "$(tables)" = "one.a one.b two.c" ]
-    # Whoever restores the latest one is told that it is only a part.
+    # Whoever restores the latest one does not get a part for the whole; who asks for it by its id is told.
     run_evo evo-restore latest --create --to "$(pg_url "${PG_DB}_part")"
+    assert_exit 2
+    assert_stderr_has 'holds only a part of it'
+    run_evo evo-restore "$(run_evo evo-backup list --json && json '.data.backups[0].id')" --create --to "$(pg_url "${PG_DB}_part")"
     assert_exit 0
     assert_stderr_has 'is not of the whole database: options left something out'
     run_evo evo-backup create --table nothing.like_it

@@ -137,6 +137,30 @@ holds_t() {
     [ "$(in_copy "SELECT count(*) FROM pg_locks WHERE relation = 't'::regclass AND mode = 'AccessShareLock' AND granted AND pid <> pg_backend_pid()")" -ge 1 ]
 }
 
+@test "a restore that was killed: the next run says what the database is that it left" {
+    pg_sql "CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1'; CREATE TABLE t AS SELECT 1 AS id;
+        CREATE INDEX ON t (slow(id));
+        CREATE OR REPLACE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1 FROM pg_catalog.pg_sleep(60)'" >/dev/null
+    run_evo evo-backup create --json
+    assert_exit 0
+    local id
+    id=$(json .data.id)
+    start_evo evo-restore latest --create --to "$(pg_url "${PG_DB}_r")"
+    wait_until 30 is_marked
+    kill -KILL "$EVO_PID"
+    finish_evo
+    run_evo evo-restore latest --create --to "$(pg_url "${PG_DB}_r")"
+    assert_exit 1
+    assert_stderr_has "what a restore of backup \"$id\" made and did not finish"
+    assert_stderr_has 'DROP DATABASE'
+    pg_sql -d postgres "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${PG_DB}_r'" >/dev/null
+    pg_sql -d postgres "DROP DATABASE \"${PG_DB}_r\""
+}
+
+is_marked() {
+    [ "$(pg_sql -d postgres "SELECT shobj_description(oid, 'pg_database') ~ '^evo-restore: incomplete' FROM pg_database WHERE datname = '${PG_DB}_r'")" = t ]
+}
+
 @test "--at: the newest backup that is not newer" {
     pg_sql 'CREATE TABLE t AS SELECT 1 AS id'
     run_evo evo-backup create --json
@@ -153,6 +177,8 @@ holds_t() {
     run_evo evo-restore --at "$between" --create --to "$(pg_url "${PG_DB}_r")" --json
     assert_exit 0
     assert_json ".data.id == \"$first\" and .data.rows == 1"
+    # What marked the database while it was incomplete is gone.
+    assert_equal "" "$(pg_sql -d postgres "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = '${PG_DB}_r'")"
     run_evo evo-restore latest --at 2020-01-01T00:00:00Z --create --to "$(pg_url "${PG_DB}_x")" --json
     assert_exit 1
     run_evo evo-restore --at yesterday --create --to "$(pg_url "${PG_DB}_x")" --json

@@ -85,6 +85,10 @@ assert_refused() {
     assert_schema "$EVO_ROOT/lib/schema/proof.schema.json" "${proofs[@]}"
     assert_equal "true 7 0" "$(jq -r '"\(.ok) \(.objects) \(.damaged | length)"' "${proofs[0]}")"
     assert_equal "false $A ${FOLDER##*/}" "$(jq -r '"\(.ok) \(.damaged[0].object) \(.backup)"' "${proofs[1]}")"
+    # Who restores it hears of it, although sizes alone do not show it.
+    run_evo evo-restore latest --dry-run --create --to "$(pg_url "${PG_DB}_r")"
+    assert_exit 0
+    assert_stderr_has '"evo-backup verify" found this backup wrong at'
 }
 
 @test "a store in which nothing can be recorded is a warning, not a failure" {
