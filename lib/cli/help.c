@@ -160,6 +160,20 @@ void evo_help_usage(const struct evo_program *program, const struct evo_command 
     evo_strbuf_addch(out, '\n');
 }
 
+/* The names alone: what everybody has is described once, and not on each page. */
+static void name_shared(const struct evo_program *program, const struct evo_command *command,
+                        struct evo_strbuf *out)
+{
+    EVO_AUTO(strbuf) names = EVO_STRBUF_INIT;
+    for (size_t i = 0; i < evo_shared_options_count; i++)
+        if (!evo_shared_options[i].hidden)
+            evo_strbuf_addf(&names, "%s--%s", names.len ? ", " : "  ", evo_shared_options[i].name);
+    evo_strbuf_adds(out, "\nOptions of every executable:\n  ");
+    add_wrapped(out, names.buf, 2, 2);
+    evo_strbuf_addf(out, "  \"%s%s%s --help --verbose\" describes them.\n", program->name,
+                    command && command->name ? " " : "", command && command->name ? command->name : "");
+}
+
 static const char exits[] =
     "\nExit status:\n"
     "  0  done, the answer is yes          5    a lock was not to be had\n"
@@ -168,7 +182,8 @@ static const char exits[] =
     "  3  database                         70   a bug in evo\n"
     "  4  store, network or disk           128+n  ended by signal n, after cleaning up\n";
 
-void evo_help(const struct evo_program *program, const struct evo_command *command, struct evo_strbuf *out)
+void evo_help(const struct evo_program *program, const struct evo_command *command, bool shared,
+              struct evo_strbuf *out)
 {
     if (!command && program->ncommands == 1 && !program->commands[0]->name)
         command = program->commands[0];
@@ -192,12 +207,15 @@ void evo_help(const struct evo_program *program, const struct evo_command *comma
         add_options(out, "Secrets, from the environment only", command->options, command->noptions,
                     program->section, true);
     }
-    add_options(out, "Options of every executable", evo_shared_options, evo_shared_options_count, NULL,
-                false);
     if (command && command->examples) {
         evo_strbuf_adds(out, "\nExamples:\n");
         add_examples(out, command->examples);
     }
+    if (shared)
+        add_options(out, "Options of every executable", evo_shared_options, evo_shared_options_count, NULL,
+                    false);
+    else
+        name_shared(program, command, out);
     evo_strbuf_adds(out, exits);
 }
 

@@ -6,8 +6,10 @@
 
 #include "cli/command.h"
 
-/* command NULL: the executable's overview. */
-void evo_help(const struct evo_program *program, const struct evo_command *command, struct evo_strbuf *out);
+/* command NULL: the executable's overview. shared: describe the options that every executable has, and do not only name
+ * them. */
+void evo_help(const struct evo_program *program, const struct evo_command *command, bool shared,
+              struct evo_strbuf *out);
 /* "usage: evo-migrate up [OPTION…]" */
 void evo_help_usage(const struct evo_program *program, const struct evo_command *command,
                     struct evo_strbuf *out);

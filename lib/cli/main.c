@@ -327,7 +327,7 @@ static bool answer_at_once(struct invocation *in)
 {
     EVO_AUTO(strbuf) out = EVO_STRBUF_INIT;
     if (flag_given(in, "help")) {
-        evo_help(in->program, in->command, &out);
+        evo_help(in->program, in->command, flag_given(in, "verbose"), &out);
     } else if (flag_given(in, "version")) {
         evo_strbuf_addf(&out, "%s %s\n", in->program->name, EVO_VERSION);
     } else if (flag_given(in, "dump-options")) {

@@ -30,7 +30,8 @@ help_is_printed() {
     run_evo "$@" --help
     assert_exit 0 || return
     assert_stdout_has "usage: $1" || return
-    assert_stdout_has '--database URL' || return
+    assert_stdout_has '  --database, ' || return
+    [[ $output != *'--database URL'* ]] || fail 'describes what everybody has' || return
     assert_stdout_has 'Exit status:' || return
     [ ! -s "$ERR" ] || fail 'help wrote to stderr'
 }
@@ -39,8 +40,18 @@ help_is_printed() {
     each_command help_is_printed
 }
 
+everything_is_printed() {
+    run_evo "$@" --help --verbose
+    assert_exit 0 || return
+    assert_stdout_has '--database URL'
+}
+
+@test "--help --verbose describes also the options that every executable has" {
+    each_command everything_is_printed
+}
+
 help_fits() {
-    run_evo "$@" --help
+    run_evo "$@" --help --verbose
     local longest
     longest=$(awk '{ n = length($0); if (n > m) m = n } END { print m }' "$OUT")
     [ "$longest" -le 100 ] || fail "--help has a line of $longest characters"
