@@ -33,6 +33,8 @@ static const struct {
     [EVO_ERR_TARGET_NOT_EMPTY] = { "target_not_empty", 1 },
     [EVO_ERR_IRREVERSIBLE] = { "irreversible", 1 },
     [EVO_ERR_INCOMPLETE] = { "incomplete", 1 },
+    [EVO_ERR_INCONSISTENT] = { "inconsistent", 1 },
+    [EVO_ERR_ROUNDTRIP] = { "roundtrip", 1 },
     [EVO_ERR_USAGE] = { "usage", 2 },
     [EVO_ERR_CONFIG] = { "config", 2 },
     [EVO_ERR_CONNECT] = { "connect", 3 },

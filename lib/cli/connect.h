@@ -9,6 +9,8 @@
 #include "pg/conn.h"
 #include "store/store.h"
 
+/* Whether one is named at all, by --database, its variables or libpq's. */
+bool evo_cmd_has_database(const struct evo_cmd *cmd);
 /* Parses --database and its variables; ret is released by the caller. */
 enum evo_errc evo_cmd_conninfo(struct evo_cmd *cmd, struct evo_conninfo *ret,
                                struct evo_error *err) EVO_CHECK;

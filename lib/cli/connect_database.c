@@ -6,11 +6,16 @@ static bool is_set(const char *variable)
     return value && *value;
 }
 
+/* libpq would fall back to a database named like the user: a forgotten variable must not choose a database. */
+bool evo_cmd_has_database(const struct evo_cmd *cmd)
+{
+    return evo_secret_is_set(&cmd->shared->database) || is_set("PGDATABASE") || is_set("PGSERVICE");
+}
+
 enum evo_errc evo_cmd_conninfo(struct evo_cmd *cmd, struct evo_conninfo *ret, struct evo_error *err)
 {
     const struct evo_secret *text = &cmd->shared->database;
-    /* libpq would fall back to a database named like the user: a forgotten variable must not choose a database. */
-    if (!evo_secret_is_set(text) && !is_set("PGDATABASE") && !is_set("PGSERVICE")) {
+    if (!evo_cmd_has_database(cmd)) {
         (void)evo_error_set(err, EVO_ERR_CONFIG, "no database is named: DATABASE_URL is not set");
         (void)evo_error_detail(
             err, "Looked at --database, EVO_DATABASE_URL, DIRECT_URL, DATABASE_URL, evo.json, PGDATABASE and "

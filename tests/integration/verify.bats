@@ -274,6 +274,6 @@ ROWS
     run_evo evo-verify up 1_a --all
     assert_exit 2
     assert_stderr_has 'exclude each other'
-    run_evo evo-verify integrity
+    run_evo evo-verify sideways
     assert_exit 2
 }

@@ -1,0 +1,33 @@
+/*
+ * integrity_sql.h - pieces of queries of integrity checks. Not for others.
+ *
+ * n and c are the aliases of pg_namespace and pg_class. What is meant for people is plain, what is meant for SQL quoted.
+ */
+#ifndef EVO_VERIFY_INTEGRITY_SQL_H
+#define EVO_VERIFY_INTEGRITY_SQL_H
+
+/* clang-format off */
+
+#define EVO_SQL_PLAIN(n, c)  n ".nspname::text || '.' || " c ".relname"
+#define EVO_SQL_QUOTED(n, c) "format('%I.%I', " n ".nspname, " c ".relname)"
+
+/* Not the server's own, not evo's, not temporary; and of those that were asked for. */
+#define EVO_SQL_WANTED(n, c) \
+    "(" n ".nspname !~ '^pg_' AND " n ".nspname NOT IN ('information_schema', 'evo') AND " c \
+    ".relpersistence <> 't' AND ($1::text[] = '{}' OR " c ".relname = ANY ($1::text[]) OR " \
+    EVO_SQL_PLAIN(n, c) " = ANY ($1::text[])) AND ($2::text[] = '{}' OR " n ".nspname = ANY ($2::text[])))"
+
+/* As it stands behind FROM: what a constraint of a table covers are its own rows, those of a partitioned one its
+ * partitions'. */
+#define EVO_SQL_ONLY(c) "CASE WHEN " c ".relkind <> 'p' AND " c ".relhassubclass THEN 'ONLY ' ELSE '' END"
+
+/* How many rows a table has, with its partitions, about; and how many bytes. As LATERAL `z` of rows, bytes. */
+#define EVO_SQL_SIZE(c) \
+    "LATERAL (SELECT coalesce(sum(CASE WHEN l.relpages > 0 AND l.reltuples > 0 THEN l.reltuples / l.relpages " \
+    "ELSE 80 END * pg_relation_size(l.oid) / current_setting('block_size')::int), 0)::bigint AS rows, " \
+    "coalesce(sum(pg_relation_size(l.oid)), 0)::bigint AS bytes FROM (SELECT " c ".oid AS oid UNION " \
+    "SELECT t.relid FROM pg_partition_tree(" c ".oid) t) m JOIN pg_class l ON l.oid = m.oid) z"
+
+/* clang-format on */
+
+#endif
