@@ -184,18 +184,20 @@ static bool is_answer(const struct tour *t, const struct evo_error *e)
            evo_pg_alive(t->session.pg);
 }
 
-/* What went wrong with it, on its own line first. A probe that was false inside the transaction is that state's cell. */
-static void note_failure(struct trial *trial, const char *when, struct evo_trip_cell *cell, bool down,
+/* A probe that was false inside the transaction is that state's cell, although the state did not last. */
+static void note_failure(struct trial *trial, struct evo_trip_cell *cell, bool down,
                          const struct evo_error *e)
 {
     struct evo_trip *trip = trial->trip;
     const struct proof *proof = down ? &trial->down : &trial->up;
+    bool second = cell == &trip->after_up_again;
     trip->failed = true;
-    evo_strvec_pushf(&trip->messages, "%s: %s%s%s", when, e->message, *e->detail ? ". " : "", e->detail);
+    evo_strvec_pushf(&trip->messages, "%s%s%s%s", second ? "the second time: " : "", e->message,
+                     *e->detail ? ". " : "", e->detail);
     if (!proof->file.path || !evo_streq(proof->file.path, e->file))
         return;
     cell->taken = true;
-    *(down ? &cell->down : &cell->up) = EVO_TRIP_FALSE;
+    *(down ? &cell->down : &cell->up) = *e->sqlstate ? EVO_TRIP_ERROR : EVO_TRIP_FALSE;
 }
 
 static void note_differences(struct evo_trip *trip, const char *before, const char *after)
@@ -224,12 +226,6 @@ static void note_steady(struct evo_trip *trip, const struct proof *proof, const 
                          steady == 1 ? "" : "s", lines.buf);
 }
 
-/* The schema is undone and the next migration stands where it would. */
-static bool may_go_on(const struct evo_error *e)
-{
-    return e->schema_clean == EVO_YES;
-}
-
 static void tell_irreversible(struct trial *trial)
 {
     const char *reason = trial->migration->directives.irreversible;
@@ -250,7 +246,7 @@ static enum evo_errc travel(struct tour *t, struct trial *trial, struct evo_erro
     if (rc)
         return rc;
     if (go_up(t, trip->name, &e)) {
-        note_failure(trial, "up failed", &trip->after_up, false, &e);
+        note_failure(trial, &trip->after_up, false, &e);
         t->broken = e;
         return EVO_OK;
     }
@@ -261,17 +257,17 @@ static enum evo_errc travel(struct tour *t, struct trial *trial, struct evo_erro
         return rc;
     }
     if (go_down(t, &e)) {
-        note_failure(trial, "down failed", &trip->after_down, true, &e);
-        if (!may_go_on(&e) || !is_answer(t, &e))
+        note_failure(trial, &trip->after_down, true, &e);
+        if (e.schema_clean != EVO_YES || !is_answer(t, &e))
             t->broken = e;
-        return EVO_OK;
+        return t->broken.code ? EVO_OK : evo_session_reload(&t->session, err);
     }
     rc = look(t, trial, &trip->after_down, &down, err);
     if (rc)
         return rc;
     note_differences(trip, before.buf, down.buf);
     if (go_up(t, trip->name, &e)) {
-        note_failure(trial, "up failed the second time", &trip->after_up_again, false, &e);
+        note_failure(trial, &trip->after_up_again, false, &e);
         t->broken = e;
         return EVO_OK;
     }
@@ -328,10 +324,8 @@ static enum evo_errc pass_over(struct tour *t, const struct trial *next, struct 
 
 static void skip(struct tour *t, size_t from)
 {
-    const char *name = t->broken.migration;
     for (size_t i = from; i < t->count; i++)
-        evo_strvec_pushf(&t->trials[i].trip->messages, "not tried, behind%s%s: %s",
-                         *name ? " " : " what failed", name, t->broken.message);
+        evo_strvec_pushf(&t->trials[i].trip->messages, "not tried: %s", t->broken.message);
 }
 
 static enum evo_errc try_all(struct tour *t, struct evo_error *err)
@@ -385,8 +379,10 @@ static enum evo_errc verdict(struct evo_roundtrip *r, struct evo_error *err)
         return EVO_OK;
     (void)evo_error_set(err, EVO_ERR_ROUNDTRIP, "migration \"%s\" does not make the round trip (%s)",
                         worst->name, evo_trip_verdict_name(worst->verdict));
-    if (worst->messages.count)
-        (void)evo_error_detail(err, "%s.", worst->messages.items[0]);
+    if (worst->messages.count) {
+        const char *why = worst->messages.items[0];
+        (void)evo_error_detail(err, "%s%s", why, evo_ends_with(why, ".") ? "" : ".");
+    }
     if (r->bad > 1)
         (void)evo_error_hint(err, "Nor do %zu more. Nothing was changed outside the scratch database.",
                              r->bad - 1);

@@ -54,7 +54,7 @@ enum evo_trip_answer {
 struct evo_trip_cell {
     bool taken; /* the state was reached */
     enum evo_trip_answer up, down; /* of verify_up.sql, verify_down.sql */
-    char *up_why, *down_why; /* why it does not hold; NULL */
+    char *up_why, *down_why; /* why it does not hold; NULL where it does, or where `messages` has the error */
 };
 
 /* From good to bad: the worst that holds. */
@@ -81,7 +81,7 @@ struct evo_trip {
     struct evo_strvec differences; /* "- line", "+ line"; at most 100 */
     size_t ndifferences; /* how many there are */
     size_t nagain; /* in how many lines the schema after up again differs from that after up */
-    bool failed; /* `messages` begins with the error */
+    bool failed; /* up or down was refused: `messages` begins with the error */
     enum evo_trip_verdict verdict;
     struct evo_strvec messages;
     int64_t elapsed_ms;

@@ -72,10 +72,9 @@ static void must_hold(struct evo_trip *t, const struct evo_trip_cell *c, bool up
     if (!c->taken || answer == EVO_TRIP_NONE || answer == EVO_TRIP_TRUE)
         return;
     worsen(t, EVO_TRIP_FAILED);
-    /* an error that ended the trip has told it already */
-    if (!t->failed || !t->messages.count || !why || !strstr(t->messages.items[0], why))
+    if (why) /* else the error that ended the trip has told it already */
         evo_strvec_pushf(&t->messages, "%s does not hold %s: %s", up ? "verify_up.sql" : "verify_down.sql",
-                         when, why ? why : answers[answer]);
+                         when, why);
 }
 
 /* `known` is where the file must not hold first: it holds there, too, and has been told. */

@@ -7,6 +7,8 @@
 #include "verify/integrity_impl.h"
 
 #define TRANSACTION_TIMEOUT_SINCE 170000
+/* For a query of the catalog, however large it is. */
+#define CATALOG_TIMEOUT_MS 300000
 
 /* The rows in the savepoint of a check, and nothing else: neither other people's settings nor their objects. */
 #define SETTINGS                             \
@@ -75,9 +77,8 @@ static enum evo_errc begin(const struct work *w, struct evo_pg *pg, const char *
         rc = evo_pg_execf(pg, err, "SET TRANSACTION SNAPSHOT %s", id);
     }
     if (!rc)
-        rc = evo_pg_execf(pg, err,
-                          SETTINGS "SET LOCAL statement_timeout = %lld; SET LOCAL lock_timeout = %lld",
-                          (long long)o->statement_timeout_ms, (long long)o->lock_timeout_ms);
+        rc = evo_pg_execf(pg, err, SETTINGS "SET LOCAL statement_timeout = %d; SET LOCAL lock_timeout = %lld",
+                          CATALOG_TIMEOUT_MS, (long long)o->lock_timeout_ms);
     if (!rc && evo_pg_version(pg) >= TRANSACTION_TIMEOUT_SINCE)
         rc = evo_pg_exec(pg, "SET LOCAL transaction_timeout = 0", err);
     return rc;
@@ -152,6 +153,14 @@ static enum evo_errc ask(struct work *w, const char *sql, struct evo_pg_result *
     return evo_pg_query(w->sessions[0], sql, 2, (const char *const[]){ w->tables, w->schemas }, ret, err);
 }
 
+/* The server's words for an expression wait for whoever has locked its table. */
+static enum evo_errc refused(struct evo_error *err, const char *what, const char *of)
+{
+    if (err && err->code == EVO_ERR_LOCK_UNAVAILABLE)
+        (void)evo_error_hint(err, "Somebody changes a table: try again later, or choose others by --table.");
+    return evo_error_prefix(err, "%s %s", what, of);
+}
+
 /* A name that was misspelt must not look like a database without faults. */
 static enum evo_errc find_names(struct work *w, struct evo_error *err)
 {
@@ -209,7 +218,7 @@ static enum evo_errc list_objects(struct work *w, const struct evo_row_check *ch
         return EVO_OK;
     enum evo_errc rc = ask(w, check->list, &r, err);
     if (rc)
-        return evo_error_prefix(err, "could not list the %s", check->many);
+        return refused(err, "could not list the", check->many);
     for (int row = 0; row < evo_pg_rows(r); row++) {
         EVO_GROW(w->items, w->count, w->alloc);
         struct evo_row_item *item = &w->items[w->count++];
@@ -243,7 +252,7 @@ static enum evo_errc look_at_catalog(struct work *w, const struct evo_catalog_ch
         return EVO_OK;
     enum evo_errc rc = ask(w, check->sql, &r, err);
     if (rc)
-        return evo_error_prefix(err, "could not look at the catalog (%s)", check->name);
+        return refused(err, "could not look for", check->name);
     for (int row = 0; row < evo_pg_rows(r); row++) {
         bool fails = evo_streq(evo_pg_value(r, row, 0), "fail");
         add(w, (struct evo_finding){ .check = check->name,
@@ -355,8 +364,9 @@ static enum evo_errc look_with(struct work *w, struct evo_pg *pg, const struct e
     EVO_AUTO_PTR(pg_result) r = NULL;
     struct evo_error failure = EVO_ERROR_INIT;
     item->check->count(item, w->options, &sql);
-    enum evo_errc rc =
-        evo_pg_execf(pg, err, "SAVEPOINT evo_check; %s", item->check->settings ? item->check->settings : "");
+    enum evo_errc rc = evo_pg_execf(pg, err, "SAVEPOINT evo_check; SET LOCAL statement_timeout = %lld; %s",
+                                    (long long)w->options->statement_timeout_ms,
+                                    item->check->settings ? item->check->settings : "");
     if (rc)
         return rc;
     enum evo_errc asked = evo_pg_query(pg, sql.buf, 0, NULL, &r, &failure);

@@ -34,7 +34,7 @@
  * partitioned one is valid when each partition has its own. */
 static const char invalid_indexes[] =
     "SELECT 'fail', " EVO_SQL_PLAIN("n", "c") ", ic.relname, NULL, "
-    "format(CASE WHEN NOT i.indisready THEN 'index \"%s\" of \"%s\" is not kept up: rows that were written since "
+    "format(CASE WHEN i.indisvalid THEN 'index \"%s\" of \"%s\" is not kept up: rows that were written since "
     "are not in it' WHEN ic.relkind = 'I' THEN 'index \"%s\" of \"%s\" is INVALID: not every partition has it' "
     "WHEN i.indisunique THEN 'unique index \"%s\" of \"%s\" is INVALID: no query uses it, and rows from before "
     "it may be equal' ELSE 'index \"%s\" of \"%s\" is INVALID: no query uses it, and every write pays for it' "

@@ -66,13 +66,13 @@ static const char list_foreign_keys[] =
     "'^([() ]|AND|OR|NOT |(\"([^\"]|\"\")+\"|[a-z_][a-z0-9_]*) IS (NOT )?NULL)+$'"
 
 /* Parts: relation, columns, the condition of a bad row, declared NOT ENFORCED (18). Children have the constraint by
- * inheritance, and their rows come with the parent's. */
+ * inheritance, and their rows come with the parent's. The condition is written so that the planner does not recognise
+ * it: to a plain one it would say that the constraint leaves no such row. */
 static const char list_nulls[] =
     "SELECT " EVO_SQL_PLAIN("n", "c") ", k.conname, z.rows, z.bytes, NULL, "
     "CASE WHEN k.connoinherit THEN " EVO_SQL_ONLY("c") " ELSE '' END || " EVO_SQL_QUOTED("n", "c") ", "
-    "f.columns, CASE WHEN k.contype = 'n' THEN format('num_nulls(%s) > 0', f.columns) "
-    "WHEN x.expression = format('(%I IS NOT NULL)', f.first) THEN format('%s IS NULL', f.columns) "
-    "ELSE 'NOT ' || x.expression END, "
+    "f.columns, CASE WHEN k.contype = 'n' OR x.expression = format('(%I IS NOT NULL)', f.first) THEN "
+    "format('num_nulls(%s) > 0', f.columns) ELSE format('CASE WHEN %s THEN false ELSE true END', x.expression) END, "
     "NOT coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) "
     "FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
     "CROSS JOIN LATERAL (SELECT pg_get_expr(k.conbin, k.conrelid) AS expression) x "
@@ -82,10 +82,6 @@ static const char list_nulls[] =
     "CROSS JOIN " EVO_SQL_SIZE("c") " "
     "WHERE k.coninhcount = 0 AND (k.contype = 'c' AND x.expression ~ " NULL_TESTS " OR k.contype = 'n' AND "
     "NOT k.convalidated) AND c.relkind IN ('r', 'p') AND " EVO_SQL_WANTED("n", "c");
-
-/* A constraint is no reason to believe that it holds: the planner would take it for one. */
-static const char settings_nulls[] =
-    "SET LOCAL constraint_exclusion = off; SET LOCAL enable_partition_pruning = off";
 
 /* ---- duplicates ---------------------------------------------------------------------- */
 
@@ -98,7 +94,8 @@ static const char settings_nulls[] =
 /* Parts: relation, key expressions, the condition of a row that counts (NULL: every row), how a row's key is one of the
  * sample `s`, key expressions under the names that they have there.
  *
- * INVALID indexes count as well: equal rows are why a unique one could not be built. */
+ * INVALID indexes count as well: equal rows are why a unique one could not be built. Only expressions are deparsed, which
+ * would wait for whoever has locked the table. */
 static const char list_unique[] =
     "SELECT " EVO_SQL_PLAIN("n", "c") ", ic.relname, z.rows, z.bytes, "
     "CASE WHEN " OWN_FUNCTION " THEN 'its definition calls a function of the database''s own' END, "
@@ -111,7 +108,8 @@ static const char list_unique[] =
     "string_agg(e.key || ' IS NOT NULL', ' AND ' ORDER BY e.i) AS present, "
     "string_agg(format('%s %s s.evo_k%s', e.key, e.operator, e.i), ' AND ' ORDER BY e.i) AS match, "
     "string_agg(format('%s AS evo_k%s', e.key, e.i), ', ' ORDER BY e.i) AS named "
-    "FROM (SELECT p.i, pg_get_indexdef(i.indexrelid, p.i, true) || CASE WHEN i.indcollation[p.i - 1] <> 0 AND "
+    "FROM (SELECT p.i, CASE WHEN ta.attnum > 0 THEN quote_ident(ta.attname) ELSE pg_get_indexdef(i.indexrelid, p.i, "
+    "true) END || CASE WHEN i.indcollation[p.i - 1] <> 0 AND "
     "i.indcollation[p.i - 1] IS DISTINCT FROM ta.attcollation THEN format(' COLLATE %I.%I', con.nspname, "
     "co.collname) ELSE '' END AS key, CASE opn.nspname WHEN 'pg_catalog' THEN o.oprname::text ELSE "
     "format('OPERATOR(%I.%s)', opn.nspname, o.oprname) END AS operator "
@@ -156,7 +154,7 @@ static const char list_sequences[] =
 
 /* Parts: index, the schema of amcheck, the index as a literal. Nothing where amcheck is not installed. */
 static const char list_btrees[] =
-    "SELECT " EVO_SQL_PLAIN("n", "c") ", ic.relname, 0, pg_relation_size(ic.oid), NULL, "
+    "SELECT " EVO_SQL_PLAIN("n", "c") ", ic.relname, 0, ic.relpages * current_setting('block_size')::bigint, NULL, "
     EVO_SQL_QUOTED("icn", "ic") ", quote_ident(en.nspname), quote_literal(" EVO_SQL_QUOTED("icn", "ic") ") "
     "FROM pg_extension e JOIN pg_namespace en ON en.oid = e.extnamespace "
     "CROSS JOIN pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid JOIN pg_namespace icn ON icn.oid = "
@@ -299,7 +297,7 @@ static void say_sequence(const struct evo_row_item *item, int64_t count, const c
 
 static void mend_sequence(const struct evo_row_item *item, struct evo_strbuf *sql)
 {
-    evo_strbuf_addf(sql, "SELECT setval(%s, (SELECT %s(%s) FROM %s))", item->part[4],
+    evo_strbuf_addf(sql, "SELECT setval(%s, (SELECT %s(%s) FROM %s)::bigint)", item->part[4],
                     counts_down(item) ? "min" : "max", item->part[1], item->part[0]);
 }
 
@@ -349,7 +347,6 @@ const struct evo_row_check evo_row_checks[] = {
       .many = "constraints",
       .none = "no NULL",
       .list = list_nulls,
-      .settings = settings_nulls,
       .count = count_by_condition,
       .show = show_by_condition,
       .say = say_nulls,

@@ -21,12 +21,14 @@
  * partitions'. */
 #define EVO_SQL_ONLY(c) "CASE WHEN " c ".relkind <> 'p' AND " c ".relhassubclass THEN 'ONLY ' ELSE '' END"
 
-/* How many rows a table has, with its partitions, about; and how many bytes. As LATERAL `z` of rows, bytes. */
+/* How many rows a table has, with its partitions, and how many bytes: about, as ANALYZE or else the statistics say it;
+ * asking the file's size would wait for whoever has locked the table. As LATERAL `z` of rows, bytes. */
 #define EVO_SQL_SIZE(c) \
-    "LATERAL (SELECT coalesce(sum(CASE WHEN l.relpages > 0 AND l.reltuples > 0 THEN l.reltuples / l.relpages " \
-    "ELSE 80 END * pg_relation_size(l.oid) / current_setting('block_size')::int), 0)::bigint AS rows, " \
-    "coalesce(sum(pg_relation_size(l.oid)), 0)::bigint AS bytes FROM (SELECT " c ".oid AS oid UNION " \
-    "SELECT t.relid FROM pg_partition_tree(" c ".oid) t) m JOIN pg_class l ON l.oid = m.oid) z"
+    "LATERAL (SELECT coalesce(sum(y.rows), 0)::bigint AS rows, coalesce(sum(greatest(y.pages * " \
+    "current_setting('block_size')::bigint, y.rows * 40)), 0)::bigint AS bytes FROM (SELECT " c ".oid AS oid " \
+    "UNION SELECT t.relid FROM pg_partition_tree(" c ".oid) t) m JOIN LATERAL (SELECT l.relpages AS pages, " \
+    "CASE WHEN l.reltuples > 0 THEN l.reltuples::bigint ELSE pg_stat_get_live_tuples(l.oid) END AS rows " \
+    "FROM pg_class l WHERE l.oid = m.oid) y ON true) z"
 
 /* clang-format on */
 
