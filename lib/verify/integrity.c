@@ -1,4 +1,4 @@
-/* evo_integrity_run: the lists, the sessions, and who looks at what. */
+/* evo_integrity_run: the lists, the sessions, and who looks at what. One object is integrity_look.c. */
 #include "verify/integrity.h"
 
 #include <pthread.h>
@@ -268,84 +268,17 @@ static enum evo_errc look_at_catalog(struct work *w, const struct evo_catalog_ch
     return EVO_OK;
 }
 
-/* ---- one object -------------------------------------------------------------------- */
+/* ---- one object ------------------------------------------------------------------ */
 
-struct answer {
-    int64_t count, sampled;
-    const char *extra;
-};
-
-static char *shown(const struct work *w, const struct evo_row_item *item)
-{
-    EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
-    item->check->show(item, w->options, &sql);
-    return evo_strbuf_detach(&sql);
-}
-
-static struct evo_finding finding_of(const struct work *w, const struct evo_row_item *item,
-                                     const struct answer *a)
-{
-    const struct evo_row_check *check = item->check;
-    EVO_AUTO(strbuf) message = EVO_STRBUF_INIT;
-    EVO_AUTO(strbuf) mend = EVO_STRBUF_INIT;
-    const char *lenient = check->lenient_part ? item->part[check->lenient_part] : NULL;
-    check->say(item, a->count, a->extra, &message);
-    if (a->sampled >= 0)
-        evo_strbuf_addf(&message, ", in a sample of %lld", (long long)a->sampled);
-    if (check->mend)
-        check->mend(item, &mend);
-    return (struct evo_finding){ .check = check->name,
-                                 .verdict = evo_streq(lenient, "t") ? EVO_FINDING_WARN : EVO_FINDING_FAIL,
-                                 .table = evo_strdup(item->table),
-                                 .object = evo_strdup(item->object),
-                                 .count = a->count,
-                                 .sampled = a->sampled,
-                                 .message = evo_strbuf_detach(&message),
-                                 .statement = shown(w, item),
-                                 .next = check->mend ? evo_strbuf_detach(&mend) : NULL };
-}
-
-static struct evo_finding not_made(const struct work *w, const struct evo_row_item *item, const char *why)
-{
-    return (struct evo_finding){ .check = item->check->name,
-                                 .verdict = EVO_FINDING_WARN,
-                                 .table = evo_strdup(item->table),
-                                 .object = evo_strdup(item->object),
-                                 .count = -1,
-                                 .sampled = -1,
-                                 .message = evo_asprintf("%s \"%s\" of \"%s\" was not looked at: %s",
-                                                         item->check->one, item->object, item->table, why),
-                                 .statement = shown(w, item),
-                                 .unmade = true };
-}
-
-/* Damage that the server met while it read. */
-static struct evo_finding damage(const struct work *w, const struct evo_row_item *item,
-                                 const struct evo_error *e)
-{
-    if (item->check->error_is_finding)
-        return finding_of(w, item, &(struct answer){ .count = -1, .sampled = -1, .extra = e->message });
-    return (struct evo_finding){ .check = item->check->name,
-                                 .verdict = EVO_FINDING_FAIL,
-                                 .table = evo_strdup(item->table),
-                                 .object = evo_strdup(item->object),
-                                 .count = -1,
-                                 .sampled = -1,
-                                 .message = evo_asprintf("the rows of \"%s\" cannot be read: %s", item->table,
-                                                         e->message),
-                                 .statement = shown(w, item) };
-}
-
-static void note(struct work *w, const struct evo_row_item *item, const struct evo_finding *f,
-                 int64_t sampled, bool made)
+static void note(struct work *w, const struct evo_row_item *item, const struct evo_row_outcome *outcome)
 {
     size_t check = (size_t)(item->check - evo_row_checks);
     (void)pthread_mutex_lock(&w->mutex);
-    if (f)
-        add(w, *f);
-    w->found->unmade += !made;
-    w->made[check] += made && !item->why_not;
-    w->sampled[check] += sampled >= 0;
+    if (outcome->found)
+        add(w, outcome->finding);
+    w->found->unmade += !outcome->made && !item->why_not;
+    w->made[check] += outcome->made;
+    w->sampled[check] += outcome->sampled >= 0;
     w->done++;
     const struct evo_progress progress = { .what = "integrity",
                                            .items = w->done,
@@ -357,57 +290,18 @@ static void note(struct work *w, const struct evo_row_item *item, const struct e
     (void)pthread_mutex_unlock(&w->mutex);
 }
 
-static enum evo_errc look_with(struct work *w, struct evo_pg *pg, const struct evo_row_item *item,
-                               struct evo_error *err)
-{
-    EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
-    EVO_AUTO_PTR(pg_result) r = NULL;
-    struct evo_error failure = EVO_ERROR_INIT;
-    item->check->count(item, w->options, &sql);
-    enum evo_errc rc = evo_pg_execf(pg, err, "SAVEPOINT evo_check; SET LOCAL statement_timeout = %lld; %s",
-                                    (long long)w->options->statement_timeout_ms,
-                                    item->check->settings ? item->check->settings : "");
-    if (rc)
-        return rc;
-    enum evo_errc asked = evo_pg_query(pg, sql.buf, 0, NULL, &r, &failure);
-    if (asked == EVO_ERR_CANCELLED || !evo_pg_alive(pg)) {
-        if (err)
-            *err = failure;
-        return failure.code;
-    }
-    rc = evo_pg_exec(pg, "ROLLBACK TO SAVEPOINT evo_check; RELEASE SAVEPOINT evo_check", err);
-    if (rc)
-        return rc;
-    struct answer a = { .sampled = -1, .extra = "" };
-    struct evo_finding f;
-    bool made = !asked;
-    if (asked) {
-        made = evo_starts_with(failure.sqlstate, "XX");
-        f = made ? damage(w, item, &failure) : not_made(w, item, failure.message);
-    } else if (evo_pg_rows(r) > 0) {
-        a.count = evo_pg_value_int(r, 0, 0, 0);
-        a.sampled = evo_pg_value_int(r, 0, 1, -1);
-        a.extra = evo_pg_value(r, 0, 2) ? evo_pg_value(r, 0, 2) : "";
-        if (a.count > 0)
-            f = finding_of(w, item, &a);
-    }
-    note(w, item, asked || a.count > 0 ? &f : NULL, a.sampled, made);
-    return EVO_OK;
-}
-
 static enum evo_errc look(void *ctx, size_t i, struct evo_error *err)
 {
     struct work *w = ctx;
     const struct evo_row_item *item = &w->items[i];
-    if (item->why_not) {
-        struct evo_finding f = not_made(w, item, item->why_not);
-        note(w, item, &f, -1, true);
-        return EVO_OK;
-    }
+    struct evo_row_outcome outcome = { .sampled = -1 };
     struct evo_pg *pg = take_session(w);
-    enum evo_errc rc = look_with(w, pg, item, err);
+    enum evo_errc rc = evo_row_look(pg, item, w->options, &outcome, err);
     give_session(w, pg);
-    return rc ? evo_error_prefix(err, "%s \"%s\"", item->check->one, item->object) : EVO_OK;
+    if (rc)
+        return evo_error_prefix(err, "%s \"%s\"", item->check->one, item->object);
+    note(w, item, &outcome);
+    return EVO_OK;
 }
 
 /* ---- the result ---------------------------------------------------------------------- */
@@ -469,36 +363,6 @@ static void add_rest(struct work *w)
     evo_integrity_sort(w->found);
 }
 
-static const struct evo_finding *first(const struct evo_integrity *found, bool unmade)
-{
-    for (size_t i = 0; i < found->count; i++)
-        if (unmade ? found->items[i].unmade && found->items[i].verdict == EVO_FINDING_WARN
-                   : found->items[i].verdict == EVO_FINDING_FAIL)
-            return &found->items[i];
-    EVO_BUG("a count without its finding");
-}
-
-static enum evo_errc verdict(const struct evo_integrity *found, struct evo_error *err)
-{
-    size_t n = found->failed ? found->failed : found->unmade;
-    if (!n)
-        return EVO_OK;
-    const struct evo_finding *f = first(found, !found->failed);
-    char more[48] = "";
-    if (n > 1)
-        (void)snprintf(more, sizeof(more), " (and %zu more)", n - 1);
-    (void)evo_error_set(err, found->failed ? EVO_ERR_INCONSISTENT : EVO_ERR_INCOMPLETE, "%s%s", f->message,
-                        more);
-    if (f->statement)
-        (void)evo_error_detail(err, "%s", f->statement);
-    if (!found->failed)
-        return evo_error_hint(
-            err, "Give it more time (--statement-timeout), less to read (--sample), or the privilege.");
-    if (f->next)
-        (void)evo_error_hint(err, "%s", f->next);
-    return err ? err->code : EVO_ERR_INCONSISTENT;
-}
-
 static enum evo_errc run(struct work *w, struct evo_error *err)
 {
     enum evo_errc rc = open_session(w, NULL, err);
@@ -520,7 +384,7 @@ static enum evo_errc run(struct work *w, struct evo_error *err)
     if (rc)
         return rc;
     add_rest(w);
-    return verdict(w->found, err);
+    return evo_integrity_verdict(w->found, err);
 }
 
 enum evo_errc evo_integrity_run(const struct evo_integrity_options *o, struct evo_integrity *ret,

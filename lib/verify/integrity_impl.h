@@ -4,8 +4,8 @@
  * Two kinds of checks, each a table of its own:
  *
  *   catalog  one query whose rows are findings (integrity_catalog.c)
- *   rows     one query that lists objects, and for each of them one that counts what is wrong (integrity_rows.c); those
- *            are dealt out to the sessions
+ *   rows     one query that lists objects, and for each of them one that counts what is wrong (integrity_rows.c,
+ *            integrity_look.c); those are dealt out to the sessions
  *
  * The queries run with search_path set to nothing, so names of the server's own need no schema. $1 and $2 are the names
  * of tables and schemas that are wanted, as text[]; empty: all.
@@ -70,6 +70,17 @@ extern const size_t evo_row_checks_count;
 /* The one that needs the extension amcheck. */
 extern const struct evo_row_check *const evo_row_check_structure;
 
+struct evo_row_outcome {
+    bool made;
+    bool found; /* there is a finding: of what is wrong, or that it could not be looked at */
+    struct evo_finding finding; /* the caller owns its texts */
+    int64_t sampled; /* -1: all rows */
+};
+/* Under a savepoint in the session's transaction. Fails on a cancel or a lost connection only. */
+enum evo_errc evo_row_look(struct evo_pg *pg, const struct evo_row_item *item,
+                           const struct evo_integrity_options *o, struct evo_row_outcome *ret,
+                           struct evo_error *err) EVO_CHECK;
+
 /* ---- pure ------------------------------------------------------------------- */
 
 /* TABLESAMPLE SYSTEM's argument for about `sample` rows of a table of so many rows and bytes; 0: read all of it. At
@@ -81,6 +92,8 @@ void evo_integrity_tablesample(int64_t sample, const struct evo_row_item *item, 
 char *evo_integrity_array(const struct evo_strvec *list) EVO_CHECK;
 /* Sorts by check (in the order of the tables), then verdict, table and object. */
 void evo_integrity_sort(struct evo_integrity *i);
+/* The findings as an error: that of evo_integrity_run(). */
+enum evo_errc evo_integrity_verdict(const struct evo_integrity *found, struct evo_error *err) EVO_CHECK;
 /* Position of a check by name, in the order in which they are reported. */
 size_t evo_integrity_rank(const char *check);
 

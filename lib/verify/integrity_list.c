@@ -120,3 +120,33 @@ char *evo_integrity_array(const struct evo_strvec *list)
     evo_strbuf_addch(&out, '}');
     return evo_strbuf_detach(&out);
 }
+
+static const struct evo_finding *first(const struct evo_integrity *found, bool unmade)
+{
+    for (size_t i = 0; i < found->count; i++)
+        if (unmade ? found->items[i].unmade && found->items[i].verdict == EVO_FINDING_WARN
+                   : found->items[i].verdict == EVO_FINDING_FAIL)
+            return &found->items[i];
+    EVO_BUG("a count without its finding");
+}
+
+enum evo_errc evo_integrity_verdict(const struct evo_integrity *found, struct evo_error *err)
+{
+    size_t n = found->failed ? found->failed : found->unmade;
+    if (!n)
+        return EVO_OK;
+    const struct evo_finding *f = first(found, !found->failed);
+    char more[48] = "";
+    if (n > 1)
+        (void)snprintf(more, sizeof(more), " (and %zu more)", n - 1);
+    (void)evo_error_set(err, found->failed ? EVO_ERR_INCONSISTENT : EVO_ERR_INCOMPLETE, "%s%s", f->message,
+                        more);
+    if (f->statement)
+        (void)evo_error_detail(err, "%s", f->statement);
+    if (!found->failed)
+        return evo_error_hint(
+            err, "Give it more time (--statement-timeout), less to read (--sample), or the privilege.");
+    if (f->next)
+        (void)evo_error_hint(err, "%s", f->next);
+    return err ? err->code : EVO_ERR_INCONSISTENT;
+}
