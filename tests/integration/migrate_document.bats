@@ -178,6 +178,10 @@ SQL
 sku() {
     base
     migration 20240201000000_sku up 'ALTER TABLE products ADD COLUMN sku VARCHAR(50) UNIQUE'
+    sku_files
+}
+
+sku_files() {
     migration 20240201000000_sku down 'ALTER TABLE products DROP COLUMN sku'
     migration 20240201000000_sku verify_up - <<'SQL'
 -- Verify column exists and has correct type
@@ -223,4 +227,99 @@ SQL
     assert_json '.error.reason == "migration_failed" and .error.schema_clean == true and (.error.file | endswith("verify_up.sql")) and (.error.message + .error.detail | contains("data_type"))'
     assert_equal "$before" "$(schema_sum)"
     assert_equal 1 "$(ledger | wc -l)"
+}
+
+# The guide's checks after a migration, as probes.
+@test "null counts, constraints and indexes word for word as probes, inside the migration and later" {
+    base
+    migration 20240115000000_add_user_status up - <<'SQL'
+CREATE TYPE "UserStatus" AS ENUM ('active', 'inactive', 'suspended');
+ALTER TABLE "users" ADD COLUMN "status" "UserStatus" NOT NULL DEFAULT 'active';
+CREATE INDEX "users_status_idx" ON "users"("status");
+SQL
+    migration 20240115000000_add_user_status verify_up - <<'SQL'
+-- Verify data integrity
+-- evo:expect values 0, 0, 0
+SELECT 
+  (SELECT COUNT(*) FROM users WHERE status IS NULL) as null_status,
+  (SELECT COUNT(*) FROM users WHERE email IS NULL) as null_email,
+  (SELECT COUNT(*) FROM orders WHERE user_id IS NULL) as orphan_orders;
+
+-- Verify constraints
+-- evo:expect rows >= 1
+-- evo:expect column convalidated = true
+SELECT conname, contype, convalidated
+FROM pg_constraint
+WHERE conrelid = 'users'::regclass;
+
+-- Verify indexes
+-- evo:expect rows 2
+SELECT indexname, indexdef
+FROM pg_indexes
+WHERE tablename = 'users';
+
+-- Check for orphaned records before adding FK
+-- evo:expect empty
+SELECT o.id, o.user_id
+FROM orders o
+LEFT JOIN users u ON u.id = o.user_id
+WHERE u.id IS NULL;
+SQL
+    run_evo evo-migrate up --json
+    assert_exit 0
+    assert_json '.data.applied[1].verify == "passed"'
+    run_evo evo-verify up --json
+    assert_exit 0
+    assert_json '[.data.probes[] | [.line, .verdict]] == [[3, "true"], [11, "true"], [17, "true"], [23, "true"]]'
+    pg_sql "UPDATE users SET email = NULL WHERE id < 3; ALTER TABLE users ADD CONSTRAINT late CHECK (id > 0) NOT VALID;
+        DROP INDEX users_status_idx; INSERT INTO orders (user_id) VALUES (999)"
+    run_evo evo-verify up 20240115000000_add_user_status --json
+    assert_exit 1
+    assert_json '[.data.probes[].verdict] == ["false", "false", "false", "false"]'
+    assert_json '.data.probes[0].message == "expected values 0, 0, 0, but it returned (null_status = \"0\", null_email = \"2\", orphan_orders = \"0\")"'
+    assert_json '.data.probes[1].message == "expected \"convalidated\" to be \"true\", but it is \"f\" in row 2 of 2"'
+    assert_json '(.data.probes[2].message | startswith("expected rows 2, but it returned 1 row")) and (.data.probes[3].message | contains("user_id = \"999\""))'
+    # The same, found without a probe.
+    run_evo evo-verify integrity --json
+    assert_exit 0
+    assert_json '[.data.checks[] | select(.verdict != "ok") | [.name, .object]] == [["not-valid", "late"]]'
+}
+
+@test "the guide's ways back, tried beforehand" {
+    base
+    migration 20240115000001_preferences up - <<'SQL'
+CREATE TABLE user_preferences (
+    id BIGSERIAL PRIMARY KEY,
+    user_id BIGINT NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+    theme VARCHAR(20) DEFAULT 'light',
+    UNIQUE(user_id)
+);
+INSERT INTO user_preferences (user_id, theme) SELECT id, theme FROM users WHERE theme IS NOT NULL;
+SQL
+    migration 20240115000001_preferences down - <<'SQL'
+UPDATE users u SET theme = up.theme FROM user_preferences up WHERE u.id = up.user_id;
+DROP TABLE user_preferences;
+SQL
+    migration 20240115000001_preferences verify_up "SELECT count(*) = 50 FROM user_preferences"
+    migration 20240115000001_preferences verify_down "SELECT to_regclass('user_preferences') IS NULL"
+    # It cannot be reversed, and the columns that come back are not those that went.
+    migration 20240116000000_merge up - <<'SQL'
+ALTER TABLE users ADD COLUMN full_name VARCHAR(200);
+UPDATE users SET full_name = CONCAT(name, ' ', email) WHERE full_name IS NULL;
+ALTER TABLE users DROP COLUMN name, DROP COLUMN email;
+SQL
+    migration 20240116000000_merge down - <<'SQL'
+ALTER TABLE users ADD COLUMN name VARCHAR(100), ADD COLUMN email VARCHAR(100);
+UPDATE users SET name = SPLIT_PART(full_name, ' ', 1), email = SPLIT_PART(full_name, ' ', 2);
+ALTER TABLE users DROP COLUMN full_name;
+SQL
+    migration 20240116000000_merge verify_up "SELECT count(full_name) = 50 FROM users"
+    migration 20240116000000_merge verify_down "SELECT count(name) = 50 FROM users"
+    migration 20240201000000_sku up 'ALTER TABLE products ADD COLUMN sku VARCHAR(50) UNIQUE'
+    sku_files
+    run_evo evo-verify roundtrip --json --scratch-url "$(pg_url postgres)"
+    assert_exit 1
+    assert_json '[.data.migrations[].verdict] == ["irreversible", "ok", "lossy", "ok"]'
+    assert_json '.data.migrations[2].differences == ["+ column public.users.email: character varying(100)", "- column public.users.email: text"]'
+    assert_json '.error.migration == "20240116000000_merge"'
 }
