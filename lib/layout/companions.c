@@ -30,7 +30,10 @@ void evo_companions_in_folder(struct evo_project *p, struct evo_migration *m, co
     for (size_t i = 0; i < names->count; i++) {
         const char *name = names->items[i];
         int which = companion_of(name);
-        if (which < EVO_COMPANIONS)
+        if (which == EVO_FILE_DOWN && m->by_tool)
+            evo_strvec_pushf(&p->warnings, "nothing reads \"%s/%s\": %s takes its migrations back itself",
+                             folder, name, evo_layout_name(p->kind));
+        else if (which < EVO_COMPANIONS)
             m->companion[which] = evo_path_join(folder, name);
         else if (evo_ends_with(name, ".sql") && (!forward || strcmp(name, forward) != 0))
             evo_strvec_pushf(&p->warnings, "nothing reads \"%s/%s\"", folder, name);

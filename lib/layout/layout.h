@@ -73,6 +73,7 @@ struct evo_migration {
     char *companion[EVO_COMPANIONS]; /* paths; NULL where absent */
     bool one_file; /* sql: `path` has a part "-- migrate:up" */
     bool down_in_file; /* … and a part "-- migrate:down" */
+    bool by_tool; /* its file is no SQL: the project's own tool runs it, and takes it back */
     char checksum[EVO_SHA256_HEX]; /* of the raw bytes of `path`, as the ledger wants it */
     struct evo_directives directives; /* of the forward SQL */
 };
@@ -104,7 +105,8 @@ enum evo_errc evo_project_open(const char *root, const char *layout, const char 
 /* The migration of that name; NULL where there is none. Borrowed. */
 const struct evo_migration *evo_project_find(const struct evo_project *p, const char *name);
 
-/* Appends the forward SQL: without BOM; of the one-file form only the up part, with the lines above it kept, so that
+/* Neither this nor the next is for a migration `by_tool`.
+ * Appends the forward SQL: without BOM; of the one-file form only the up part, with the lines above it kept, so that
  * line numbers are the file's. The bytes are those `checksum` was made of: a file that changed in between is
  * EVO_ERR_CONFIG, as is one that cannot be read. */
 enum evo_errc evo_migration_load_up(const struct evo_migration *m, struct evo_strbuf *out,
@@ -114,7 +116,7 @@ enum evo_errc evo_migration_load_up(const struct evo_migration *m, struct evo_st
  * ("-- evo:irreversible", the reason is the detail). */
 enum evo_errc evo_migration_load_down(const struct evo_migration *m, struct evo_strbuf *out,
                                       const char **ret_path, struct evo_error *err) EVO_CHECK;
-/* True where evo_migration_load_down() finds something to load. */
+/* True where evo_migration_load_down() finds something to load, or its tool takes it back. */
 bool evo_migration_has_down(const struct evo_migration *m);
 
 /* What promotion hashes: for each file of the migration (forward SQL, then companions) its path and the SHA-256 of its

@@ -76,6 +76,8 @@ static enum evo_errc understand(struct evo_migration *m, const char *text, size_
 {
     struct evo_sections s = { .up_end = n };
     (void)evo_sha256_hex(text, n, m->checksum);
+    if (m->by_tool)
+        return EVO_OK; /* another language: what looks like a directive in it is none */
     if (m->one_file) {
         enum evo_errc rc = evo_sections_parse(text, n, m->path, &s, err);
         if (rc)
@@ -115,6 +117,7 @@ enum evo_errc evo_project_add(struct evo_project *p, struct evo_migration *m, st
     EVO_AUTO(migration) mine = *m;
     *m = (struct evo_migration){ 0 };
     mine.directives = (struct evo_directives)EVO_DIRECTIVES_INIT;
+    mine.by_tool = evo_layout_of(p->kind)->delegated;
     enum evo_errc rc = check_name(mine.name, err);
     if (!rc)
         rc = evo_layout_file_read(mine.path, buffer, err);
@@ -164,7 +167,7 @@ enum evo_errc evo_migration_load_up(const struct evo_migration *m, struct evo_st
 
 bool evo_migration_has_down(const struct evo_migration *m)
 {
-    return !m->directives.irreversible && (m->down_in_file || m->companion[EVO_FILE_DOWN]);
+    return !m->directives.irreversible && (m->by_tool || m->down_in_file || m->companion[EVO_FILE_DOWN]);
 }
 
 static enum evo_errc refuse_down(const struct evo_migration *m, struct evo_error *err)

@@ -22,7 +22,8 @@ enum evo_errc evo_sql_layout_read(struct evo_project *p, const struct evo_strvec
 void evo_migration_release(struct evo_migration *m);
 EVO_DEFINE_AUTO(migration);
 
-/* Reads m's file (checksum, directives, the parts of the one-file form) and moves m to the end of the items.
+/* Reads m's file (checksum, directives, the parts of the one-file form; of a delegated layout's the checksum alone) and
+ * moves m to the end of the items.
  * `buffer` is emptied and used; m is left empty, also on failure. */
 enum evo_errc evo_project_add(struct evo_project *p, struct evo_migration *m, struct evo_strbuf *buffer,
                               struct evo_error *err) EVO_CHECK;

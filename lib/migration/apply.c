@@ -5,6 +5,7 @@
 #include "base/parse.h"
 #include "base/quote.h"
 #include "crypto/random.h"
+#include "migration/delegate.h"
 #include "migration/failure.h"
 #include "migration/retry.h"
 #include "migration/script.h"
@@ -204,16 +205,22 @@ static enum evo_errc fail_after_commit(const struct evo_session *s, const struct
                                                        : "its probes do not pass on a new connection";
     (void)evo_failure_shape(s, step, EVO_NO, err);
     if (!step->down && evo_migration_has_down(step->migration)) {
-        (void)evo_error_hint(err,
-                             "It is committed; its probes passed inside the transaction and fail on a new "
-                             "connection. Take it back: evo-migrate down --steps 1%s",
-                             more);
+        (void)evo_error_hint(
+            err, "It is committed, and %s.%s Take it back: evo-migrate down --steps 1%s", found,
+            step->mode == EVO_STEP_DELEGATED ? "" : " Inside the transaction they passed.", more);
         return evo_error_next(err, "evo-migrate down --steps 1%s", more);
     }
     EVO_AUTO_STR name = evo_quote_shell(step->migration->name);
     (void)evo_error_hint(err, "It is committed, and %s. Look again: evo-verify %s %s%s", found,
                          step->down ? "down" : "up", name, more);
     return evo_error_next(err, "evo-verify %s %s%s", step->down ? "down" : "up", name, more);
+}
+
+enum evo_errc evo_apply_committed(const struct evo_session *s, const struct evo_step *step,
+                                  struct evo_error *err)
+{
+    enum evo_errc rc = probe_committed(s, step, err);
+    return rc ? fail_after_commit(s, step, err) : EVO_OK;
 }
 
 /* What cannot run in a transaction block although the parser could not see it: CALL and DO with COMMIT inside,
@@ -265,8 +272,7 @@ static enum evo_errc apply_in_transaction(struct evo_session *s, struct evo_step
     if (rc)
         return rc;
     ret->committed = true;
-    rc = probe_committed(s, step, err);
-    return rc ? fail_after_commit(s, step, err) : EVO_OK;
+    return evo_apply_committed(s, step, err);
 }
 
 /* What the ledger says of a file that handles transactions itself and stopped. False: it could not be written. */
@@ -447,6 +453,8 @@ enum evo_errc evo_apply(struct evo_session *s, struct evo_step *step, struct evo
         rc = apply_in_transaction(s, step, &applied, &e);
     else if (step->mode == EVO_STEP_AS_IS)
         rc = apply_as_is(s, step, &applied, &e);
+    else if (step->mode == EVO_STEP_DELEGATED)
+        rc = evo_delegate_apply(s, step, &applied, &e);
     else
         rc = evo_statements_run(s, step, &applied, &e);
     applied.elapsed_ms = evo_clock_ms() - began;

@@ -1,5 +1,6 @@
 /*
- * apply.h - one file, run: in one transaction, as it is, or (statements.h) statement by statement.
+ * apply.h - one file, run: in one transaction, as it is, (statements.h) statement by statement, or (delegate.h) by the
+ * project's own tool.
  *
  * In one transaction:
  *
@@ -48,6 +49,10 @@ enum evo_errc evo_apply_probes(struct evo_pg *pg, const struct evo_step *step,
 /* The same, on a new connection. */
 enum evo_errc evo_apply_probes_anew(const struct evo_session *s, const struct evo_step *step,
                                     struct evo_error *err) EVO_CHECK;
+/* Behind a COMMIT, also one of the project's own tool: the probes on a new connection, unless a cancel came, which changes
+ * nothing any more. A false one is EVO_ERR_MIGRATION_FAILED with the way back: the next migration would build upon it. */
+enum evo_errc evo_apply_committed(const struct evo_session *s, const struct evo_step *step,
+                                  struct evo_error *err) EVO_CHECK;
 /* When the watch should look first. */
 int64_t evo_apply_watch_after(int64_t lock_timeout_ms);
 /* Sleeps before the next try. False: no try is left, or a cancel came (err is set to it then). */

@@ -4,6 +4,7 @@
 #include "base/parse.h"
 #include "base/quote.h"
 #include "migration/apply.h"
+#include "migration/delegate.h"
 #include "migration/failure.h"
 #include "pg/lock.h"
 
@@ -58,6 +59,10 @@ static enum evo_errc load_steps(struct evo_run *r, struct evo_error *err)
         if (rc)
             return rc;
         r->count++;
+        if (step->mode == EVO_STEP_DELEGATED)
+            rc = evo_delegate_prepare(s->o->project, step, err);
+        if (rc)
+            return rc;
         step->resume = item->resume;
         if (!item->resume)
             continue;
@@ -126,7 +131,7 @@ struct evo_json *evo_run_warnings_json(const struct evo_run *r)
     EVO_AUTO(strvec) empty = EVO_STRVEC_INIT;
     EVO_AUTO(strvec) unproven = EVO_STRVEC_INIT;
     for (size_t i = 0; i < r->count; i++) {
-        if (r->steps[i].script.count == 0)
+        if (r->steps[i].script.count == 0 && r->steps[i].mode != EVO_STEP_DELEGATED)
             evo_strvec_push(&empty, r->steps[i].migration->name);
         if (!r->steps[i].probed)
             evo_strvec_push(&unproven, r->steps[i].migration->name);
@@ -243,7 +248,8 @@ enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct e
     struct evo_session *s = r->session;
     struct evo_task *task = s->o->task;
     enum evo_errc rc = EVO_OK;
-    if (r->count && !s->ledger.exists) {
+    /* The project's own tool makes its ledger itself. */
+    if (r->count && !s->ledger.exists && r->steps[0].mode != EVO_STEP_DELEGATED) {
         rc = evo_ledger_create(s->pg, &s->ledger, err);
         s->ledger.exists = !rc;
     }

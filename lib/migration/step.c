@@ -9,7 +9,7 @@
 
 const char *evo_step_mode_name(enum evo_step_mode mode)
 {
-    static const char *const names[] = { "transaction", "statements", "as-is" };
+    static const char *const names[] = { "transaction", "statements", "as-is", "delegated" };
     return names[mode];
 }
 
@@ -24,6 +24,7 @@ void evo_step_release(struct evo_step *step)
     evo_probe_file_release(&step->probes);
     evo_strvec_release(&step->warnings);
     evo_directives_release(&step->down_directives);
+    evo_delegate_command_release(&step->command);
     *step = (struct evo_step){ .text = EVO_STRBUF_INIT };
 }
 
@@ -226,8 +227,12 @@ enum evo_errc evo_step_load(const struct evo_migration *m, bool down, struct evo
 {
     EVO_AUTO(step)
     step = { .migration = m, .down = down, .text = EVO_STRBUF_INIT, .down_directives = EVO_DIRECTIVES_INIT };
-    enum evo_errc rc = load_text(&step, err);
-    if (!rc)
+    if (m->by_tool) {
+        step.mode = EVO_STEP_DELEGATED;
+        step.path = evo_strdup(m->path);
+    }
+    enum evo_errc rc = m->by_tool ? EVO_OK : load_text(&step, err);
+    if (!rc && !m->by_tool)
         rc = evo_sql_split(step.text.buf, step.text.len, step.path, &step.script, err);
     if (!rc)
         rc = load_probes(&step, err);
@@ -237,7 +242,8 @@ enum evo_errc evo_step_load(const struct evo_migration *m, bool down, struct evo
         (void)evo_error_migration(err, m->name);
         return rc;
     }
-    evo_step_decide(&step);
+    if (!m->by_tool)
+        evo_step_decide(&step);
     *ret = step;
     step = (struct evo_step){ .text = EVO_STRBUF_INIT };
     return EVO_OK;
@@ -264,8 +270,9 @@ struct evo_json *evo_step_json(const struct evo_step *step)
     evo_json_set_string(o, "name", step->migration->name);
     evo_json_set_string(o, "file", step->path);
     evo_json_set_int(o, "statements", (int64_t)step->script.count);
-    evo_json_set_bool(o, "transaction", step->mode == EVO_STEP_TRANSACTION);
+    evo_json_set_bool(o, "transaction", step->mode == EVO_STEP_TRANSACTION || step->command.atomic);
     evo_json_set_string(o, "mode", evo_step_mode_name(step->mode));
+    evo_json_set_string(o, "command", step->command.shown);
     evo_json_set_int(o, "probes", (int64_t)step->probes.count);
     evo_json_set_bool(o, "resumed", step->resume);
     evo_json_set(o, "locks", locks_json(step));

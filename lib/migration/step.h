@@ -9,6 +9,7 @@
  *                 the one that failed
  *   as-is         it opens or ends transactions itself: sent as it is, in one message, as its own tool would; evo
  *                 cannot undo it
+ *   delegated     it is no SQL: the project's own tool runs it (delegate.h), and its probes behind it
  *
  * evo_step_load() reads the files (the down file for `down`), evo_step_decide() is the pure part.
  */
@@ -19,12 +20,14 @@
 #include "base/strbuf.h"
 #include "base/strvec.h"
 #include "layout/layout.h"
+#include "migration/delegate.h"
 #include "probe/probe.h"
 #include "sql/split.h"
 #include "json/json.h"
 
-enum evo_step_mode { EVO_STEP_TRANSACTION, EVO_STEP_STATEMENTS, EVO_STEP_AS_IS };
-const char *evo_step_mode_name(enum evo_step_mode mode); /* "transaction", "statements", "as-is" */
+enum evo_step_mode { EVO_STEP_TRANSACTION, EVO_STEP_STATEMENTS, EVO_STEP_AS_IS, EVO_STEP_DELEGATED };
+const char *
+evo_step_mode_name(enum evo_step_mode mode); /* "transaction", "statements", "as-is", "delegated" */
 
 /* What is run, and checkpointed, at once in mode `statements`: a statement, or a BEGIN … COMMIT of the file's own. */
 struct evo_step_unit {
@@ -46,6 +49,7 @@ struct evo_step {
     enum evo_step_mode mode;
     struct evo_step_unit *units; /* in mode `statements` */
     size_t nunits, units_alloc;
+    struct evo_delegate_command command; /* in mode `delegated`: set by evo_delegate_prepare() */
     bool probed; /* there is a verify file */
     struct evo_probe_file probes;
     struct evo_strvec warnings;
@@ -53,7 +57,7 @@ struct evo_step {
 void evo_step_release(struct evo_step *step);
 EVO_DEFINE_AUTO(step);
 
-/* Reads and decides. EVO_ERR_CONFIG for a file that cannot be read or a probe file that is wrong,
+/* Reads and decides. A migration that its tool runs is read by nobody: of it there are the probes alone. EVO_ERR_CONFIG for a file that cannot be read or a probe file that is wrong,
  * EVO_ERR_MIGRATION_FAILED (schema clean) for one that cannot be cut into statements, EVO_ERR_IRREVERSIBLE for `down`
  * without a down file: all with file and migration set. */
 enum evo_errc evo_step_load(const struct evo_migration *m, bool down, struct evo_step *ret,
@@ -70,7 +74,8 @@ void evo_step_decide(struct evo_step *step);
  * not see it. Which of them cannot run in a transaction shows when it is run. */
 void evo_step_without_transaction(struct evo_step *step);
 
-/* {name, file, statements, transaction, mode, verify, resumed, locks[], irreversible, warnings[]} */
+/* {name, file, statements, transaction, mode, command, probes, resumed, locks[], irreversible, warnings[]}; command is null
+ * for what evo runs itself */
 struct evo_json *evo_step_json(const struct evo_step *step) EVO_CHECK;
 
 #endif

@@ -29,6 +29,9 @@ static void add_step(const struct evo_json *step, struct evo_strbuf *out)
             evo_strbuf_addf(out, "  %" PRId64 " statement%s, %s%s\n", statements, statements == 1 ? "" : "s",
                             how[i].text,
                             evo_json_get_bool(step, "resumed", false) ? ", resumed where it stopped" : "");
+    const char *command = evo_json_get_string(step, "command", NULL);
+    if (command)
+        evo_strbuf_addf(out, "  runs by %s\n", command);
     const struct evo_json *locks = evo_json_get(step, "locks");
     for (size_t i = 0; i < evo_json_count(locks); i++)
         evo_strbuf_addf(out, "  lock: %s on %s\n", evo_json_get_string(evo_json_at(locks, i), "mode", ""),

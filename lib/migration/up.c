@@ -21,7 +21,7 @@ static void warn_all(struct evo_task *task, const struct evo_run *run)
     for (size_t i = 0; i < run->plan.warnings.count; i++)
         evo_warn(task, "%s", run->plan.warnings.items[i]);
     for (size_t i = 0; i < run->count; i++)
-        if (run->steps[i].script.count == 0)
+        if (run->steps[i].script.count == 0 && run->steps[i].mode != EVO_STEP_DELEGATED)
             evo_warn(task, "migration \"%s\" holds no statement: it is an empty skeleton",
                      run->steps[i].migration->name);
 }

@@ -143,27 +143,48 @@ static void add_hosts(struct evo_strbuf *out, const char *hosts, const char *por
     }
 }
 
-static void build_redacted(struct evo_conninfo *c)
+/* "scheme://user[:password]@host:port/database", a socket's folder and port behind the "?". */
+static void build_url(const struct evo_conninfo *c, const char *scheme, bool with_password,
+                      struct evo_strbuf *out)
 {
-    EVO_AUTO(strbuf) out = EVO_STRBUF_INIT;
     const char *user = evo_conninfo_get(c, "user");
     const char *host = evo_conninfo_get(c, "host");
     const char *port = evo_conninfo_get(c, "port");
     if (!host)
         host = evo_conninfo_get(c, "hostaddr");
-    evo_strbuf_adds(&out, "postgresql://");
+    evo_strbuf_addf(out, "%s://", scheme);
     if (user) {
-        evo_percent_encode(&out, user, strlen(user), NULL);
-        evo_strbuf_addch(&out, '@');
+        evo_percent_encode(out, user, strlen(user), NULL);
+        if (with_password && evo_secret_is_set(&c->password)) {
+            const char *password = evo_secret_reveal(&c->password);
+            evo_strbuf_addch(out, ':');
+            evo_percent_encode(out, password, strlen(password), NULL);
+        }
+        evo_strbuf_addch(out, '@');
     }
     if (!is_socket(host))
-        add_hosts(&out, host, port ? port : "");
-    evo_strbuf_addch(&out, '/');
-    evo_percent_encode(&out, c->database, strlen(c->database), NULL);
+        add_hosts(out, host, port ? port : "");
+    evo_strbuf_addch(out, '/');
+    evo_percent_encode(out, c->database, strlen(c->database), NULL);
     if (is_socket(host))
-        add_socket(&out, host, port ? port : "");
+        add_socket(out, host, port ? port : "");
+}
+
+static void build_redacted(struct evo_conninfo *c)
+{
+    EVO_AUTO(strbuf) out = EVO_STRBUF_INIT;
+    build_url(c, "postgresql", false, &out);
     free(c->redacted);
     c->redacted = evo_strbuf_detach(&out);
+}
+
+void evo_conninfo_url(const struct evo_conninfo *c, const char *scheme, struct evo_strbuf *out)
+{
+    size_t from = out->len;
+    build_url(c, scheme, true, out);
+    const char *sslmode = evo_conninfo_get(c, "sslmode");
+    if (sslmode)
+        evo_strbuf_addf(out, "%csslmode=%s", strchr(out->buf + from, '?') ? '&' : '?', sslmode);
 }
 
 void evo_conninfo_set_database(struct evo_conninfo *c, const char *database)

@@ -25,6 +25,7 @@
 
 #include "base/error.h"
 #include "base/secret.h"
+#include "base/strbuf.h"
 #include "base/strvec.h"
 
 /* The longest connection string that is read. */
@@ -61,6 +62,9 @@ void evo_conninfo_set_database(struct evo_conninfo *c, const char *database);
  * would win over the variables). Nothing of it ever stands in argv. Keywords that have no variable (keepalives,
  * sslpassword) do not reach the child. Appends to env; wipe it after the start. */
 void evo_conninfo_environment(const struct evo_conninfo *c, struct evo_strvec *env);
+/* Appends a URL with the password in it, for a child that takes one by environment: "scheme://user:password@host:port/db",
+ * with the sslmode where one is set. out is to be wiped (evo_strbuf_wipe). */
+void evo_conninfo_url(const struct evo_conninfo *c, const char *scheme, struct evo_strbuf *out);
 /* Wipes the strings, then releases. */
 void evo_conninfo_environment_wipe(struct evo_strvec *env);
 

@@ -15,6 +15,20 @@ static struct evo_json *parse(const char *text)
     return v;
 }
 
+static void test_plan_says_which_command_runs_a_tool_s_migration(void **state)
+{
+    (void)state;
+    EVO_AUTO_PTR(json)
+    data = parse("{\"steps\": [{\"name\": \"a\", \"statements\": 0, \"mode\": \"delegated\","
+                 " \"command\": \"alembic upgrade 1a2b\", \"probes\": 1}], \"warnings\": []}");
+    EVO_AUTO(strbuf) out = EVO_STRBUF_INIT;
+    evo_text_plan(data, false, &out);
+    assert_string_equal(out.buf, "1 migration to apply\n\n"
+                                 "a\n"
+                                 "  runs by alembic upgrade 1a2b\n"
+                                 "  verified by 1 probe\n");
+}
+
 static void test_plan_says_how_each_file_runs(void **state)
 {
     (void)state;
@@ -101,6 +115,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plan_says_how_each_file_runs),
+        cmocka_unit_test(test_plan_says_which_command_runs_a_tool_s_migration),
         cmocka_unit_test(test_plan_with_nothing_to_do),
         cmocka_unit_test(test_done_is_a_line_each),
         cmocka_unit_test(test_outcome_says_what_is_true),
