@@ -97,6 +97,26 @@ enum evo_errc evo_ledger_query(struct evo_pg *pg, const struct evo_ledger *l, co
     return rc;
 }
 
+enum evo_errc evo_ledger_create_in_schema(struct evo_pg *pg, const struct evo_ledger *l, const char *sql,
+                                          struct evo_error *err)
+{
+    enum evo_errc rc = evo_ledger_query(pg, l, sql, 0, NULL, NULL, err);
+    if (rc != EVO_ERR_PERMISSION)
+        return rc;
+    EVO_AUTO_STR schema = evo_ledger_quote(l->schema);
+    return evo_ledger_ask_for(l, err, "USAGE, CREATE ON SCHEMA %s", schema);
+}
+
+enum evo_errc evo_ledger_delete(struct evo_pg *pg, const struct evo_ledger *l, const char *sql,
+                                const char *name, struct evo_error *err)
+{
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    enum evo_errc rc = evo_ledger_query(pg, l, sql, 1, (const char *const[]){ name }, &r, err);
+    if (!rc && evo_pg_affected(r) < 1)
+        return evo_error_set(err, EVO_ERR_NOT_FOUND, "applied migration \"%s\" is not in the ledger", name);
+    return rc;
+}
+
 /* ---- reading ------------------------------------------------------------------ */
 
 /* $1 the connection's schema, $2 names of tables, $3 schemas of tools that have one of their own. The first row is about
@@ -167,11 +187,12 @@ static enum evo_errc survey(struct evo_pg *pg, struct evo_ledger *l, struct foun
     for (int i = 1; i < evo_pg_rows(r); i++) {
         const char *schema = evo_pg_value(r, i, 0), *table = evo_pg_value(r, i, 1);
         const char *columns = evo_pg_value(r, i, 2);
-        if (strcmp(schema, l->schema) == 0 && strcmp(table, l->table) == 0) {
+        const struct evo_foreign *tool = evo_foreign_find(l->kind, schema, table, columns ? columns : " ");
+        /* Several tools call their table "migrations". */
+        if (!tool && strcmp(schema, l->schema) == 0 && strcmp(table, l->table) == 0) {
             l->exists = true;
             continue;
         }
-        const struct evo_foreign *tool = evo_foreign_find(l->kind, schema, table, columns ? columns : " ");
         if (!tool || (found->tool && found->tool <= tool))
             continue;
         EVO_AUTO_STR s = evo_ledger_quote(schema);

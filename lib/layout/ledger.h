@@ -4,7 +4,8 @@
  * One kind of ledger a layout (ledger_<layout>.c, by the table in ledger_impl.h).
  *
  * prisma: "_prisma_migrations" in the connection's schema, as Prisma Migrate 7 keeps it (UUIDs, SHA-256 checksums,
- * the client's clock in milliseconds, one step a file). sql: evo.migrations (lib/schema/ledger.sql). A name may have
+ * the client's clock in milliseconds, one step a file). sql: evo.migrations (lib/schema/ledger.sql). typeorm, laravel:
+ * "migrations", with the columns of each; a row is an applied migration, and goes when it is taken back. A name may have
  * several rows: rolled-back attempts stay. Names of tables are always qualified; nothing depends on search_path.
  *
  * Reading takes two round trips; every write is one statement but for resolve and create.
@@ -21,10 +22,10 @@
 #include "pg/conn.h"
 
 struct evo_ledger_row {
-    char *id; /* prisma: a UUID; sql: a number */
+    char *id; /* prisma: a UUID; sql: a number; …; not unique where the tool has none */
     char *name;
-    char *checksum;
-    int64_t started_ms, finished_ms, rolled_back_ms; /* wall; -1: NULL */
+    char *checksum; /* "": the ledger holds none */
+    int64_t started_ms, finished_ms, rolled_back_ms; /* wall; -1: NULL; finished_ms 0: at a time nobody wrote down */
     int64_t steps; /* prisma: applied_steps_count; sql: 0 */
     char *logs; /* the beginning of them; NULL where none */
 };
@@ -83,7 +84,7 @@ enum evo_errc evo_ledger_finish(struct evo_pg *pg, const struct evo_ledger *l, c
                                 struct evo_error *err) EVO_CHECK;
 enum evo_errc evo_ledger_fail(struct evo_pg *pg, const struct evo_ledger *l, const char *id, const char *logs,
                               struct evo_error *err) EVO_CHECK;
-/* After down: rolled_back_at on the live row, which stays. EVO_ERR_NOT_FOUND where there is none. */
+/* After down: rolled_back_at on the live row, which stays (typeorm, laravel: the row goes). EVO_ERR_NOT_FOUND where there is none. */
 enum evo_errc evo_ledger_roll_back(struct evo_pg *pg, const struct evo_ledger *l,
                                    const struct evo_migration *m, struct evo_error *err) EVO_CHECK;
 

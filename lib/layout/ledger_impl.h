@@ -45,7 +45,7 @@ struct evo_ledger_kind {
                             int64_t started_ms, int64_t finished_ms, int steps, const char *logs,
                             char **ret_id, struct evo_error *err);
 };
-extern const struct evo_ledger_kind evo_ledger_prisma, evo_ledger_sql;
+extern const struct evo_ledger_kind evo_ledger_prisma, evo_ledger_sql, evo_ledger_typeorm, evo_ledger_laravel;
 /* By kinds.c; a layout that is not supported has none. */
 const struct evo_ledger_kind *evo_ledger_kind_of(enum evo_layout_kind kind);
 
@@ -53,6 +53,12 @@ const struct evo_ledger_kind *evo_ledger_kind_of(enum evo_layout_kind kind);
 enum evo_errc evo_ledger_query(struct evo_pg *pg, const struct evo_ledger *l, const char *sql, int nparams,
                                const char *const *params, struct evo_pg_result **ret,
                                struct evo_error *err) EVO_CHECK;
+/* create: runs the CREATE TABLE in `sql` ("@" likewise); EVO_ERR_PERMISSION names what is needed in the schema. */
+enum evo_errc evo_ledger_create_in_schema(struct evo_pg *pg, const struct evo_ledger *l, const char *sql,
+                                          struct evo_error *err) EVO_CHECK;
+/* take_back: a DELETE by $1; EVO_ERR_NOT_FOUND where it removes nothing. */
+enum evo_errc evo_ledger_delete(struct evo_pg *pg, const struct evo_ledger *l, const char *sql,
+                                const char *name, struct evo_error *err) EVO_CHECK;
 /* "GRANT <privileges> TO <role>" as the hint of a permission error; returns err->code. */
 enum evo_errc evo_ledger_ask_for(const struct evo_ledger *l, struct evo_error *err, const char *fmt, ...)
     EVO_PRINTF(3, 4);

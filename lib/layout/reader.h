@@ -18,6 +18,10 @@ enum evo_errc evo_prisma_read(struct evo_project *p, const struct evo_strvec *na
                               struct evo_error *err) EVO_CHECK;
 enum evo_errc evo_sql_layout_read(struct evo_project *p, const struct evo_strvec *names,
                                   struct evo_error *err) EVO_CHECK;
+enum evo_errc evo_typeorm_read(struct evo_project *p, const struct evo_strvec *names,
+                               struct evo_error *err) EVO_CHECK;
+enum evo_errc evo_laravel_read(struct evo_project *p, const struct evo_strvec *names,
+                               struct evo_error *err) EVO_CHECK;
 
 void evo_migration_release(struct evo_migration *m);
 EVO_DEFINE_AUTO(migration);

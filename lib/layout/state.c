@@ -87,7 +87,7 @@ static enum evo_errc is_edited(const struct evo_migration *m, const struct evo_l
                                struct evo_error *err)
 {
     *ret = false;
-    if (strcmp(row->checksum, m->checksum) == 0)
+    if (!row->checksum || !row->checksum[0] || strcmp(row->checksum, m->checksum) == 0)
         return EVO_OK;
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT_MAX(EVO_MIGRATION_MAX + 65536);
     enum evo_errc rc = evo_layout_file_read(m->path, &text, err);
