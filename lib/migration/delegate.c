@@ -3,6 +3,7 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/quote.h"
 #include "migration/apply.h"
 #include "migration/delegate_child.h"
 #include "migration/failure.h"
@@ -17,7 +18,8 @@
 const struct evo_delegate *evo_delegate_of(enum evo_layout_kind kind)
 {
     static const struct evo_delegate *const tools[EVO_LAYOUTS] = {
-        [EVO_LAYOUT_PRISMA] = NULL,
+        [EVO_LAYOUT_TYPEORM] = &evo_delegate_typeorm,
+        [EVO_LAYOUT_LARAVEL] = &evo_delegate_laravel,
     };
     return tools[kind];
 }
@@ -72,6 +74,18 @@ enum evo_errc evo_delegate_prepare(const struct evo_project *p, struct evo_step 
     step->command = command;
     command = (struct evo_delegate_command){ 0 };
     return EVO_OK;
+}
+
+enum evo_errc evo_delegate_admit(const struct evo_session *s, struct evo_step *step, struct evo_error *err)
+{
+    const struct evo_delegate *d = evo_delegate_of(s->o->project->kind);
+    enum evo_errc rc =
+        d->admit ? d->admit(s->o->project, &s->ledger, step->down, &step->command, err) : EVO_OK;
+    if (!rc)
+        return EVO_OK;
+    if (err)
+        err->schema_clean = EVO_YES;
+    return evo_error_migration(err, step->migration->name);
 }
 
 /* ---- what it did: pure ----------------------------------------------------------- */
@@ -138,6 +152,24 @@ static void applied_names(const struct evo_state *state, struct evo_strvec *ret)
     }
 }
 
+/* The line that says it, where the tool has such a line. False: none is there. */
+static bool add_telling_line(const struct evo_delegate *d, const char *output, struct evo_strbuf *out)
+{
+    for (const char *const *sign = d->tells; sign && *sign; sign++) {
+        const char *found = strstr(output, *sign);
+        if (!found)
+            continue;
+        while (found > output && found[-1] != '\n')
+            found--;
+        size_t n = strcspn(found, "\n");
+        while (n > SHOWN_BYTES || (n == SHOWN_BYTES && ((unsigned char)found[n] & 0xc0) == 0x80))
+            n = n > SHOWN_BYTES ? SHOWN_BYTES : n - 1;
+        evo_strbuf_add(out, found, n);
+        return true;
+    }
+    return false;
+}
+
 /* The last lines, as one. */
 static void add_last_lines(const char *output, struct evo_strbuf *out)
 {
@@ -181,7 +213,8 @@ static void describe(const struct evo_delegate *d, const struct evo_step *step,
     const char *sqlstate = evo_delegate_sqlstate(outcome->output.buf);
     const char *name = step->migration->name;
     bool changed = change->came.count || change->gone.count;
-    add_last_lines(outcome->output.buf, &said);
+    if (!add_telling_line(d, outcome->output.buf, &said))
+        add_last_lines(outcome->output.buf, &said);
     if (evo_cancelled()) {
         (void)!evo_cancel_check(err);
     } else if (changed) {
@@ -219,8 +252,17 @@ static void describe(const struct evo_delegate *d, const struct evo_step *step,
         (void)snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", evo_cancelled() ? "" : sqlstate);
 }
 
+/* Whether it may have ended between the migration's COMMIT and the row in its ledger. */
+static bool is_in_gap(const struct evo_delegate *d, const struct evo_ledger *l,
+                      const struct evo_delegate_outcome *outcome)
+{
+    return d->may_have_committed && (outcome->killed || outcome->status == 0 || outcome->status > 128 ||
+                                     d->may_have_committed(l, outcome->output.buf));
+}
+
 /* Whether the schema is as it was. */
-static enum evo_tristate is_clean(const struct evo_step *step, const struct evo_delegate_outcome *outcome,
+static enum evo_tristate is_clean(const struct evo_session *s, const struct evo_step *step,
+                                  const struct evo_delegate_outcome *outcome,
                                   const struct evo_delegate_change *change)
 {
     if (change->came.count || change->gone.count)
@@ -230,7 +272,51 @@ static enum evo_tristate is_clean(const struct evo_step *step, const struct evo_
     /* It never got as far as a statement. */
     if (is_refused_by_pooler(outcome->output.buf))
         return EVO_YES;
+    if (is_in_gap(evo_delegate_of(s->o->project->kind), &s->ledger, outcome))
+        return EVO_UNKNOWN;
     return step->command.atomic ? EVO_YES : EVO_UNKNOWN;
+}
+
+/* Which verbs settle it: the ledger has no row for an attempt, so what a person finds is all there is. */
+static void propose(const struct evo_session *s, const struct evo_step *step, struct evo_error *err)
+{
+    EVO_AUTO_STR name = evo_quote_shell(step->migration->name);
+    const char *more = s->o->plan.next_options;
+    if (step->down)
+        (void)evo_error_hint(err,
+                             "Look in the schema for what down() of %s takes back. If all of it is gone: "
+                             "evo-migrate resolve --rolled-back %s%s. If all of it is there, or you have put it back by "
+                             "hand: evo-migrate down%s.",
+                             step->path, name, more, more);
+    else
+        (void)evo_error_hint(err,
+                             "Look in the schema for what %s makes. If all of it is there, or you have done the "
+                             "rest by hand: evo-migrate resolve --applied %s%s. If none of it is there, or you have "
+                             "undone it by hand: evo-migrate up%s.",
+                             step->path, name, more, more);
+    (void)evo_error_next(err, "evo-status%s", more);
+}
+
+/* Its probe can tell a migration whose row is missing from one that was rolled back. */
+static void ask_probe(const struct evo_session *s, const struct evo_step *step, struct evo_error *err)
+{
+    const struct evo_delegate *d = evo_delegate_of(s->o->project->kind);
+    struct evo_error why = EVO_ERROR_INIT;
+    if (step->down || !step->probed || !d->may_have_committed || evo_cancelled())
+        return;
+    enum evo_errc rc = evo_apply_probes_anew(s, step, &why);
+    EVO_AUTO_STR said = evo_strdup(err->detail);
+    EVO_AUTO_STR name = evo_quote_shell(step->migration->name);
+    const char *more = s->o->plan.next_options;
+    if (rc == EVO_ERR_PROBE_FALSE) {
+        (void)evo_error_detail(err, "Its verify_up.sql is not true, so it seems to have been rolled back. %s", said);
+        (void)evo_error_next(err, "evo-migrate up%s", more);
+    } else if (!rc) {
+        (void)evo_error_detail(err, "Its verify_up.sql is true: it is applied, and its row is missing. %s", said);
+        (void)evo_error_hint(err, "Record it: evo-migrate resolve --applied %s%s", name, more);
+        (void)evo_error_next(err, "evo-migrate resolve --applied %s%s", name, more);
+        err->schema_clean = EVO_NO;
+    }
 }
 
 static enum evo_errc fail(struct evo_session *s, const struct evo_step *step, enum evo_tristate clean,
@@ -245,7 +331,9 @@ static enum evo_errc fail(struct evo_session *s, const struct evo_step *step, en
     }
     (void)evo_failure_shape(s, step, clean, err);
     if (clean != EVO_YES)
-        evo_failure_unresolved(s, step, err);
+        propose(s, step, err);
+    if (clean == EVO_UNKNOWN)
+        ask_probe(s, step, err);
     return err->code;
 }
 
@@ -309,7 +397,7 @@ static enum evo_errc try_once(struct evo_session *s, const struct evo_step *step
     }
     evo_strbuf_clear(blockers);
     evo_strbuf_add(blockers, outcome.blockers.buf, outcome.blockers.len);
-    *ret_clean = is_clean(step, &outcome, &change);
+    *ret_clean = is_clean(s, step, &outcome, &change);
     describe(d, step, &outcome, &change, err);
     return err->code;
 }

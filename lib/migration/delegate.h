@@ -25,20 +25,30 @@
 #include "base/strvec.h"
 #include "layout/layout.h"
 
+struct evo_ledger;
 struct evo_session;
 struct evo_step;
 struct evo_applied;
+
+/* In argv: the path of `script`. */
+#define EVO_DELEGATE_SCRIPT "{script}"
 
 /* What to run for one migration. */
 struct evo_delegate_command {
     struct evo_strvec argv; /* argv[0] as it is started in `cwd`; no secret */
     struct evo_strvec env; /* "NAME=value" beside the connection's, "NAME" alone removes; no secret */
     char *cwd; /* NULL: the project root */
+    const char *script, *script_name; /* a file made for the run, and removed behind it; NULL: none */
     char *shown; /* for people: "alembic upgrade 1a2b3c4d5e6f" */
     bool atomic; /* fails without a trace: the tool has this migration and its ledger in one transaction */
 };
 void evo_delegate_command_release(struct evo_delegate_command *c);
 EVO_DEFINE_AUTO(delegate_command);
+
+/* A variable of the tool's own for what is in its environment under another name. */
+struct evo_delegate_alias {
+    const char *name, *of;
+};
 
 struct evo_delegate {
     const char *tool; /* as a person calls it: "alembic" */
@@ -48,8 +58,19 @@ struct evo_delegate {
                              struct evo_delegate_command *ret, struct evo_error *err);
     const char
         *elsewhere; /* a hint, where it succeeded and our ledger knows nothing of it: another database? */
+    /* What follows may be missing. */
+    const char *const *tells; /* signs of the line that says what went wrong, the best first, up to NULL */
+    const struct evo_delegate_alias *aliases; /* up to one without a name */
+    bool url_by_host; /* it takes no URL of a socket: DATABASE_URL is empty then, and the aliases say it */
+    /* Behind command(): what depends on the ledger. EVO_ERR_CONFIG where the tool would do more than was asked for. */
+    enum evo_errc (*admit)(const struct evo_project *p, const struct evo_ledger *l, bool down,
+                           struct evo_delegate_command *ret, struct evo_error *err);
+    /* The tool writes its ledger behind the migration's COMMIT. What it said when it failed: may that have been between the
+     * two? Where it was ended, or says that it succeeded, it may. Pure. */
+    bool (*may_have_committed)(const struct evo_ledger *l, const char *output);
 };
 
+extern const struct evo_delegate evo_delegate_typeorm, evo_delegate_laravel;
 /* By the layout; NULL: evo applies its files itself. */
 const struct evo_delegate *evo_delegate_of(enum evo_layout_kind kind);
 
@@ -60,6 +81,9 @@ char *evo_delegate_find(const struct evo_project *p, const char *const *places, 
 /* Fills step->command, so that everything which can be refused is refused before the first step is run. */
 enum evo_errc evo_delegate_prepare(const struct evo_project *p, struct evo_step *step,
                                    struct evo_error *err) EVO_CHECK;
+/* Behind it, with the ledger at hand. */
+enum evo_errc evo_delegate_admit(const struct evo_session *s, struct evo_step *step,
+                                 struct evo_error *err) EVO_CHECK;
 
 /* Runs the step (mode EVO_STEP_DELEGATED, prepared) with the contract of evo_apply() in apply.h. The session's state is
  * read again: it is that of behind the step. */

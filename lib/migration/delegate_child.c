@@ -8,6 +8,7 @@
 
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/process.h"
 #include "base/secret.h"
 #include "base/utf8.h"
@@ -105,6 +106,7 @@ struct child {
     int status;
     bool watched; /* its first session was found */
     int64_t started, pinged; /* monotonic */
+    char *folder, *script; /* made for this run; NULL: none */
     struct evo_strbuf line; /* not ended yet */
     struct evo_delegate_outcome *ret;
 };
@@ -114,6 +116,12 @@ static void child_auto(struct child *c)
     evo_process_release(&c->process);
     evo_fd_auto_(&c->output);
     evo_strbuf_release(&c->line);
+    if (c->script)
+        (void)unlink(c->script);
+    if (c->folder)
+        (void)rmdir(c->folder);
+    free(c->script);
+    free(c->folder);
 }
 
 /* Calls a function of the server for each of its sessions ("pid" counts them); the first one's pid, 0 for none, -1
@@ -212,6 +220,43 @@ static bool take(struct child *c)
 
 /* ---- its life -------------------------------------------------------------------- */
 
+/* In a folder of its own, which nobody else can write to. */
+static enum evo_errc make_script(struct child *c, struct evo_error *err)
+{
+    const struct evo_delegate_command *command = &c->step->command;
+    const char *tmp = getenv("TMPDIR");
+    EVO_AUTO_STR folder = evo_asprintf("%s/evo-migrate-XXXXXX", tmp && tmp[0] == '/' ? tmp : "/tmp");
+    if (!command->script)
+        return EVO_OK;
+    if (!mkdtemp(folder))
+        return evo_error_errno(err, EVO_ERR_DISK, errno, "could not make a folder like \"%s\"", folder);
+    c->folder = folder;
+    folder = NULL;
+    c->script = evo_path_join(c->folder, command->script_name);
+    return evo_file_write(c->script, command->script, strlen(command->script), err);
+}
+
+/* What the child will find in its environment; "" for nothing. Borrowed. */
+static const char *variable_of(const struct evo_strvec *env, const char *name)
+{
+    size_t n = strlen(name);
+    const char *value = getenv(name);
+    for (size_t i = 0; i < env->count; i++)
+        if (strncmp(env->items[i], name, n) == 0 && (env->items[i][n] == '=' || !env->items[i][n]))
+            value = env->items[i][n] ? env->items[i] + n + 1 : NULL;
+    return value ? value : "";
+}
+
+/* What has another name with this tool. An empty variable, since a file of the project's would fill one that is missing. */
+static void add_aliases(const struct evo_delegate *d, struct evo_strvec *env)
+{
+    const char *host = variable_of(env, "PGHOST");
+    if (d->url_by_host && (host[0] == '\0' || host[0] == '/' || host[0] == '@'))
+        set_variable(env, "DATABASE_URL", "");
+    for (size_t i = 0; d->aliases && d->aliases[i].name; i++)
+        evo_strvec_pushf(env, "%s=%s", d->aliases[i].name, variable_of(env, d->aliases[i].of));
+}
+
 static enum evo_errc start(struct child *c, struct evo_error *err)
 {
     const struct evo_session *s = c->session;
@@ -226,9 +271,15 @@ static enum evo_errc start(struct child *c, struct evo_error *err)
     evo_delegate_environment(s->o->info, getenv("DATABASE_URL"), c->application,
                              evo_session_lock_timeout(s, c->step), evo_session_statement_timeout(s, c->step),
                              &env);
+    add_aliases(evo_delegate_of(s->o->project->kind), &env);
     for (size_t i = 0; i < command->env.count; i++)
         evo_strvec_push(&env, command->env.items[i]);
-    struct evo_process_options o = { .argv = command->argv.items,
+    EVO_AUTO(strvec) argv = EVO_STRVEC_INIT;
+    for (size_t i = 0; i < command->argv.count; i++)
+        evo_strvec_push(&argv, c->script && evo_streq(command->argv.items[i], EVO_DELEGATE_SCRIPT)
+                                   ? c->script
+                                   : command->argv.items[i]);
+    struct evo_process_options o = { .argv = argv.items,
                                      .env = &env,
                                      .cwd = command->cwd ? command->cwd : s->o->project->root,
                                      .in = EVO_FD_NULL,
@@ -294,7 +345,9 @@ enum evo_errc evo_delegate_run(struct evo_session *s, const struct evo_step *ste
         if (rc)
             return rc;
     }
-    enum evo_errc rc = start(&c, err);
+    enum evo_errc rc = make_script(&c, err);
+    if (!rc)
+        rc = start(&c, err);
     if (rc)
         return rc;
     c.started = c.pinged = evo_clock_ms();

@@ -39,7 +39,8 @@ static enum evo_errc forget_checkpoints(struct evo_session *s, const char *name,
     return evo_journal_forget(s->pg, s->o->project->kind, false, name, err);
 }
 
-/* A rollback that was begun, by what a person found. Applied: none of it is done. Rolled back: all of it is. */
+/* A rollback that was begun, by what a person found. Applied: none of it is done. Rolled back: all of it is. Where the
+ * project's own tool takes back, nothing but its word, and that of the person, says that it was begun. */
 static enum evo_errc resolve_rollback(struct evo_session *s, const char *name, bool applied,
                                       struct evo_error *err)
 {
@@ -48,7 +49,7 @@ static enum evo_errc resolve_rollback(struct evo_session *s, const char *name, b
     enum evo_errc rc = evo_pg_exec(s->pg, "BEGIN", err);
     if (!rc && !applied)
         rc = evo_ledger_roll_back(s->pg, &s->ledger, m ? m : &nameless, err);
-    if (!rc)
+    if (!rc && evo_journal_holds(&s->journal, s->o->project->kind, true, name))
         rc = evo_journal_forget(s->pg, s->o->project->kind, true, name, err);
     if (!rc)
         rc = evo_session_commit(s, err);
@@ -73,8 +74,9 @@ enum evo_errc evo_resolve_run(const struct evo_migrate_options *o, const char *n
     EVO_AUTO(session) s = { 0 };
     evo_json_set_null(data, "resolved");
     enum evo_errc rc = evo_session_open(o, true, &s, err);
-    bool rollback =
-        !rc && is_applied(&s, name) && evo_journal_holds(&s.journal, s.o->project->kind, true, name);
+    bool rollback = !rc && is_applied(&s, name) &&
+                    (evo_journal_holds(&s.journal, s.o->project->kind, true, name) ||
+                     (!applied && evo_layout_of(s.o->project->kind)->delegated));
     if (rollback)
         rc = resolve_rollback(&s, name, applied, err);
     if (!rc && !rollback) {

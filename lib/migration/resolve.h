@@ -3,7 +3,8 @@
  *
  * Nothing in the schema is changed. The rules are Prisma's: only what is not recorded as applied can be resolved as
  * applied, only what failed as rolled back. A rollback that was begun and not finished is settled by the same words: rolled
- * back where all of it is done, applied where none of it is.
+ * back where all of it is done, applied where none of it is. A migration that the project's own tool takes back can be
+ * resolved as rolled back at any time: its ledger has no row for an attempt.
  */
 #ifndef EVO_MIGRATION_RESOLVE_H
 #define EVO_MIGRATION_RESOLVE_H

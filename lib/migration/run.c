@@ -61,6 +61,8 @@ static enum evo_errc load_steps(struct evo_run *r, struct evo_error *err)
         r->count++;
         if (step->mode == EVO_STEP_DELEGATED)
             rc = evo_delegate_prepare(s->o->project, step, err);
+        if (!rc && step->mode == EVO_STEP_DELEGATED)
+            rc = evo_delegate_admit(s, step, err);
         if (rc)
             return rc;
         step->resume = item->resume;
