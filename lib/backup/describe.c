@@ -64,9 +64,17 @@ static void add_migration(struct evo_json *list, const struct evo_ledger_row *ro
 {
     struct evo_json *v = evo_json_object();
     evo_json_set_string(v, "name", row->name);
-    evo_json_set_string(v, "checksum", row->checksum);
+    evo_json_set_string(v, "checksum", row->checksum && row->checksum[0] ? row->checksum : NULL);
     evo_json_append(list, v);
 }
+
+/* Of the tables that several tools call so, the one with these columns; outside evo, whose own it is as well. */
+#define CALLED_MIGRATIONS(one, other)                                                                       \
+    "SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace " \
+    "WHERE c.relname = 'migrations' AND c.relkind = 'r' AND n.nspname <> 'evo' AND 3 = (SELECT count(*) "   \
+    "FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped "                       \
+    "AND a.attname IN ('id', '" one "', '" other "')) "                                                     \
+    "ORDER BY n.nspname = pg_catalog.current_schema() DESC, n.nspname = 'public' DESC, n.nspname LIMIT 1"
 
 /* What the database itself records about its migrations, with no folder at hand. */
 enum evo_errc evo_describe_ledger(struct evo_pg *pg, struct evo_manifest *m, struct evo_error *err)
@@ -78,6 +86,8 @@ enum evo_errc evo_describe_ledger(struct evo_pg *pg, struct evo_manifest *m, str
         { EVO_LAYOUT_PRISMA, "SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
                              "ON n.oid = c.relnamespace WHERE c.relname = '_prisma_migrations' "
                              "AND c.relkind = 'r' ORDER BY n.nspname = 'public' DESC, n.nspname LIMIT 1" },
+        { EVO_LAYOUT_TYPEORM, CALLED_MIGRATIONS("timestamp", "name") },
+        { EVO_LAYOUT_LARAVEL, CALLED_MIGRATIONS("migration", "batch") },
         { EVO_LAYOUT_SQL, "SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
                           "ON n.oid = c.relnamespace WHERE n.nspname = 'evo' AND c.relname = 'migrations' "
                           "AND c.relkind = 'r'" },

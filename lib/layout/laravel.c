@@ -24,7 +24,8 @@ static void warn(struct evo_project *p, const char *name, const struct evo_larav
 {
     if (!has_time(name))
         evo_strvec_pushf(&p->warnings,
-                         "\"%s\" does not begin with a time: Laravel orders it by its name all the same", name);
+                         "\"%s\" does not begin with a time: Laravel orders it by its name all the same",
+                         name);
     if (c->may_skip)
         evo_strvec_pushf(&p->warnings,
                          "\"%s\" has shouldRun(): where that says no, Laravel skips it and records nothing, "
@@ -32,7 +33,8 @@ static void warn(struct evo_project *p, const char *name, const struct evo_larav
                          name);
     if (c->other_connection)
         evo_strvec_pushf(&p->warnings,
-                         "\"%s\" names a connection of its own: what it changes may be in another database", name);
+                         "\"%s\" names a connection of its own: what it changes may be in another database",
+                         name);
 }
 
 static enum evo_errc read_one(struct evo_project *p, const char *file, struct evo_strbuf *buffer,

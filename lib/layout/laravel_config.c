@@ -73,7 +73,8 @@ static char *text_at(const struct config *c, size_t i)
     const struct evo_token *t = at(c, i);
     const struct evo_token *behind = at(c, i + 1);
     if (t->kind == EVO_TOKEN_STRING)
-        return t->plain && (evo_token_is(behind, ",") || evo_token_is(behind, "]") || evo_token_is(behind, ")"))
+        return t->plain &&
+                       (evo_token_is(behind, ",") || evo_token_is(behind, "]") || evo_token_is(behind, ")"))
                    ? evo_token_text(t)
                    : NULL;
     size_t close = behind->partner;

@@ -48,6 +48,7 @@ struct evo_layout {
     bool strict_order; /* what arrives behind an applied migration is refused unless --out-of-order */
     bool by_row; /* the ledger's rows are in order of application; else its times are */
     bool no_attempts; /* the ledger has no row for what was begun and not finished: only evo.journal knows */
+    const char *adds; /* the tool's own command for a new migration, where evo-migrate new makes none; NULL */
 };
 const struct evo_layout *evo_layout_of(enum evo_layout_kind kind);
 /* "prisma", "sql" … */

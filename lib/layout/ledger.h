@@ -25,7 +25,8 @@ struct evo_ledger_row {
     char *id; /* prisma: a UUID; sql: a number; …; not unique where the tool has none */
     char *name;
     char *checksum; /* "": the ledger holds none */
-    int64_t started_ms, finished_ms, rolled_back_ms; /* wall; -1: NULL; finished_ms 0: at a time nobody wrote down */
+    int64_t started_ms, finished_ms,
+        rolled_back_ms; /* wall; -1: NULL; finished_ms 0: at a time nobody wrote down */
     int64_t steps; /* prisma: applied_steps_count; sql: 0 */
     char *logs; /* the beginning of them; NULL where none */
 };

@@ -5,11 +5,10 @@
 
 static enum evo_errc create(struct evo_pg *pg, const struct evo_ledger *l, struct evo_error *err)
 {
-    return evo_ledger_create_in_schema(
-        pg, l,
-        "CREATE TABLE IF NOT EXISTS @ (\"id\" serial primary key not null, "
-        "\"migration\" varchar(255) not null, \"batch\" integer not null)",
-        err);
+    return evo_ledger_create_in_schema(pg, l,
+                                       "CREATE TABLE IF NOT EXISTS @ (\"id\" serial primary key not null, "
+                                       "\"migration\" varchar(255) not null, \"batch\" integer not null)",
+                                       err);
 }
 
 static enum evo_errc insert(struct evo_pg *pg, const struct evo_ledger *l, const struct evo_migration *m,

@@ -14,12 +14,14 @@ static enum evo_errc create(struct evo_pg *pg, const struct evo_ledger *l, struc
     EVO_AUTO(strbuf) hash = EVO_STRBUF_INIT;
     EVO_AUTO_STR key = evo_asprintf("%s_id", l->table);
     if (!evo_sha1_of(key, strlen(key), digest))
-        return evo_error_set(err, EVO_ERR_INTERNAL, "libcrypto computes no SHA-1 here, which TypeORM's names need");
+        return evo_error_set(err, EVO_ERR_INTERNAL,
+                             "libcrypto computes no SHA-1 here, which TypeORM's names need");
     evo_hex(&hash, digest, sizeof(digest));
-    EVO_AUTO_STR sql = evo_asprintf("CREATE TABLE IF NOT EXISTS @ (\"id\" SERIAL NOT NULL, \"timestamp\" bigint NOT NULL, "
-                                    "\"name\" character varying NOT NULL, "
-                                    "CONSTRAINT \"PK_%.*s\" PRIMARY KEY (\"id\"))",
-                                    HASH_DIGITS, hash.buf);
+    EVO_AUTO_STR sql =
+        evo_asprintf("CREATE TABLE IF NOT EXISTS @ (\"id\" SERIAL NOT NULL, \"timestamp\" bigint NOT NULL, "
+                     "\"name\" character varying NOT NULL, "
+                     "CONSTRAINT \"PK_%.*s\" PRIMARY KEY (\"id\"))",
+                     HASH_DIGITS, hash.buf);
     return evo_ledger_create_in_schema(pg, l, sql, err);
 }
 

@@ -111,8 +111,8 @@ static bool is_word(const struct lexer *lx, char c)
 /* Behind such a word an expression begins, so that a slash begins a regular expression. */
 static bool begins_expression(const struct evo_token *t)
 {
-    static const char *const words[] = { "return", "typeof", "case",  "in",    "of",     "delete",
-                                         "void",   "throw",  "new",   "do",    "else",   "instanceof",
+    static const char *const words[] = { "return", "typeof", "case",   "in",      "of",     "delete",
+                                         "void",   "throw",  "new",    "do",      "else",   "instanceof",
                                          "await",  "yield",  "export", "default", "extends" };
     for (size_t i = 0; i < EVO_COUNT(words); i++)
         if (evo_token_is(t, words[i]))

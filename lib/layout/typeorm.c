@@ -39,9 +39,7 @@ static enum evo_errc add(struct evo_project *p, const struct evo_typeorm_class *
         return evo_error_hint(err, "Keep one of the two.");
     }
     EVO_AUTO(migration)
-    m = { .name = evo_strdup(c->name),
-          .version = evo_strdup(c->version),
-          .path = evo_strdup(path) };
+    m = { .name = evo_strdup(c->name), .version = evo_strdup(c->version), .path = evo_strdup(path) };
     enum evo_errc rc = evo_project_add(p, &m, buffer, err);
     if (rc)
         return rc;
@@ -50,9 +48,10 @@ static enum evo_errc add(struct evo_project *p, const struct evo_typeorm_class *
     if (!c->has_down)
         d->irreversible = evo_strdup("it has no down()");
     if (c->longer)
-        evo_strvec_pushf(&p->warnings,
-                         "the number in \"%s\" is longer than a time: TypeORM orders it by its last digits, %s",
-                         c->name, c->version);
+        evo_strvec_pushf(
+            &p->warnings,
+            "the number in \"%s\" is longer than a time: TypeORM orders it by its last digits, %s", c->name,
+            c->version);
     return EVO_OK;
 }
 
@@ -89,10 +88,11 @@ static enum evo_errc read_ledger(struct evo_project *p, struct evo_strbuf *buffe
     if (rc)
         return rc;
     if (l.computed)
-        evo_strvec_pushf(&p->warnings,
-                         "cannot tell where migrations are recorded: line %d of \"%s\" computes it; taking %s.%s",
-                         l.computed, path, l.schema ? l.schema : "the connection's schema",
-                         l.table ? l.table : "migrations");
+        evo_strvec_pushf(
+            &p->warnings,
+            "cannot tell where migrations are recorded: line %d of \"%s\" computes it; taking %s.%s",
+            l.computed, path, l.schema ? l.schema : "the connection's schema",
+            l.table ? l.table : "migrations");
     free(p->ledger_schema);
     free(p->ledger_table);
     p->ledger_schema = l.schema;

@@ -16,7 +16,8 @@
 
 /* The data source's file, as it can be opened; the caller frees. EVO_ERR_CONFIG where there is none, or where nothing
  * says which of several it is. */
-enum evo_errc evo_typeorm_data_source(const struct evo_project *p, char **ret, struct evo_error *err) EVO_CHECK;
+enum evo_errc evo_typeorm_data_source(const struct evo_project *p, char **ret,
+                                      struct evo_error *err) EVO_CHECK;
 
 /* What a data source says of its ledger, read without running it. */
 struct evo_typeorm_ledger {

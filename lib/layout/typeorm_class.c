@@ -177,7 +177,8 @@ static size_t assigned_export(const struct module *m, size_t i, size_t *ret_name
 /* What bundlers write: defineProperty(exports, "X", …), __export(…, { X: … }). */
 static void read_getters(struct module *m, size_t i)
 {
-    bool one = is(m, i, "defineProperty") && is(m, i + 2, "exports") && at(m, i + 4)->kind == EVO_TOKEN_STRING;
+    bool one =
+        is(m, i, "defineProperty") && is(m, i + 2, "exports") && at(m, i + 4)->kind == EVO_TOKEN_STRING;
     bool list = (is(m, i, "_export") || is(m, i, "__export")) && is(m, i + 4, "{");
     if (!is(m, i + 1, "(") || !is(m, i + 3, ","))
         return;
@@ -268,9 +269,8 @@ static void read_constructor(const struct module *m, size_t open, struct members
 
 static bool is_modifier(const struct evo_token *t)
 {
-    static const char *const words[] = { "public", "private", "protected", "readonly", "static",
-                                         "async",  "override", "declare",  "accessor", "get",
-                                         "set",    "*" };
+    static const char *const words[] = { "public",   "private", "protected", "readonly", "static", "async",
+                                         "override", "declare", "accessor",  "get",      "set",    "*" };
     for (size_t i = 0; i < EVO_COUNT(words); i++)
         if (evo_token_is(t, words[i]))
             return true;
@@ -426,9 +426,10 @@ enum evo_errc evo_typeorm_class_parse(const char *text, size_t n, const char *pa
         return rc;
     int line = at(&m, d->at)->line;
     if (members.name > VALUE_TEXT)
-        return refuse(&m, at(&m, members.name_at)->line, "computes the name of its migration",
-                      "evo reads names without running the file. Write it as a text: name = 'AddUsers1735689600000'.",
-                      err);
+        return refuse(
+            &m, at(&m, members.name_at)->line, "computes the name of its migration",
+            "evo reads names without running the file. Write it as a text: name = 'AddUsers1735689600000'.",
+            err);
     if (members.name == VALUE_NONE && !d->name)
         return refuse(&m, line, "exports a migration class without a name", NULL, err);
     size_t name = members.name == VALUE_TEXT ? members.name_at : d->name;

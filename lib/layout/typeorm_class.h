@@ -15,7 +15,8 @@ struct evo_typeorm_class {
     char *name; /* as in the ledger */
     char *version; /* its 13 digits */
     int line; /* of what gives the name */
-    bool found; /* the file exports a migration; else it has nothing to do with any, and nothing else is set */
+    bool
+        found; /* the file exports a migration; else it has nothing to do with any, and nothing else is set */
     bool no_transaction; /* transaction = false */
     bool has_down;
     bool longer; /* more digits stand before the 13, which TypeORM does not read */

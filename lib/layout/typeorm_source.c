@@ -1,19 +1,23 @@
 /* The data source of a TypeORM project: where it is, and which ledger it names. */
 #include "base/banned.h"
 #include "base/file.h"
-#include "json/json.h"
 #include "layout/reader.h"
 #include "layout/source.h"
 #include "layout/typeorm.h"
+#include "json/json.h"
 
 #define FILE_MAX ((size_t)4 << 20)
 
 static const char *const extensions[] = { ".ts", ".js", ".mts", ".mjs", ".cts", ".cjs" };
 /* Where people put it, without the extension. */
 static const char *const usual[] = {
-    "data-source",     "datasource",           "ormconfig",        "typeorm.config", "src/data-source",
-    "src/datasource",  "src/ormconfig",        "src/database/data-source",           "src/db/data-source",
-    "src/config/data-source", "src/typeorm.config", "database/data-source", "db/data-source", "config/data-source",
+    "data-source",        "datasource",
+    "ormconfig",          "typeorm.config",
+    "src/data-source",    "src/datasource",
+    "src/ormconfig",      "src/database/data-source",
+    "src/db/data-source", "src/config/data-source",
+    "src/typeorm.config", "database/data-source",
+    "db/data-source",     "config/data-source",
 };
 
 bool evo_typeorm_is_typescript(const char *path)

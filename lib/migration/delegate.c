@@ -283,17 +283,19 @@ static void propose(const struct evo_session *s, const struct evo_step *step, st
     EVO_AUTO_STR name = evo_quote_shell(step->migration->name);
     const char *more = s->o->plan.next_options;
     if (step->down)
-        (void)evo_error_hint(err,
-                             "Look in the schema for what down() of %s takes back. If all of it is gone: "
-                             "evo-migrate resolve --rolled-back %s%s. If all of it is there, or you have put it back by "
-                             "hand: evo-migrate down%s.",
-                             step->path, name, more, more);
+        (void)evo_error_hint(
+            err,
+            "Look in the schema for what down() of %s takes back. If all of it is gone: "
+            "evo-migrate resolve --rolled-back %s%s. If all of it is there, or you have put it back by "
+            "hand: evo-migrate down%s.",
+            step->path, name, more, more);
     else
-        (void)evo_error_hint(err,
-                             "Look in the schema for what %s makes. If all of it is there, or you have done the "
-                             "rest by hand: evo-migrate resolve --applied %s%s. If none of it is there, or you have "
-                             "undone it by hand: evo-migrate up%s.",
-                             step->path, name, more, more);
+        (void)evo_error_hint(
+            err,
+            "Look in the schema for what %s makes. If all of it is there, or you have done the "
+            "rest by hand: evo-migrate resolve --applied %s%s. If none of it is there, or you have "
+            "undone it by hand: evo-migrate up%s.",
+            step->path, name, more, more);
     (void)evo_error_next(err, "evo-status%s", more);
 }
 
@@ -309,10 +311,12 @@ static void ask_probe(const struct evo_session *s, const struct evo_step *step, 
     EVO_AUTO_STR name = evo_quote_shell(step->migration->name);
     const char *more = s->o->plan.next_options;
     if (rc == EVO_ERR_PROBE_FALSE) {
-        (void)evo_error_detail(err, "Its verify_up.sql is not true, so it seems to have been rolled back. %s", said);
+        (void)evo_error_detail(err, "Its verify_up.sql is not true, so it seems to have been rolled back. %s",
+                               said);
         (void)evo_error_next(err, "evo-migrate up%s", more);
     } else if (!rc) {
-        (void)evo_error_detail(err, "Its verify_up.sql is true: it is applied, and its row is missing. %s", said);
+        (void)evo_error_detail(err, "Its verify_up.sql is true: it is applied, and its row is missing. %s",
+                               said);
         (void)evo_error_hint(err, "Record it: evo-migrate resolve --applied %s%s", name, more);
         (void)evo_error_next(err, "evo-migrate resolve --applied %s%s", name, more);
         err->schema_clean = EVO_NO;

@@ -19,8 +19,12 @@
 
 /* Laravel's own names for what is in the environment already. */
 static const struct evo_delegate_alias aliases[] = {
-    { "DB_URL", "DATABASE_URL" },  { "DB_HOST", "PGHOST" },     { "DB_PORT", "PGPORT" },
-    { "DB_DATABASE", "PGDATABASE" }, { "DB_USERNAME", "PGUSER" }, { "DB_PASSWORD", "PGPASSWORD" },
+    { "DB_URL", "DATABASE_URL" },
+    { "DB_HOST", "PGHOST" },
+    { "DB_PORT", "PGPORT" },
+    { "DB_DATABASE", "PGDATABASE" },
+    { "DB_USERNAME", "PGUSER" },
+    { "DB_PASSWORD", "PGPASSWORD" },
     { NULL, NULL },
 };
 
@@ -32,7 +36,8 @@ static enum evo_errc refuse_cached(const struct evo_project *p, struct evo_error
     if (!evo_is_file(path))
         return EVO_OK;
     evo_error_set(err, EVO_ERR_CONFIG, "Laravel's configuration is cached in \"%s\"", path);
-    evo_error_detail(err, "It holds the connection it was made with, so artisan might migrate another database.");
+    evo_error_detail(err,
+                     "It holds the connection it was made with, so artisan might migrate another database.");
     evo_error_hint(err, "Remove it, and make it again behind the migrations: php artisan config:clear");
     return evo_error_next(err, "php artisan config:clear");
 }
@@ -60,8 +65,9 @@ static enum evo_errc admit(const struct evo_project *p, const struct evo_ledger 
         return EVO_OK;
     evo_error_set(err, EVO_ERR_CONFIG, "nothing is applied, and artisan would load \"%s\" first", dump);
     evo_error_detail(err, "It stands for migrations whose files are gone, and records all of them at once.");
-    evo_error_hint(err, "Let artisan do the first run of an empty database (php artisan migrate), or remove the "
-                        "file where the migrations beside it are complete.");
+    evo_error_hint(err,
+                   "Let artisan do the first run of an empty database (php artisan migrate), or remove the "
+                   "file where the migrations beside it are complete.");
     return evo_error_next(err, "php artisan migrate --force");
 }
 
@@ -73,7 +79,8 @@ static enum evo_errc command(const struct evo_project *p, const struct evo_migra
     EVO_AUTO_STR real = realpath(m->path, NULL);
     if (!php) {
         evo_error_set(err, EVO_ERR_CONFIG, "found no php on PATH, which runs Laravel's migrations");
-        return evo_error_hint(err, "Install PHP with its PostgreSQL driver: apt-get install php-cli php-pgsql");
+        return evo_error_hint(err,
+                              "Install PHP with its PostgreSQL driver: apt-get install php-cli php-pgsql");
     }
     if (!evo_is_file(artisan)) {
         evo_error_set(err, EVO_ERR_CONFIG, "found no artisan in \"%s\"", p->root);
@@ -117,8 +124,9 @@ static const char *const tells[] = { "SQLSTATE[", NULL };
 const struct evo_delegate evo_delegate_laravel = {
     .tool = "artisan",
     .command = command,
-    .elsewhere = "Look at what it said, and at config/database.php: the connection comes in DATABASE_URL, DB_URL and "
-                 "DB_HOST, DB_PORT, DB_DATABASE, DB_USERNAME, DB_PASSWORD.",
+    .elsewhere =
+        "Look at what it said, and at config/database.php: the connection comes in DATABASE_URL, DB_URL and "
+        "DB_HOST, DB_PORT, DB_DATABASE, DB_USERNAME, DB_PASSWORD.",
     .tells = tells,
     .aliases = aliases,
     .url_by_host = true,

@@ -12,10 +12,10 @@
  */
 #include "base/banned.h"
 #include "base/file.h"
-#include "json/json.h"
-#include "layout/typeorm.h"
 #include "layout/ledger.h"
+#include "layout/typeorm.h"
 #include "migration/delegate.h"
+#include "json/json.h"
 
 #define PACKAGE_MAX ((size_t)1 << 20)
 
@@ -38,10 +38,12 @@ static const char data_source[] =
     "    const schema = this.options.schema || (await this.query('SELECT current_schema() AS s'))[0].s\n"
     "    if (table !== env.EVO_LEDGER_TABLE || schema !== env.EVO_LEDGER_SCHEMA)\n"
     "        refuse(`the data source records migrations in ${schema}.${table}, and evo looked at ` +\n"
-    "            `${env.EVO_LEDGER_SCHEMA}.${env.EVO_LEDGER_TABLE}: write migrationsTableName and schema as texts`)\n"
+    "            `${env.EVO_LEDGER_SCHEMA}.${env.EVO_LEDGER_TABLE}: write migrationsTableName and schema as "
+    "texts`)\n"
     "    const named = this.migrations.filter((m) => (m.name || m.constructor.name) === env.EVO_MIGRATION)\n"
     "    if (named.length !== 1)\n"
-    "        refuse(`the data source has ${named.length} migrations named ${env.EVO_MIGRATION} among its ` +\n"
+    "        refuse(`the data source has ${named.length} migrations named ${env.EVO_MIGRATION} among its ` "
+    "+\n"
     "            `${this.migrations.length}: look at its option \"migrations\"`)\n"
     "    const bare = this.options.migrationsTransactionMode === 'none'\n"
     "    const alone = env.EVO_DOWN && named[0].transaction === false\n"
@@ -122,7 +124,8 @@ static enum evo_errc command(const struct evo_project *p, const struct evo_migra
     evo_strvec_pushf(&ret->env, "EVO_TYPEORM_SOURCE=%s", real ? real : source);
     evo_strvec_pushf(&ret->env, "EVO_MIGRATION=%s", m->name);
     evo_strvec_push(&ret->env, down ? "EVO_DOWN=1" : "EVO_DOWN");
-    ret->shown = evo_asprintf("typeorm migration:%s -d %s, %s alone", down ? "revert" : "run", source, m->name);
+    ret->shown =
+        evo_asprintf("typeorm migration:%s -d %s, %s alone", down ? "revert" : "run", source, m->name);
     ret->atomic = !m->directives.no_transaction;
     return EVO_OK;
 }
@@ -139,7 +142,8 @@ static enum evo_errc admit(const struct evo_project *p, const struct evo_ledger 
     return EVO_OK;
 }
 
-static const char *const tells[] = { "failed, error: ", "Error: evo: ", "QueryFailedError: ", "Error: ", NULL };
+static const char *const tells[] = { "failed, error: ", "Error: evo: ", "QueryFailedError: ", "Error: ",
+                                     NULL };
 
 const struct evo_delegate evo_delegate_typeorm = {
     .tool = "typeorm",

@@ -190,9 +190,15 @@ enum evo_errc evo_new_run(const struct evo_project *project, const char *name, i
     evo_json_set_null(data, "name");
     evo_json_set(data, "files", evo_json_ref(files));
     EVO_AUTO(strbuf) clean = EVO_STRBUF_INIT;
+    const char *adds = evo_layout_of(project->kind)->adds;
     enum evo_errc rc = clean_name(name, &clean, err);
     if (rc)
         return rc;
+    if (adds) {
+        (void)evo_error_set(err, EVO_ERR_USAGE, "evo-migrate new writes no migrations of %s",
+                            evo_layout_name(project->kind));
+        return evo_error_hint(err, "Make it with: %s %s", adds, clean.buf);
+    }
     EVO_AUTO_STR last = last_version(project);
     EVO_AUTO_STR version = evo_new_version(last, wall_ms);
     EVO_AUTO_STR full = evo_asprintf("%s_%s", version, clean.buf);

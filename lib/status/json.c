@@ -9,7 +9,10 @@ static struct evo_json *migration_json(const struct evo_status_view *v, const st
     bool live = row && row->rolled_back_ms < 0;
     evo_json_set_string(o, "name", item->name);
     evo_json_set_string(o, "path", item->file ? item->file->path : NULL);
-    evo_json_set_string(o, "checksum", item->file ? item->file->checksum : row && row->checksum && row->checksum[0] ? row->checksum : NULL);
+    evo_json_set_string(o, "checksum",
+                        item->file                                 ? item->file->checksum
+                        : row && row->checksum && row->checksum[0] ? row->checksum
+                                                                   : NULL);
     evo_json_set_time(o, "started_at", live ? row->started_ms : -1);
     evo_json_set_time(o, "finished_at", live && row->finished_ms ? row->finished_ms : -1);
     evo_json_set_bool(o, "rolled_back", item->was_rolled_back);

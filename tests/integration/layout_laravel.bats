@@ -269,3 +269,27 @@ fake_php() {
     run_evo evo-migrate up
     assert_exit 0
 }
+
+@test "a backup knows what is applied, and new leaves new migrations to artisan" {
+    run_evo evo-migrate up --steps 1
+    run_evo evo-backup create --store "$BATS_TEST_TMPDIR/store"
+    assert_exit 0
+    run_evo evo-backup show latest --store "$BATS_TEST_TMPDIR/store" --json
+    assert_json ".data.ledger.layout == \"laravel\" and .data.ledger.applied == [{\"name\": \"$USERS\", \"checksum\": null}]"
+    run_evo evo-migrate new add_things
+    assert_exit 2
+    assert_stderr_has 'php artisan make:migration add_things'
+}
+
+@test "a cancel ends artisan and its statement" {
+    run_evo evo-migrate up
+    laravel_migration 2025_01_03_000000_slow "DB::statement('CREATE TABLE slow (id int)'); DB::statement('SELECT pg_sleep(600)');"
+    start_evo evo-migrate up --json
+    wait_until 20 query_runs '%pg_sleep(600)%'
+    kill -TERM "$EVO_PID"
+    finish_evo
+    assert_exit 143
+    assert_json '.error.reason == "cancelled" and .error.migration == "2025_01_03_000000_slow"'
+    assert_equal f "$(exists slow)"
+    wait_until 10 no_sessions
+}

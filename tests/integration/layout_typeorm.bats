@@ -257,3 +257,27 @@ END
     assert_exit 3
     assert_json '.error.message | contains("recorded by laravel, in table public.migrations")'
 }
+
+@test "a backup knows what is applied, and new leaves new migrations to TypeORM" {
+    run_evo evo-migrate up --steps 1
+    run_evo evo-backup create --store "$BATS_TEST_TMPDIR/store"
+    assert_exit 0
+    run_evo evo-backup show latest --store "$BATS_TEST_TMPDIR/store" --json
+    assert_json '.data.ledger.layout == "typeorm" and .data.ledger.applied == [{"name": "CreateUsers1735689600000", "checksum": null}]'
+    run_evo evo-migrate new add_things
+    assert_exit 2
+    assert_stderr_has 'npx typeorm migration:create add_things'
+}
+
+@test "a cancel ends TypeORM and its statement, and nothing stays" {
+    typeorm_cli migration:run
+    typeorm_migration 1735900000000 Slow 'CREATE TABLE slow (id int); SELECT pg_sleep(600)'
+    start_evo evo-migrate up --json
+    wait_until 20 query_runs '%pg_sleep(600)%'
+    kill -INT "$EVO_PID"
+    finish_evo
+    assert_exit 130
+    assert_json '.error.reason == "cancelled" and .error.schema_clean == true and .error.migration == "Slow1735900000000"'
+    assert_equal f "$(exists slow)"
+    wait_until 10 no_sessions
+}

@@ -37,7 +37,8 @@ static void test_class_of_what_people_write(void **state)
         { "<?php\nuse X;\nreturn new class extends Migration\n{\n    " UP
           "    public function down(): void { Schema::dropIfExists('users'); }\n};\n",
           { .has_down = true } },
-        { "<?php\nclass CreateUsersTable extends Migration { " UP " function down() {} }", { .has_down = true } },
+        { "<?php\nclass CreateUsersTable extends Migration { " UP " function down() {} }",
+          { .has_down = true } },
         { "<?php class createuserstable extends Migration { " UP "}", { 0 } },
         { "<?php namespace A { class CreateUsersTable extends \\B\\Migration { " UP "} }", { 0 } },
         { "<?php class Helper { }\nclass CreateUsersTable extends Migration { " UP "}", { 0 } },
@@ -48,13 +49,15 @@ static void test_class_of_what_people_write(void **state)
         { "<?php return new class extends Migration { public $withinTransaction = true; " UP "};", { 0 } },
         { "<?php return new class extends Migration { protected $connection = 'other'; " UP "};",
           { .other_connection = true } },
-        { "<?php return new class extends Migration { public function shouldRun(): bool { return false; } " UP "};",
+        { "<?php return new class extends Migration { public function shouldRun(): bool { return false; } " UP
+          "};",
           { .may_skip = true } },
         /* what only looks like it */
         { "<?php /* class X { */ # class Y\nreturn new class extends Migration { " UP
           "// public function down() {}\n};",
           { 0 } },
-        { "<?php $sql = <<<SQL\n class Z { '\n SQL;\nreturn new class extends Migration { public function up() "
+        { "<?php $sql = <<<SQL\n class Z { '\n SQL;\nreturn new class extends Migration { public function "
+          "up() "
           "{ $withinTransaction = false; $f = function down() {}; DB::statement('} function down()'); } };",
           { 0 } },
         /* inherited */

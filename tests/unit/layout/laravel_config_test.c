@@ -19,9 +19,10 @@ static void test_config_names_the_table(void **state)
         { "'migrations' => array('table' => 'm3')", NULL, NULL, "m3", 0 },
         { "'migrations' => env('EVO_UNIT_TABLE', 'other'),", NULL, NULL, "from_variable", 0 },
         { "'migrations' => env('EVO_UNIT_NONE', 'other'),", NULL, NULL, "other", 0 },
-        { "'migrations' => env('EVO_UNIT_NONE', 'other'),", "A=b\n EVO_UNIT_NONE = \"in file\" # c\n", NULL, "in file",
+        { "'migrations' => env('EVO_UNIT_NONE', 'other'),", "A=b\n EVO_UNIT_NONE = \"in file\" # c\n", NULL,
+          "in file", 0 },
+        { "'migrations' => env('EVO_UNIT_NONE', 'other'),", "EVO_UNIT_NONE=x# c\nEVO_UNIT_NONE=y", NULL, "x",
           0 },
-        { "'migrations' => env('EVO_UNIT_NONE', 'other'),", "EVO_UNIT_NONE=x# c\nEVO_UNIT_NONE=y", NULL, "x", 0 },
         { "'migrations' => env('EVO_UNIT_NONE', 'other'),", "EVO_UNIT_NONE2=x\n", NULL, "other", 0 },
         { CONNECTION "'prefix' => 'p_', 'search_path' => 'app,public']],", NULL, "app", "p_migrations", 0 },
         { CONNECTION "'prefix' => '', 'schema' => 'app']], 'migrations' => 'm'", NULL, "app", "m", 0 },
@@ -37,7 +38,8 @@ static void test_config_names_the_table(void **state)
         struct evo_error err = EVO_ERROR_INIT;
         EVO_AUTO(laravel_config) c = { 0 };
         EVO_AUTO_STR text = evo_asprintf("<?php // 'migrations' => 'x'\nreturn [%s];\n", row[i].text);
-        enum evo_errc rc = evo_laravel_config_parse(text, strlen(text), "database.php", row[i].dotenv, &c, &err);
+        enum evo_errc rc =
+            evo_laravel_config_parse(text, strlen(text), "database.php", row[i].dotenv, &c, &err);
         assert_int_equal(rc, EVO_OK);
         if (!evo_streq(c.table, row[i].table) || !evo_streq(c.schema, row[i].schema) ||
             c.computed != row[i].computed)
@@ -52,7 +54,8 @@ static void test_config_that_cannot_be_read_is_refused(void **state)
     struct evo_error err = EVO_ERROR_INIT;
     EVO_AUTO(laravel_config) c = { 0 };
     const char *text = "<?php\nreturn [\n";
-    assert_int_equal(evo_laravel_config_parse(text, strlen(text), "database.php", NULL, &c, &err), EVO_ERR_CONFIG);
+    assert_int_equal(evo_laravel_config_parse(text, strlen(text), "database.php", NULL, &c, &err),
+                     EVO_ERR_CONFIG);
     assert_int_equal(err.line, 2);
 }
 

@@ -289,6 +289,11 @@ static void test_open_looks_into_the_usual_places(void **state)
         { "db/migrations/1_a.sql", "-- migrate:up\n", EVO_LAYOUT_SQL, "db/migrations" },
         { "db/migrations/.keep", "", EVO_LAYOUT_SQL, "db/migrations" },
         { "prisma/migrations/.keep", "", EVO_LAYOUT_PRISMA, "prisma/migrations" },
+        { "src/migrations/1735689600000-A.ts", "export class A1735689600000 { up() {} }", EVO_LAYOUT_TYPEORM,
+          "src/migrations" },
+        { "database/migrations/2025_01_01_000000_a.php",
+          "<?php return new class extends Migration { function up() {} };", EVO_LAYOUT_LARAVEL,
+          "database/migrations" },
     };
     for (size_t i = 0; i < EVO_COUNT(rows); i++) {
         EVO_AUTO(project) p = { 0 };
@@ -309,8 +314,6 @@ static void test_open_names_a_layout_it_cannot_apply(void **state)
     } rows[] = {
         { "alembic/versions/1a2b_init.py", "revision = '1a2b'\ndown_revision = None\n", "alembic" },
         { "migrations/env.py", "", "alembic" },
-        { "src/migrations/1735689600000-Init.ts", "", "typeorm" },
-        { "database/migrations/2025_01_01_000000_create_users_table.php", "", "laravel" },
         { "db/migrations/00001_init.sql", "-- +goose Up\nSELECT 1;", "goose" },
         { "src/main/resources/db/migration/V1__init.sql", "SELECT 1;", "flyway" },
         { "sqitch.plan", "%project=x\n", "sqitch" },

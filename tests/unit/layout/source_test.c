@@ -12,7 +12,7 @@ static char *show(enum evo_source language, const char *text)
     assert_int_equal(evo_tokens_of(language, text, strlen(text), "x", &t, &err), EVO_OK);
     for (size_t i = 0; i < t.count; i++) {
         EVO_AUTO_STR word = evo_token_text(&t.items[i]);
-        const char *kind = t.items[i].kind == EVO_TOKEN_STRING ? (t.items[i].plain ? "s:" : "S:")
+        const char *kind = t.items[i].kind == EVO_TOKEN_STRING  ? (t.items[i].plain ? "s:" : "S:")
                            : t.items[i].kind == EVO_TOKEN_OTHER ? "o:"
                                                                 : "";
         evo_strbuf_addf(&out, "%s%s%s", i ? " " : "", kind, word);
@@ -34,7 +34,9 @@ static void test_tokens_of_javascript(void **state)
     } row[] = {
         { "", "" },
         { "#!/usr/bin/env node\na", "a" },
-        { "\xef\xbb\xbf" "a // class B\n/* class\nC */ d", "a d" },
+        { "\xef\xbb\xbf"
+          "a // class B\n/* class\nC */ d",
+          "a d" },
         { "'a' \"b\" `c` 'd\\'e' `f${g}h` `i\nj`", "s:a s:b s:c S:d\\'e S:f${g}h s:i\nj" },
         { "a = `x ${ { b: `}` }[`c`] } y`;", "a = S:x ${ { b: `}` }[`c`] } y ;" },
         { "a = b / c / d", "a = b / c / d" },

@@ -5,7 +5,8 @@
 
 #define UP "async up(q) { await q.query(`CREATE TABLE \"a{\" (id int)`) }\n"
 
-static enum evo_errc parse(const char *text, bool expected, struct evo_typeorm_class *c, struct evo_error *err)
+static enum evo_errc parse(const char *text, bool expected, struct evo_typeorm_class *c,
+                           struct evo_error *err)
 {
     return evo_typeorm_class_parse(text, strlen(text), "m.ts", expected, c, err);
 }
@@ -27,17 +28,19 @@ static void test_class_of_what_people_and_compilers_write(void **state)
           "    public async down(queryRunner: QueryRunner): Promise<void> {\n"
           "        await queryRunner.query(`DROP TABLE \"users\"`);\n    }\n}\n",
           "AddUsers1735689600000", false, true },
-        { "module.exports = class Init1735689600000 {\n  name = 'Init1735689600000'\n" UP " async down() {}\n}\n",
+        { "module.exports = class Init1735689600000 {\n  name = 'Init1735689600000'\n" UP
+          " async down() {}\n}\n",
           "Init1735689600000", false, true },
         /* the property wins */
         { "export class A { name = 'Other1735689600000'; " UP "}", "Other1735689600000", false, false },
-        { "export default class extends B { readonly name: string = \"C1735689600000\"; " UP "}", "C1735689600000",
-          false, false },
+        { "export default class extends B { readonly name: string = \"C1735689600000\"; " UP "}",
+          "C1735689600000", false, false },
         { "export class A { static name = 'S1735689600000'\n" UP "}", "S1735689600000", false, false },
         { "export class A1735689600000 { name = ''\n" UP "}", "A1735689600000", false, false },
         { "export class A1735689600000 { name?: string;\n" UP "}", "A1735689600000", false, false },
         /* what is no property of the class */
-        { "const name = 'X1'\nexport class A1735689600000 {\n up = async (q) => { const name = 'B1735689600000'; "
+        { "const name = 'X1'\nexport class A1735689600000 {\n up = async (q) => { const name = "
+          "'B1735689600000'; "
           "this.name = 'C1735689600000' }\n down = async () => {}\n}",
           "A1735689600000", false, true },
         { "// export class Old1735689600001 {\n/* module.exports = class B1735689600002 {} */\n"
@@ -49,8 +52,8 @@ static void test_class_of_what_people_and_compilers_write(void **state)
         { "const r = /[\"'`{]/g\nexport class A1735689600000 { " UP "}", "A1735689600000", false, false },
         /* transactions */
         { "export class A1735689600000 { transaction = false\n" UP "}", "A1735689600000", true, false },
-        { "export class A1735689600000 { public transaction?: boolean = false;\n" UP "}", "A1735689600000", true,
-          false },
+        { "export class A1735689600000 { public transaction?: boolean = false;\n" UP "}", "A1735689600000",
+          true, false },
         { "export class A1735689600000 { transaction = true\n" UP "}", "A1735689600000", false, false },
         /* compiled: tsc to CommonJS */
         { "\"use strict\";\nObject.defineProperty(exports, \"__esModule\", { value: true });\n"
@@ -70,18 +73,21 @@ static void test_class_of_what_people_and_compilers_write(void **state)
           "A1735689600000", false, false },
         /* ways to export */
         { "class A1735689600000 { " UP "}\nexport { A1735689600000 }\n", "A1735689600000", false, false },
-        { "class A1735689600000 { " UP "}\nexport { A1735689600000 as default };", "A1735689600000", false, false },
+        { "class A1735689600000 { " UP "}\nexport { A1735689600000 as default };", "A1735689600000", false,
+          false },
         { "class A1735689600000 { " UP "}\nexport default A1735689600000\n", "A1735689600000", false, false },
         { "class A1735689600000 { " UP "}\nexport = A1735689600000;\n", "A1735689600000", false, false },
-        { "class A1735689600000 { " UP "}\nmodule.exports = { A1735689600000 }\n", "A1735689600000", false, false },
+        { "class A1735689600000 { " UP "}\nmodule.exports = { A1735689600000 }\n", "A1735689600000", false,
+          false },
         { "class B {}\nclass A1735689600000 { " UP "}\nmodule.exports = { x: 1, A: A1735689600000 }\n",
           "A1735689600000", false, false },
         { "exports.A = class A1735689600000 { " UP "}\n", "A1735689600000", false, false },
-        { "module.exports.default = class A1735689600000 extends mixin({ a: 1 }) { " UP "}\n", "A1735689600000", false,
-          false },
+        { "module.exports.default = class A1735689600000 extends mixin({ a: 1 }) { " UP "}\n",
+          "A1735689600000", false, false },
         { "export const A1735689600000 = class { " UP "}\n", "A1735689600000", false, false },
         { "@Injectable()\nexport class A1735689600000 { " UP "}\n", "A1735689600000", false, false },
-        { "export const TABLE = 'x', LIST = ['a']\nexport type T = { a: string }\nexport interface I { up(): void }\n"
+        { "export const TABLE = 'x', LIST = ['a']\nexport type T = { a: string }\nexport interface I { up(): "
+          "void }\n"
           "function helper() {}\nconst other = () => {}\nexport class A1735689600000 { " UP "}\n",
           "A1735689600000", false, false },
         { "export class A1735689600000 extends Base1 {}", "A1735689600000", false, false },
@@ -89,8 +95,8 @@ static void test_class_of_what_people_and_compilers_write(void **state)
         { "export class A20240101120000 { " UP "}", "A20240101120000", false, false },
         /* no migration, and none expected */
         { "", NULL, false, false },
-        { "export const table = 'users'\nexport function helper() {}\nexport class Helper { run() {} }\n", NULL, false,
-          false },
+        { "export const table = 'users'\nexport function helper() {}\nexport class Helper { run() {} }\n",
+          NULL, false, false },
         { "export * from './1735689600000-A'\nexport { B } from './b'\n", NULL, false, false },
         { "class A1735689600000 { " UP "}\n", NULL, false, false },
     };
@@ -123,11 +129,14 @@ static void test_class_is_refused_with_its_line(void **state)
         { "class A1735689600000 { " UP "}\n", 1, "exports no migration class" },
         { "export class A1735689600000 { " UP "}\n\nexport class B1735689600001 { " UP "}", 4,
           "exports two migrations" },
-        { "export class A1735689600000 { " UP "}\nexport function helper() {}", 3, "exports more than its migration" },
+        { "export class A1735689600000 { " UP "}\nexport function helper() {}", 3,
+          "exports more than its migration" },
         { "export class A1735689600000 { " UP "}\nexport const f = async (a): Promise<void> => {}", 3,
           "exports more than its migration" },
-        { "export class Helper {}\nexport class A1735689600000 { " UP "}", 1, "exports more than its migration" },
-        { "export class A1735689600000 {\n name = prefix + '1735689600000'\n" UP "}", 2, "computes the name" },
+        { "export class Helper {}\nexport class A1735689600000 { " UP "}", 1,
+          "exports more than its migration" },
+        { "export class A1735689600000 {\n name = prefix + '1735689600000'\n" UP "}", 2,
+          "computes the name" },
         { "export class A1735689600000 {\n name = 'A' +\n '1735689600000'\n" UP "}", 2, "computes the name" },
         { "export class A1735689600000 {\n name = `A${x}`\n" UP "}", 2, "computes the name" },
         { "export class A1735689600000 {\n\n get name() { return 'A' }\n" UP "}", 3, "computes the name" },
