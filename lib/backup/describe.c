@@ -76,6 +76,14 @@ static void add_migration(struct evo_json *list, const struct evo_ledger_row *ro
     "AND a.attname IN ('id', '" one "', '" other "')) "                                                     \
     "ORDER BY n.nspname = pg_catalog.current_schema() DESC, n.nspname = 'public' DESC, n.nspname LIMIT 1"
 
+/* The schema of a table with that column; the one that search_path finds first. */
+#define HAS_COLUMN(table, column)                                                                          \
+    "SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace " \
+    "JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = '" column                         \
+    "' AND NOT a.attisdropped WHERE c.relname = '" table "' AND c.relkind = 'r' "
+#define IN_PATH \
+    "ORDER BY n.nspname = pg_catalog.current_schema() DESC, n.nspname = 'public' DESC, n.nspname LIMIT 1"
+
 /* What the database itself records about its migrations, with no folder at hand. */
 enum evo_errc evo_describe_ledger(struct evo_pg *pg, struct evo_manifest *m, struct evo_error *err)
 {
@@ -88,6 +96,13 @@ enum evo_errc evo_describe_ledger(struct evo_pg *pg, struct evo_manifest *m, str
                              "AND c.relkind = 'r' ORDER BY n.nspname = 'public' DESC, n.nspname LIMIT 1" },
         { EVO_LAYOUT_TYPEORM, CALLED_MIGRATIONS("timestamp", "name") },
         { EVO_LAYOUT_LARAVEL, CALLED_MIGRATIONS("migration", "batch") },
+        /* Before evo's own: in such a database that one is there for the journal, and empty. */
+        { EVO_LAYOUT_GOLANG_MIGRATE, HAS_COLUMN("schema_migrations", "dirty") IN_PATH },
+        { EVO_LAYOUT_DBMATE,
+          HAS_COLUMN("schema_migrations", "version") "AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute x "
+          "WHERE x.attrelid = c.oid AND x.attname = 'dirty' AND NOT x.attisdropped) AND NOT EXISTS (SELECT FROM "
+          "pg_catalog.pg_class r WHERE r.relnamespace = n.oid AND r.relname = 'ar_internal_metadata') " IN_PATH },
+        { EVO_LAYOUT_GOOSE, HAS_COLUMN("goose_db_version", "is_applied") IN_PATH },
         { EVO_LAYOUT_SQL, "SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
                           "ON n.oid = c.relnamespace WHERE n.nspname = 'evo' AND c.relname = 'migrations' "
                           "AND c.relkind = 'r'" },

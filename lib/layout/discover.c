@@ -82,11 +82,19 @@ static enum evo_errc refuse_tool(const struct evo_tool *tool, const char *saw, s
                           tool->up);
 }
 
+/* The named layout is that of a folder: by its signs, or because its files look like those of `sql`. */
+static bool is_of(const char *found, bool empty, const char *layout)
+{
+    const struct evo_tool *tool = evo_tool_find(layout);
+    return evo_streq(found, layout) ||
+           (evo_streq(found, "sql") && evo_layout_of(tool->kind)->like_sql && (empty || tool->kind != EVO_LAYOUT_GOOSE));
+}
+
 static enum evo_errc refuse_none(const char *root, const char *layout, struct evo_error *err)
 {
     EVO_AUTO(strbuf) looked = EVO_STRBUF_INIT;
     for (size_t i = 0; i < EVO_COUNT(places); i++)
-        if (!layout || evo_streq(places[i].home, layout))
+        if (!layout || is_of(places[i].home, true, layout))
             evo_strbuf_addf(&looked, "%s%s", looked.len ? ", " : "", places[i].path);
     evo_error_set(err, EVO_ERR_CONFIG, "found no %s%smigrations in \"%s\"", layout ? layout : "",
                   layout ? " " : "", root);
@@ -113,7 +121,7 @@ static enum evo_errc choose(const char *root, const char *layout, const struct f
     const struct find *full = NULL, *empty = NULL;
     for (size_t i = 0; i < finds->count; i++) {
         const struct find *f = &finds->items[i];
-        if (layout && strcmp(f->tool ? f->tool->name : f->home, layout) != 0)
+        if (layout && !is_of(f->tool ? f->tool->name : f->home, !f->tool, layout))
             continue;
         const struct find **slot = f->tool ? &full : &empty;
         if (*slot && f->tool)
@@ -161,7 +169,8 @@ static enum evo_errc find_folder(struct evo_project *p, const char *layout, cons
     enum evo_errc rc = choose(p->root, layout, &finds, &found, err);
     if (rc || !found)
         return rc;
-    tool = found->tool ? found->tool : evo_tool_find(found->home);
+    if (!tool)
+        tool = found->tool ? found->tool : evo_tool_find(found->home);
     if (!evo_tool_applied(tool))
         return refuse_tool(tool, found->saw, err);
     p->kind = tool->kind;

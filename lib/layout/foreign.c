@@ -29,8 +29,7 @@ const struct evo_foreign evo_foreign_ledgers[] = {
 };
 const size_t evo_foreign_ledgers_count = EVO_COUNT(evo_foreign_ledgers);
 
-/* Every word of `wanted` is one of `columns`. */
-static bool has_all(const char *columns, const char *wanted)
+bool evo_foreign_fits(const char *columns, const char *wanted, const char *without)
 {
     for (const char *p = wanted + 1; *p;) {
         size_t n = strcspn(p, " ");
@@ -39,7 +38,7 @@ static bool has_all(const char *columns, const char *wanted)
             return false;
         p += n + (p[n] == ' ');
     }
-    return true;
+    return !(without && strstr(columns, without));
 }
 
 const struct evo_foreign *evo_foreign_find(enum evo_layout_kind kind, const char *schema, const char *table,
@@ -51,7 +50,7 @@ const struct evo_foreign *evo_foreign_find(enum evo_layout_kind kind, const char
             continue;
         if (f->schema && strcmp(f->schema, schema) != 0)
             continue;
-        if (has_all(columns, f->columns) && !(f->without && strstr(columns, f->without)))
+        if (evo_foreign_fits(columns, f->columns, f->without))
             return f;
     }
     return NULL;
@@ -61,7 +60,9 @@ enum evo_errc evo_foreign_refuse(const struct evo_foreign *f, enum evo_layout_ki
                                  const char *shown, struct evo_error *err)
 {
     const struct evo_tool *tool = evo_tool_find(f->tool);
-    const char *up = tool && tool->up ? tool->up : "evo-migrate up --layout prisma";
+    bool applied = !f->always && tool && evo_tool_applied(tool);
+    EVO_AUTO_STR own = evo_asprintf("evo-migrate up --layout %s", f->tool);
+    const char *up = applied || !tool || !tool->up ? own : tool->up;
     evo_error_set(err, EVO_ERR_UNSUPPORTED, "migrations of database \"%s\" are recorded by %s, in table %s",
                   database, f->tool, shown);
     if (f->always)

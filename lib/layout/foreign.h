@@ -17,6 +17,9 @@ struct evo_foreign {
 extern const struct evo_foreign evo_foreign_ledgers[];
 extern const size_t evo_foreign_ledgers_count;
 
+/* Whether a table has all columns `wanted`, and not `without` (may be NULL). Each text as in struct evo_foreign. */
+bool evo_foreign_fits(const char *columns, const char *wanted, const char *without);
+
 /* The row that such a table fits; NULL. columns: " id name … ". `kind` is the layout whose own table is no foreign one. */
 const struct evo_foreign *evo_foreign_find(enum evo_layout_kind kind, const char *schema, const char *table,
                                            const char *columns);

@@ -49,6 +49,8 @@ struct evo_layout {
     bool by_row; /* the ledger's rows are in order of application; else its times are */
     bool no_attempts; /* the ledger has no row for what was begun and not finished: only evo.journal knows */
     const char *adds; /* the tool's own command for a new migration, where evo-migrate new makes none; NULL */
+    bool by_files; /* the ledger says where it stands, not what was applied: that follows from the files' order */
+    bool like_sql; /* its folders lie where those of `sql` do, and may look like them */
 };
 const struct evo_layout *evo_layout_of(enum evo_layout_kind kind);
 /* "prisma", "sql" … */
@@ -66,14 +68,22 @@ enum evo_companion {
 /* The largest migration file that is read. */
 #define EVO_MIGRATION_MAX ((size_t)64 << 20)
 
+/* How one file holds both ways. */
+enum evo_parts {
+    EVO_PARTS_NONE, /* it does not: the way back is a file of its own */
+    EVO_PARTS_MIGRATE, /* "-- migrate:up", "-- migrate:down": dbmate's, and one form of sql */
+    EVO_PARTS_GOOSE /* "-- +goose Up", "-- +goose Down" */
+};
+
 struct evo_migration {
     char *name; /* in the ledger */
     char *version; /* what orders it, as written (digits; a revision's id); prisma: NULL */
     char
         *path; /* of the file with the forward SQL (delegated: of the tool's own file), as it can be opened */
     char *companion[EVO_COMPANIONS]; /* paths; NULL where absent */
-    bool one_file; /* sql: `path` has a part "-- migrate:up" */
-    bool down_in_file; /* … and a part "-- migrate:down" */
+    enum evo_parts parts; /* of `path` */
+    bool down_in_file; /* … and one of them is the way back */
+    bool down_no_transaction; /* the way back runs outside a transaction, in its tool's own words */
     bool by_tool; /* its file is no SQL: the project's own tool runs it, and takes it back */
     char checksum[EVO_SHA256_HEX]; /* of the raw bytes of `path`, as the ledger wants it */
     struct evo_directives directives; /* of the forward SQL */

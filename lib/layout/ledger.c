@@ -4,6 +4,7 @@
 #include "layout/foreign.h"
 #include "layout/ledger_impl.h"
 #include "layout/reader.h"
+#include "layout/versions.h"
 #include "schema/sql.h"
 
 /* Where the ledger is: as the tool is configured, else the tool's own schema, else the connection's. */
@@ -43,7 +44,21 @@ void evo_ledger_release(struct evo_ledger *l)
         free(l->items[i].logs);
     }
     free(l->items);
+    evo_strvec_release(&l->files);
     *l = (struct evo_ledger){ 0 };
+}
+
+struct evo_ledger_row *evo_ledger_add(struct evo_ledger *l)
+{
+    EVO_GROW(l->items, l->count, l->alloc);
+    l->items[l->count] =
+        (struct evo_ledger_row){ .started_ms = -1, .finished_ms = -1, .rolled_back_ms = -1 };
+    return &l->items[l->count++];
+}
+
+char *evo_ledger_version(const char *name)
+{
+    return evo_strndup(name, evo_version_digits(name));
 }
 
 /* ---- statements --------------------------------------------------------------- */
@@ -160,6 +175,18 @@ static void found_auto(struct found *f)
     free(f->shown);
 }
 
+/* A table of the ledger's name that is not the tool's. */
+static enum evo_errc refuse_shape(const struct evo_ledger *l, struct evo_error *err)
+{
+    const struct evo_ledger_kind *kind = evo_ledger_kind_of(l->kind);
+    EVO_AUTO_STR schema = evo_ledger_quote(l->schema);
+    EVO_AUTO_STR table = evo_ledger_quote(l->table);
+    evo_error_set(err, EVO_ERR_UNSUPPORTED, "table %s.%s is not one of %s", schema, table,
+                  evo_layout_name(l->kind));
+    evo_error_detail(err, "It lacks a column of these:%.*s.", (int)strlen(kind->columns) - 1, kind->columns);
+    return evo_error_hint(err, "Look at it: psql -c '\\d %s.%s'", schema, table);
+}
+
 static enum evo_errc survey(struct evo_pg *pg, struct evo_ledger *l, struct found *found,
                             struct evo_error *err)
 {
@@ -187,12 +214,15 @@ static enum evo_errc survey(struct evo_pg *pg, struct evo_ledger *l, struct foun
     for (int i = 1; i < evo_pg_rows(r); i++) {
         const char *schema = evo_pg_value(r, i, 0), *table = evo_pg_value(r, i, 1);
         const char *columns = evo_pg_value(r, i, 2);
-        const struct evo_foreign *tool = evo_foreign_find(l->kind, schema, table, columns ? columns : " ");
-        /* Several tools call their table "migrations". */
-        if (!tool && strcmp(schema, l->schema) == 0 && strcmp(table, l->table) == 0) {
+        const struct evo_ledger_kind *kind = evo_ledger_kind_of(l->kind);
+        bool own = strcmp(schema, l->schema) == 0 && strcmp(table, l->table) == 0;
+        if (own && (!kind->columns || evo_foreign_fits(columns ? columns : " ", kind->columns, kind->without))) {
             l->exists = true;
             continue;
         }
+        const struct evo_foreign *tool = evo_foreign_find(l->kind, schema, table, columns ? columns : " ");
+        if (own && !tool)
+            return refuse_shape(l, err);
         if (!tool || (found->tool && found->tool <= tool))
             continue;
         EVO_AUTO_STR s = evo_ledger_quote(schema);
@@ -204,6 +234,45 @@ static enum evo_errc survey(struct evo_pg *pg, struct evo_ledger *l, struct foun
     return EVO_OK;
 }
 
+enum evo_errc evo_ledger_journal(struct evo_pg *pg, const struct evo_ledger *l, bool down,
+                                 struct evo_pg_result **ret, struct evo_error *err)
+{
+    EVO_AUTO_PTR(pg_result) there = NULL;
+    enum evo_errc rc = !l->evo_schema_exists
+                           ? EVO_OK
+                           : evo_pg_query(pg, "SELECT pg_catalog.to_regclass('evo.journal') IS NOT NULL", 0,
+                                          NULL, &there, err);
+    if (rc || !there || !evo_pg_value_bool(there, 0, 0))
+        return rc;
+    EVO_AUTO_STR key = evo_asprintf("%s%s", evo_layout_name(l->kind), down ? " down" : "");
+    return evo_pg_query(pg,
+                        "SELECT name, pg_catalog.floor(pg_catalog.date_part('epoch',"
+                        " pg_catalog.min(started_at)) * 1000)::bigint"
+                        " FROM evo.journal WHERE ledger = $1 GROUP BY name ORDER BY 2, 1",
+                        1, (const char *const[]){ key }, ret, err);
+}
+
+/* Unfinished rows for what only the journal knows to be begun. One that is on record as applied was settled since. */
+static enum evo_errc add_begun(struct evo_pg *pg, struct evo_ledger *l, struct evo_error *err)
+{
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    enum evo_errc rc = evo_ledger_journal(pg, l, false, &r, err);
+    size_t recorded = l->count;
+    for (int i = 0; !rc && r && i < evo_pg_rows(r); i++) {
+        const char *name = evo_pg_value(r, i, 0);
+        bool live = false;
+        for (size_t n = 0; n < recorded && !live; n++)
+            live = strcmp(l->items[n].name, name) == 0 && l->items[n].rolled_back_ms < 0;
+        if (live)
+            continue;
+        struct evo_ledger_row *row = evo_ledger_add(l);
+        row->id = evo_strdup(name);
+        row->name = evo_strdup(name);
+        row->started_ms = evo_pg_value_int(r, i, 1, -1);
+    }
+    return rc;
+}
+
 static enum evo_errc read_rows(struct evo_pg *pg, struct evo_ledger *l, const struct evo_project *p,
                                struct evo_error *err)
 {
@@ -213,12 +282,11 @@ static enum evo_errc read_rows(struct evo_pg *pg, struct evo_ledger *l, const st
         return kind->read(pg, l, p, err);
     enum evo_errc rc = evo_ledger_query(pg, l, kind->select, 0, NULL, &r, err);
     for (int i = 0; !rc && i < evo_pg_rows(r); i++) {
-        const char *checksum = evo_pg_value(r, i, 2);
         EVO_GROW(l->items, l->count, l->alloc);
         l->items[l->count++] = (struct evo_ledger_row){
             .id = evo_strdup(evo_pg_value(r, i, 0)),
             .name = evo_strdup(evo_pg_value(r, i, 1)),
-            .checksum = evo_strdup(checksum ? checksum : ""),
+            .checksum = evo_strdup(evo_pg_value(r, i, 2)),
             .started_ms = evo_pg_value_int(r, i, 3, -1),
             .finished_ms = evo_pg_value_int(r, i, 4, -1),
             .rolled_back_ms = evo_pg_value_int(r, i, 5, -1),
@@ -228,7 +296,7 @@ static enum evo_errc read_rows(struct evo_pg *pg, struct evo_ledger *l, const st
     }
     if (!rc && kind->name_rows)
         kind->name_rows(l, p);
-    return rc;
+    return rc || !evo_layout_of(l->kind)->no_attempts ? rc : add_begun(pg, l, err);
 }
 
 static void place(struct evo_ledger *l, const struct evo_project *p, const char *schema)
@@ -237,6 +305,8 @@ static void place(struct evo_ledger *l, const struct evo_project *p, const char 
                               .app_schema = evo_strdup(schema && *schema ? schema : "public"),
                               .schema = evo_strdup(schema_of(p, schema)),
                               .table = evo_strdup(table_of(p)) };
+    for (size_t i = 0; evo_layout_of(p->kind)->by_files && i < p->count; i++)
+        evo_strvec_push(&l->files, p->items[i].name);
 }
 
 enum evo_errc evo_ledger_load(struct evo_pg *pg, const struct evo_project *p, const char *schema,
@@ -267,7 +337,19 @@ static const struct {
     { "golang-migrate", EVO_LAYOUT_GOLANG_MIGRATE },
 };
 
-enum evo_errc evo_project_settle(struct evo_pg *pg, const char *schema, struct evo_project *p,
+/* Every file is of the form that the tool takes. */
+static bool files_fit(const struct evo_project *p, enum evo_layout_kind kind)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const struct evo_migration *m = &p->items[i];
+        bool fits = kind == EVO_LAYOUT_DBMATE ? m->parts == EVO_PARTS_MIGRATE : evo_ends_with(m->path, ".up.sql");
+        if (!fits)
+            return false;
+    }
+    return true;
+}
+
+static enum evo_errc settle_kind(struct evo_pg *pg, const char *schema, struct evo_project *p,
                                  struct evo_error *err)
 {
     if (p->kind != EVO_LAYOUT_SQL || p->told)
@@ -281,12 +363,37 @@ enum evo_errc evo_project_settle(struct evo_pg *pg, const char *schema, struct e
     if (rc || !found.tool || l.count)
         return rc;
     for (size_t i = 0; i < EVO_COUNT(namesakes); i++) {
-        if (strcmp(namesakes[i].tool, found.tool->tool) != 0 || !evo_layout_of(namesakes[i].kind)->supported)
+        if (strcmp(namesakes[i].tool, found.tool->tool) != 0 || !files_fit(p, namesakes[i].kind))
             continue;
         p->kind = namesakes[i].kind;
         return evo_project_read(p, err);
     }
     return EVO_OK; /* evo_ledger_load() refuses */
+}
+
+static enum evo_errc settle_place(struct evo_pg *pg, const char *schema, struct evo_project *p,
+                                  struct evo_error *err)
+{
+    if (!evo_ledger_kind_of(p->kind)->in_path || p->ledger_schema || (schema && *schema))
+        return EVO_OK;
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    enum evo_errc rc = evo_pg_query(pg, "SELECT pg_catalog.current_schema()::text", 0, NULL, &r, err);
+    if (rc)
+        return rc;
+    if (!evo_pg_value(r, 0, 0)) {
+        evo_error_set(err, EVO_ERR_CONFIG, "search_path of role and database names no schema that exists");
+        evo_error_detail(err, "%s would not know where to put its table.", evo_layout_name(p->kind));
+        return evo_error_hint(err, "Look at it: psql -c 'SHOW search_path'");
+    }
+    p->ledger_schema = evo_strdup(evo_pg_value(r, 0, 0));
+    return EVO_OK;
+}
+
+enum evo_errc evo_project_settle(struct evo_pg *pg, const char *schema, struct evo_project *p,
+                                 struct evo_error *err)
+{
+    enum evo_errc rc = settle_kind(pg, schema, p, err);
+    return rc ? rc : settle_place(pg, schema, p, err);
 }
 
 /* ---- writing ------------------------------------------------------------------ */
@@ -360,6 +467,20 @@ enum evo_errc evo_ledger_roll_back(struct evo_pg *pg, const struct evo_ledger *l
                                     "applied migration", err);
 }
 
+enum evo_errc evo_ledger_start_down(struct evo_pg *pg, const struct evo_ledger *l,
+                                    const struct evo_migration *m, struct evo_error *err)
+{
+    const struct evo_ledger_kind *kind = evo_ledger_kind_of(l->kind);
+    return kind->start_down ? kind->start_down(pg, l, m, err) : EVO_OK;
+}
+
+enum evo_errc evo_ledger_keep(struct evo_pg *pg, const struct evo_ledger *l, const struct evo_migration *m,
+                              struct evo_error *err)
+{
+    const struct evo_ledger_kind *kind = evo_ledger_kind_of(l->kind);
+    return kind->keep ? kind->keep(pg, l, m, err) : EVO_OK;
+}
+
 /* ---- resolve ------------------------------------------------------------------ */
 
 /* How many rows of a name there are, and of which sort. */
@@ -372,8 +493,15 @@ static enum evo_errc look(struct evo_pg *pg, const struct evo_ledger *l, const c
 {
     EVO_AUTO_PTR(pg_result) r = NULL;
     struct attempts a = { 0 };
-    enum evo_errc rc = evo_ledger_query(pg, l, evo_ledger_kind_of(l->kind)->select_one, 1,
-                                        (const char *const[]){ name }, &r, err);
+    const struct evo_ledger_kind *kind = evo_ledger_kind_of(l->kind);
+    if (kind->look) {
+        bool applied = false, failed = false;
+        enum evo_errc looked = kind->look(pg, l, name, &applied, &failed, err);
+        *ret = (struct attempts){ .applied = applied, .failed = failed };
+        return looked;
+    }
+    enum evo_errc rc =
+        evo_ledger_query(pg, l, kind->select_one, 1, (const char *const[]){ name }, &r, err);
     for (int i = 0; !rc && i < evo_pg_rows(r); i++) {
         if (evo_pg_value_bool(r, i, 1))
             a.rolled_back++;
@@ -390,9 +518,20 @@ static enum evo_errc look(struct evo_pg *pg, const struct evo_ledger *l, const c
 static enum evo_errc give_up(struct evo_pg *pg, const struct evo_ledger *l, const char *name,
                              struct evo_error *err)
 {
+    const struct evo_ledger_kind *kind = evo_ledger_kind_of(l->kind);
     char now[EVO_TIME_MAX];
-    return update(pg, l, evo_ledger_kind_of(l->kind)->give_up, name, evo_format_time(evo_wall_ms(), now),
-                  NULL, err);
+    return kind->give_up_row
+               ? kind->give_up_row(pg, l, name, err)
+               : update(pg, l, kind->give_up, name, evo_format_time(evo_wall_ms(), now), NULL, err);
+}
+
+/* Begun, and on record in the journal alone: the ledger has nothing to change. */
+static bool is_begun(const struct evo_ledger *l, const char *name)
+{
+    for (size_t i = 0; evo_layout_of(l->kind)->no_attempts && i < l->count; i++)
+        if (l->items[i].finished_ms < 0 && strcmp(l->items[i].name, name) == 0)
+            return true;
+    return false;
 }
 
 static enum evo_errc write_applied(struct evo_pg *pg, const struct evo_ledger *l,
@@ -447,7 +586,7 @@ enum evo_errc evo_ledger_resolve_rolled_back(struct evo_pg *pg, const struct evo
         evo_error_hint(err, "To take it back, run \"evo-migrate down\".");
         return evo_error_migration(err, name);
     }
-    if (!a.rolled_back) {
+    if (!a.rolled_back && !is_begun(l, name)) {
         evo_error_set(err, EVO_ERR_NOT_FOUND, "migration \"%s\" was never applied", name);
         return evo_error_migration(err, name);
     }

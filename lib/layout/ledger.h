@@ -4,11 +4,20 @@
  * One kind of ledger a layout (ledger_<layout>.c, by the table in ledger_impl.h).
  *
  * prisma: "_prisma_migrations" in the connection's schema, as Prisma Migrate 7 keeps it (UUIDs, SHA-256 checksums,
- * the client's clock in milliseconds, one step a file). sql: evo.migrations (lib/schema/ledger.sql). typeorm, laravel:
- * "migrations", with the columns of each; a row is an applied migration, and goes when it is taken back. A name may have
- * several rows: rolled-back attempts stay. Names of tables are always qualified; nothing depends on search_path.
+ * the client's clock in milliseconds, one step a file). sql: evo.migrations (lib/schema/ledger.sql). A name may have
+ * several rows: rolled-back attempts stay. typeorm, laravel: "migrations", with the columns of each; a row is an applied
+ * migration, and goes when it is taken back.
  *
- * Reading takes two round trips; every write is one statement but for resolve and create.
+ * dbmate, golang-migrate, goose: the tool's own table in the first schema of search_path, with the rows that the tool
+ * would write. Such a table holds versions; a row's name is that of the file of the version, or the version where
+ * there is none. What was begun outside a transaction and not finished is an unfinished row here also where the table
+ * has none for it: evo.journal knows (layout.h, no_attempts). golang-migrate's table is one row that says how far the
+ * database is: the rows here are the files up to there, and `dirty` is a row that is not finished.
+ *
+ * Names of tables are always qualified; nothing depends on search_path.
+ *
+ * Reading takes two round trips, three where evo.journal is looked at too; every write is one statement but for resolve,
+ * create and golang-migrate's TRUNCATE and INSERT.
  *
  *	EVO_AUTO(ledger) ledger = { 0 };
  *	rc = evo_ledger_load(pg, &project, info.schema, &ledger, err);
@@ -24,9 +33,8 @@
 struct evo_ledger_row {
     char *id; /* prisma: a UUID; sql: a number; …; not unique where the tool has none */
     char *name;
-    char *checksum; /* "": the ledger holds none */
-    int64_t started_ms, finished_ms,
-        rolled_back_ms; /* wall; -1: NULL; finished_ms 0: at a time nobody wrote down */
+    char *checksum; /* NULL: the ledger holds none */
+    int64_t started_ms, finished_ms, rolled_back_ms; /* wall; -1: NULL; 0: so it is, the ledger does not say when */
     int64_t steps; /* prisma: applied_steps_count; sql: 0 */
     char *logs; /* the beginning of them; NULL where none */
 };
@@ -41,8 +49,9 @@ struct evo_ledger {
     bool exists;
     bool
         schema_empty; /* no table at all in app_schema: where that is false and the ledger does not exist, prisma's P3005 */
-    struct evo_ledger_row *items; /* in order of started_at (sql: of id) */
+    struct evo_ledger_row *items; /* in order of started_at; by_row (layout.h): of application */
     size_t count, alloc;
+    struct evo_strvec files; /* by_files: names of all files, in order of application */
 };
 void evo_ledger_release(struct evo_ledger *l);
 EVO_DEFINE_AUTO(ledger);
@@ -58,9 +67,11 @@ int64_t evo_ledger_lock_key(const struct evo_project *p, const char *database, c
 enum evo_errc evo_ledger_load(struct evo_pg *pg, const struct evo_project *p, const char *schema,
                               struct evo_ledger *ret, struct evo_error *err) EVO_CHECK;
 
-/* Plain SQL whose layout was not named (p->told), in a database that holds the ledger of a tool with the same files and
- * no row of evo's own: p becomes a project of that tool, read anew. Everything else stays as it is. To be called before
- * the lock is taken and the ledger loaded. */
+/* What only the database can tell of a project; to be called before the lock is taken and the ledger loaded.
+ * Plain SQL whose layout was not named (p->told), in a database that holds the ledger of a tool with the same files and
+ * no row of evo's own: p becomes a project of that tool, read anew. Where the tool follows search_path and nothing names
+ * a schema: p->ledger_schema becomes current_schema(), EVO_ERR_CONFIG where there is none. Everything else stays as it
+ * is. */
 enum evo_errc evo_project_settle(struct evo_pg *pg, const char *schema, struct evo_project *p,
                                  struct evo_error *err) EVO_CHECK;
 
@@ -74,6 +85,8 @@ enum evo_errc evo_ledger_create(struct evo_pg *pg, const struct evo_ledger *l,
 enum evo_errc evo_ledger_create_evo_schema(struct evo_pg *pg, const struct evo_ledger *l,
                                            struct evo_error *err) EVO_CHECK;
 
+/* Each of the following that finds no room in the ledger for m (golang-migrate's holds one version: nothing can be
+ * recorded behind it, nor past a file in between) is EVO_ERR_UNSUPPORTED with both named. */
 /* Inside the migration's transaction: one finished row. started_ms is the caller's wall clock at its start. */
 enum evo_errc evo_ledger_record(struct evo_pg *pg, const struct evo_ledger *l, const struct evo_migration *m,
                                 int64_t started_ms, struct evo_error *err) EVO_CHECK;
@@ -85,7 +98,14 @@ enum evo_errc evo_ledger_finish(struct evo_pg *pg, const struct evo_ledger *l, c
                                 struct evo_error *err) EVO_CHECK;
 enum evo_errc evo_ledger_fail(struct evo_pg *pg, const struct evo_ledger *l, const char *id, const char *logs,
                               struct evo_error *err) EVO_CHECK;
-/* After down: rolled_back_at on the live row, which stays (typeorm, laravel: the row goes). EVO_ERR_NOT_FOUND where there is none. */
+/* Before a way back that runs outside a transaction, and where nothing of it was done after all: what the tool writes
+ * then, if anything. */
+enum evo_errc evo_ledger_start_down(struct evo_pg *pg, const struct evo_ledger *l,
+                                    const struct evo_migration *m, struct evo_error *err) EVO_CHECK;
+enum evo_errc evo_ledger_keep(struct evo_pg *pg, const struct evo_ledger *l, const struct evo_migration *m,
+                              struct evo_error *err) EVO_CHECK;
+/* After down: rolled_back_at on the live row, which stays; or the row is gone, as the tool has it. EVO_ERR_NOT_FOUND
+ * where there is none. */
 enum evo_errc evo_ledger_roll_back(struct evo_pg *pg, const struct evo_ledger *l,
                                    const struct evo_migration *m, struct evo_error *err) EVO_CHECK;
 

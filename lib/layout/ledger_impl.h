@@ -13,6 +13,8 @@
 struct evo_ledger_kind {
     const char *schema; /* NULL: the connection's */
     const char *table;
+    bool in_path; /* the first of search_path, where the connection names no schema */
+    const char *columns, *without; /* which tell it from a namesake, as in foreign.h; NULL: nothing has its name */
     int64_t lock_key;
     /* Instead of lock_key, of the ledger's place. */
     int64_t (*lock_key_of)(const char *database, const char *schema, const char *table);
@@ -33,21 +35,41 @@ struct evo_ledger_kind {
                           struct evo_error *err);
     /* Behind `select`: rows whose `name` is a version get the name of p's file. Pure. */
     void (*name_rows)(struct evo_ledger *l, const struct evo_project *p);
+    /* Instead of select_one: of live rows, whether one is finished and whether one is not. */
+    enum evo_errc (*look)(struct evo_pg *pg, const struct evo_ledger *l, const char *name, bool *ret_applied,
+                          bool *ret_failed, struct evo_error *err);
     /* Instead of the statements of these names; m is the migration of that row. */
+    enum evo_errc (*give_up_row)(struct evo_pg *pg, const struct evo_ledger *l, const char *name,
+                                 struct evo_error *err);
     enum evo_errc (*finish_row)(struct evo_pg *pg, const struct evo_ledger *l, const char *id,
                                 struct evo_error *err);
     enum evo_errc (*fail_row)(struct evo_pg *pg, const struct evo_ledger *l, const char *id, const char *logs,
                               struct evo_error *err);
     enum evo_errc (*take_back)(struct evo_pg *pg, const struct evo_ledger *l, const struct evo_migration *m,
                                struct evo_error *err);
+    /* evo_ledger_start_down(), evo_ledger_keep() */
+    enum evo_errc (*start_down)(struct evo_pg *pg, const struct evo_ledger *l, const struct evo_migration *m,
+                                struct evo_error *err);
+    enum evo_errc (*keep)(struct evo_pg *pg, const struct evo_ledger *l, const struct evo_migration *m,
+                          struct evo_error *err);
     /* One row more. finished_ms -1: under way. logs NULL or ''. *ret_id (may be NULL): the caller frees. */
     enum evo_errc (*insert)(struct evo_pg *pg, const struct evo_ledger *l, const struct evo_migration *m,
                             int64_t started_ms, int64_t finished_ms, int steps, const char *logs,
                             char **ret_id, struct evo_error *err);
 };
-extern const struct evo_ledger_kind evo_ledger_prisma, evo_ledger_sql, evo_ledger_typeorm, evo_ledger_laravel;
+extern const struct evo_ledger_kind evo_ledger_prisma, evo_ledger_sql, evo_ledger_typeorm, evo_ledger_laravel,
+    evo_ledger_dbmate, evo_ledger_goose, evo_ledger_golang_migrate;
 /* By kinds.c; a layout that is not supported has none. */
 const struct evo_ledger_kind *evo_ledger_kind_of(enum evo_layout_kind kind);
+
+/* One more row of l, all of it empty but for started_ms and so on: -1. */
+struct evo_ledger_row *evo_ledger_add(struct evo_ledger *l);
+/* What evo.journal knows of migrations of this layout that were begun and not finished: name and when (ms), in order of
+ * that. `down`: of their ways back. *ret stays NULL where there is no journal. */
+enum evo_errc evo_ledger_journal(struct evo_pg *pg, const struct evo_ledger *l, bool down,
+                                 struct evo_pg_result **ret, struct evo_error *err) EVO_CHECK;
+/* The version that a name begins with. The caller frees. */
+char *evo_ledger_version(const char *name) EVO_CHECK;
 
 /* Runs `sql` with "@" replaced. EVO_ERR_PERMISSION gets the GRANT as its hint. ret may be NULL. */
 enum evo_errc evo_ledger_query(struct evo_pg *pg, const struct evo_ledger *l, const char *sql, int nparams,

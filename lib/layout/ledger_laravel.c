@@ -40,6 +40,7 @@ static enum evo_errc take_back(struct evo_pg *pg, const struct evo_ledger *l, co
 const struct evo_ledger_kind evo_ledger_laravel = {
     .schema = NULL,
     .table = "migrations",
+    .columns = " id migration batch ",
     .lock_key = EVO_LOCK_MIGRATION,
     .privileges = "SELECT, INSERT, DELETE",
     /* migrate:rollback goes by batch, then by name; "id" is missing in tables that old versions made. */

@@ -52,6 +52,7 @@ static enum evo_errc take_back(struct evo_pg *pg, const struct evo_ledger *l, co
 const struct evo_ledger_kind evo_ledger_typeorm = {
     .schema = NULL,
     .table = "migrations",
+    .columns = " id timestamp name ",
     .lock_key = EVO_LOCK_MIGRATION,
     .privileges = "SELECT, INSERT, DELETE",
     /* migration:revert takes the highest id. */

@@ -108,3 +108,24 @@ void evo_order_sql(struct evo_project *p)
                              "\"%s\" and \"%s\" have the same version; they are applied in this order",
                              p->items[i - 1].name, p->items[i].name);
 }
+
+static int compare_bytes(const void *va, const void *vb)
+{
+    const struct evo_migration *a = va, *b = vb;
+    return strcmp(a->name, b->name);
+}
+
+void evo_order_bytes(struct evo_project *p, const char *tool)
+{
+    if (p->count)
+        qsort(p->items, p->count, sizeof(*p->items), compare_bytes);
+    for (size_t i = 1; i < p->count; i++) {
+        const struct evo_migration *first = &p->items[i - 1], *second = &p->items[i];
+        if (evo_order_versions(first->version, second->version) <= 0)
+            continue;
+        evo_strvec_pushf(&p->warnings,
+                         "\"%s\" comes before \"%s\", as %s orders (by bytes); by its number it would come after",
+                         first->name, second->name, tool);
+        return;
+    }
+}

@@ -15,6 +15,9 @@
 enum evo_errc evo_order_prisma(struct evo_project *p, struct evo_error *err) EVO_CHECK;
 /* Sorts the items; every one has a version. A warning for each version that occurs twice. */
 void evo_order_sql(struct evo_project *p);
+/* Sorts the items by the bytes of their names. A warning where the versions, as numbers, say otherwise: `tool` is for
+ * it. */
+void evo_order_bytes(struct evo_project *p, const char *tool);
 /* <0, 0, >0: two strings of digits as numbers ("007" equals "7"). */
 int evo_order_versions(const char *a, const char *b);
 

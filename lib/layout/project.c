@@ -71,24 +71,40 @@ enum evo_errc evo_layout_file_read(const char *path, struct evo_strbuf *out, str
     return EVO_ERR_CONFIG;
 }
 
+static enum evo_errc parse_parts(const struct evo_migration *m, const char *text, size_t n,
+                                 struct evo_sections *ret, struct evo_error *err)
+{
+    return m->parts == EVO_PARTS_GOOSE ? evo_goose_sections_parse(text, n, m->path, ret, err)
+                                       : evo_sections_parse(text, n, m->path, ret, err);
+}
+
+static enum evo_errc refuse_no_up(const struct evo_project *p, const struct evo_migration *m,
+                                  struct evo_error *err)
+{
+    evo_error_set(err, EVO_ERR_CONFIG, "migration \"%s\" has no \"%s\" line", m->path,
+                  m->parts == EVO_PARTS_GOOSE ? "-- +goose Up" : "-- migrate:up");
+    evo_error_at(err, m->path, 0);
+    return p->kind == EVO_LAYOUT_SQL
+               ? evo_error_hint(err, "Put the line above its SQL, or name the file \"%s.up.sql\".", m->name)
+               : evo_error_hint(err, "Put the line above its SQL.");
+}
+
 /* Checksum, parts and directives of the file's n bytes. */
-static enum evo_errc understand(struct evo_migration *m, const char *text, size_t n, struct evo_error *err)
+static enum evo_errc understand(const struct evo_project *p, struct evo_migration *m, const char *text,
+                                size_t n, struct evo_error *err)
 {
     struct evo_sections s = { .up_end = n };
     (void)evo_sha256_hex(text, n, m->checksum);
     if (m->by_tool)
         return EVO_OK; /* another language: what looks like a directive in it is none */
-    if (m->one_file) {
-        enum evo_errc rc = evo_sections_parse(text, n, m->path, &s, err);
+    if (m->parts) {
+        enum evo_errc rc = parse_parts(m, text, n, &s, err);
         if (rc)
             return rc;
-        if (!s.has_up) {
-            evo_error_set(err, EVO_ERR_CONFIG, "migration \"%s\" has no \"-- migrate:up\" line", m->path);
-            evo_error_at(err, m->path, 0);
-            return evo_error_hint(err, "Put the line above its SQL, or name the file \"%s.up.sql\".",
-                                  m->name);
-        }
+        if (!s.has_up)
+            return refuse_no_up(p, m, err);
         m->down_in_file = s.has_down;
+        m->down_no_transaction = s.down_no_transaction;
     }
     enum evo_errc rc = evo_directives_parse(text, s.up_end, m->path, 1, &m->directives, err);
     m->directives.no_transaction |= s.no_transaction;
@@ -122,7 +138,7 @@ enum evo_errc evo_project_add(struct evo_project *p, struct evo_migration *m, st
     if (!rc)
         rc = evo_layout_file_read(mine.path, buffer, err);
     if (!rc)
-        rc = understand(&mine, buffer->buf, buffer->len, err);
+        rc = understand(p, &mine, buffer->buf, buffer->len, err);
     if (rc)
         return evo_error_migration(err, mine.name);
     EVO_GROW(p->items, p->count, p->alloc);
@@ -156,8 +172,8 @@ enum evo_errc evo_migration_load_up(const struct evo_migration *m, struct evo_st
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT_MAX(EVO_MIGRATION_MAX + 65536);
     enum evo_errc rc = load_unchanged(m, &text, err);
     struct evo_sections s = { .up_end = text.len };
-    if (!rc && m->one_file)
-        rc = evo_sections_parse(text.buf, text.len, m->path, &s, err);
+    if (!rc && m->parts)
+        rc = parse_parts(m, text.buf, text.len, &s, err);
     if (rc)
         return rc;
     size_t skip = bom_length(text.buf, s.up_end);
@@ -191,7 +207,7 @@ enum evo_errc evo_migration_load_down(const struct evo_migration *m, struct evo_
     enum evo_errc rc =
         m->down_in_file ? load_unchanged(m, &text, err) : evo_layout_file_read(path, &text, err);
     if (!rc && m->down_in_file)
-        rc = evo_sections_parse(text.buf, text.len, path, &s, err);
+        rc = parse_parts(m, text.buf, text.len, &s, err);
     EVO_AUTO(directives) checked = EVO_DIRECTIVES_INIT;
     if (!rc)
         rc = evo_directives_parse(text.buf + s.down_at, text.len - s.down_at, path, (int)s.down_lines + 1,

@@ -1,5 +1,5 @@
 /*
- * reader.h - inside this folder only: what the readers of the layouts (prisma.c, sql_layout.c) share.
+ * reader.h - inside this folder only: what the readers of the layouts (prisma.c, sql_layout.c, dbmate.c …) share.
  *
  * A reader fills project->items, in any order, from project->migrations; names is that folder's listing. It makes a
  * struct evo_migration with name, version and path, and hands it to evo_project_add(), which reads the file.
@@ -22,6 +22,12 @@ enum evo_errc evo_typeorm_read(struct evo_project *p, const struct evo_strvec *n
                                struct evo_error *err) EVO_CHECK;
 enum evo_errc evo_laravel_read(struct evo_project *p, const struct evo_strvec *names,
                                struct evo_error *err) EVO_CHECK;
+enum evo_errc evo_dbmate_read(struct evo_project *p, const struct evo_strvec *names,
+                              struct evo_error *err) EVO_CHECK;
+enum evo_errc evo_golang_migrate_read(struct evo_project *p, const struct evo_strvec *names,
+                                      struct evo_error *err) EVO_CHECK;
+enum evo_errc evo_goose_read(struct evo_project *p, const struct evo_strvec *names,
+                             struct evo_error *err) EVO_CHECK;
 
 void evo_migration_release(struct evo_migration *m);
 EVO_DEFINE_AUTO(migration);
@@ -39,16 +45,20 @@ enum evo_entry evo_entry_of(const char *path);
 /* Reads a file of migrations: EVO_ERR_CONFIG however it fails. out is emptied first. */
 enum evo_errc evo_layout_file_read(const char *path, struct evo_strbuf *out, struct evo_error *err) EVO_CHECK;
 
-/* The one-file form. */
+/* A file that holds both ways. */
 struct evo_sections {
-    bool has_up, has_down, no_transaction; /* "-- migrate:up transaction:false" */
+    bool has_up, has_down;
+    bool no_transaction, down_no_transaction; /* "-- migrate:up transaction:false", "-- +goose NO TRANSACTION" */
     size_t up_end; /* the up part is [0, up_end): nothing but comments stands above its marker */
     size_t down_at; /* the down part is [down_at, n) */
     size_t down_lines; /* lines above the down part */
 };
-/* Finds the parts. EVO_ERR_CONFIG with file and line: SQL above the first marker, a marker twice, down above up, an
- * option that is none. No marker at all is no error. Pure. */
+/* Finds the parts by "-- migrate:" lines. EVO_ERR_CONFIG with file and line: SQL above the first marker, a marker twice,
+ * down above up, an option that is none. No marker at all is no error. Pure. */
 enum evo_errc evo_sections_parse(const char *text, size_t n, const char *path, struct evo_sections *ret,
                                  struct evo_error *err) EVO_CHECK;
+/* The same by "-- +goose" lines. EVO_ERR_CONFIG also for what goose refuses and for what evo cannot do (ENVSUB ON). */
+enum evo_errc evo_goose_sections_parse(const char *text, size_t n, const char *path, struct evo_sections *ret,
+                                       struct evo_error *err) EVO_CHECK;
 
 #endif

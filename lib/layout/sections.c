@@ -77,6 +77,7 @@ enum evo_errc evo_sections_parse(const char *text, size_t n, const char *path, s
             s.no_transaction = noptions == 17;
         } else if (marker == MARKER_DOWN) {
             s.has_down = true;
+            s.down_no_transaction = noptions == 17;
             s.up_end = s.down_at = (size_t)(p - text);
             s.down_lines = (size_t)line - 1;
         } else if (!s.has_up && !sql_line && !is_comment_or_blank(p, len)) {

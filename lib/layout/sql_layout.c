@@ -75,7 +75,7 @@ static enum evo_errc read_file(struct evo_project *p, const char *file, const ch
             m.companion[EVO_FILE_DOWN] = evo_path_join(p->migrations, down);
     } else {
         m.name = evo_strndup(file, n - strlen(".sql"));
-        m.one_file = true;
+        m.parts = EVO_PARTS_MIGRATE;
     }
     return add(p, &m, buffer, err);
 }

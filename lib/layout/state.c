@@ -87,6 +87,7 @@ static enum evo_errc is_edited(const struct evo_migration *m, const struct evo_l
                                struct evo_error *err)
 {
     *ret = false;
+    /* A ledger without checksums says nothing about what was applied. */
     if (!row->checksum || !row->checksum[0] || strcmp(row->checksum, m->checksum) == 0)
         return EVO_OK;
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT_MAX(EVO_MIGRATION_MAX + 65536);

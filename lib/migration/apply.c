@@ -275,6 +275,13 @@ static enum evo_errc apply_in_transaction(struct evo_session *s, struct evo_step
     return evo_apply_committed(s, step, err);
 }
 
+/* Whether the start of such a file stands in the journal: the way back has no row in the ledger, and in some ledgers
+ * nothing that is not finished has. */
+static bool starts_in_journal(const struct evo_session *s, const struct evo_step *step)
+{
+    return step->down || evo_layout_of(s->o->project->kind)->no_attempts;
+}
+
 /* What the ledger says of a file that handles transactions itself and stopped. False: it could not be written. */
 static bool record_failure(struct evo_session *s, const struct evo_step *step, const char *id, bool clean,
                            const struct evo_error *err)
@@ -287,11 +294,14 @@ static bool record_failure(struct evo_session *s, const struct evo_step *step, c
         evo_failure_logs(err, &logs);
         recorded = !evo_ledger_fail(s->pg, &s->ledger, id, logs.buf, &ignored);
         /* Nothing happened: the row is history, not a riddle. */
-        if (recorded && clean)
+        if (recorded && clean && !starts_in_journal(s, step))
             recorded = !evo_ledger_resolve_rolled_back(s->pg, &s->ledger, step->migration->name, &ignored);
     }
     if (recorded && step->down && clean)
-        recorded = !evo_journal_forget(s->pg, s->o->project->kind, true, step->migration->name, &ignored);
+        recorded = !evo_ledger_keep(s->pg, &s->ledger, step->migration, &ignored);
+    if (recorded && starts_in_journal(s, step) && clean)
+        recorded =
+            !evo_journal_forget(s->pg, s->o->project->kind, step->down, step->migration->name, &ignored);
     evo_session_grace_end(signo);
     return recorded;
 }
@@ -347,26 +357,32 @@ static bool is_undone(const struct evo_session *s, const struct evo_step *step,
     return evo_pg_in_transaction(s->pg) && controls <= 2;
 }
 
-/* The way back has no row in the ledger: its start stands in the journal. */
 static enum evo_errc start_as_is(struct evo_session *s, const struct evo_step *step, char **ret_id,
                                  struct evo_error *err)
 {
-    if (!step->down)
-        return evo_ledger_start(s->pg, &s->ledger, step->migration, ret_id, err);
-    enum evo_errc rc = evo_journal_create(s->pg, &s->journal, &s->ledger, err);
-    return rc ? rc : evo_journal_start(s->pg, s->o->project->kind, step, err);
+    enum evo_errc rc = EVO_OK;
+    if (starts_in_journal(s, step)) {
+        rc = evo_journal_create(s->pg, &s->journal, &s->ledger, err);
+        if (!rc)
+            rc = evo_journal_start(s->pg, s->o->project->kind, step, err);
+    }
+    if (rc)
+        return rc;
+    return step->down ? evo_ledger_start_down(s->pg, &s->ledger, step->migration, err)
+                      : evo_ledger_start(s->pg, &s->ledger, step->migration, ret_id, err);
 }
 
 static enum evo_errc record_as_is(struct evo_session *s, const struct evo_step *step, const char *id,
                                   struct evo_error *err)
 {
-    if (!step->down)
+    if (!starts_in_journal(s, step))
         return evo_ledger_finish(s->pg, &s->ledger, id, err);
     enum evo_errc rc = evo_pg_exec(s->pg, "BEGIN", err);
     if (!rc)
-        rc = evo_ledger_roll_back(s->pg, &s->ledger, step->migration, err);
+        rc = step->down ? evo_ledger_roll_back(s->pg, &s->ledger, step->migration, err)
+                        : evo_ledger_finish(s->pg, &s->ledger, id, err);
     if (!rc)
-        rc = evo_journal_forget(s->pg, s->o->project->kind, true, step->migration->name, err);
+        rc = evo_journal_forget(s->pg, s->o->project->kind, step->down, step->migration->name, err);
     if (!rc)
         rc = evo_session_commit(s, err);
     if (rc)

@@ -48,7 +48,7 @@ static const char verify_down_template[] =
     "-- Replace this check, which fails.\n"
     "SELECT false AS " EVO_NEW_UNWRITTEN ";\n";
 
-enum form { FORM_FOLDER, FORM_PAIR, FORM_ONE_FILE };
+enum form { FORM_FOLDER, FORM_PAIR, FORM_ONE_FILE, FORM_GOOSE };
 
 struct target {
     const struct evo_project *project;
@@ -59,10 +59,20 @@ struct target {
 
 static enum form form_of(const struct evo_project *p)
 {
+    switch (p->kind) {
+    case EVO_LAYOUT_DBMATE:
+        return FORM_ONE_FILE;
+    case EVO_LAYOUT_GOLANG_MIGRATE:
+        return FORM_PAIR;
+    case EVO_LAYOUT_GOOSE:
+        return FORM_GOOSE;
+    default:
+        break;
+    }
     if (p->kind == EVO_LAYOUT_PRISMA || p->count == 0)
         return FORM_FOLDER;
     const struct evo_migration *last = &p->items[p->count - 1];
-    if (last->one_file)
+    if (last->parts == EVO_PARTS_MIGRATE)
         return FORM_ONE_FILE;
     return evo_streq(evo_path_base(last->path), "up.sql") ? FORM_FOLDER : FORM_PAIR;
 }
@@ -165,7 +175,9 @@ static enum evo_errc write_scripts(const struct target *t, const char *folder, s
         return rc ? rc : write_in(t, p->migrations, down, down_template, err);
     }
     EVO_AUTO_STR file = evo_asprintf("%s.sql", t->name);
-    EVO_AUTO_STR text = evo_asprintf("-- migrate:up\n%s-- migrate:down\n%s", up_template, down_template);
+    bool goose = t->form == FORM_GOOSE;
+    EVO_AUTO_STR text = evo_asprintf("%s\n%s%s\n%s", goose ? "-- +goose Up" : "-- migrate:up", up_template,
+                                     goose ? "-- +goose Down" : "-- migrate:down", down_template);
     return write_in(t, p->migrations, file, text, err);
 }
 

@@ -49,6 +49,8 @@ static enum evo_errc resolve_rollback(struct evo_session *s, const char *name, b
     enum evo_errc rc = evo_pg_exec(s->pg, "BEGIN", err);
     if (!rc && !applied)
         rc = evo_ledger_roll_back(s->pg, &s->ledger, m ? m : &nameless, err);
+    if (!rc && applied)
+        rc = evo_ledger_keep(s->pg, &s->ledger, m ? m : &nameless, err);
     if (!rc && evo_journal_holds(&s->journal, s->o->project->kind, true, name))
         rc = evo_journal_forget(s->pg, s->o->project->kind, true, name, err);
     if (!rc)

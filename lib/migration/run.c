@@ -245,13 +245,28 @@ static void report(const struct evo_run *r, size_t done, const char *current)
     evo_task_progress(r->session->o->task, &progress);
 }
 
+/* What was begun here and is on record as applied since was settled by the layout's own tool: its checkpoints would be
+ * taken for those of a later attempt, where nothing but the journal knows of attempts. */
+static enum evo_errc forget_settled(const struct evo_run *r, struct evo_error *err)
+{
+    const struct evo_session *s = r->session;
+    enum evo_layout_kind kind = s->o->project->kind;
+    enum evo_errc rc = EVO_OK;
+    for (size_t i = 0; !rc && evo_layout_of(kind)->no_attempts && i < s->state.count; i++) {
+        const struct evo_state_item *item = &s->state.items[i];
+        if (item->state == EVO_STATE_APPLIED && evo_journal_holds(&s->journal, kind, false, item->name))
+            rc = evo_journal_forget(s->pg, kind, false, item->name, err);
+    }
+    return rc;
+}
+
 enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct evo_error *err)
 {
     struct evo_session *s = r->session;
     struct evo_task *task = s->o->task;
-    enum evo_errc rc = EVO_OK;
+    enum evo_errc rc = forget_settled(r, err);
     /* The project's own tool makes its ledger itself. */
-    if (r->count && !s->ledger.exists && r->steps[0].mode != EVO_STEP_DELEGATED) {
+    if (!rc && r->count && !s->ledger.exists && r->steps[0].mode != EVO_STEP_DELEGATED) {
         rc = evo_ledger_create(s->pg, &s->ledger, err);
         s->ledger.exists = !rc;
     }

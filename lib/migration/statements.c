@@ -62,8 +62,9 @@ static enum evo_errc start(struct run *r, struct evo_error *err)
         rc = evo_session_begin(s, r->step, err);
     if (!rc && r->step->resume && !r->step->down)
         rc = evo_ledger_resolve_rolled_back(s->pg, &s->ledger, r->step->migration->name, err);
-    if (!rc && !r->step->down)
-        rc = evo_ledger_start(s->pg, &s->ledger, r->step->migration, &r->id, err);
+    if (!rc)
+        rc = r->step->down ? evo_ledger_start_down(s->pg, &s->ledger, r->step->migration, err)
+                           : evo_ledger_start(s->pg, &s->ledger, r->step->migration, &r->id, err);
     if (!rc)
         rc = evo_journal_start(s->pg, r->kind, r->step, err);
     if (!rc)

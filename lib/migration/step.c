@@ -219,7 +219,10 @@ static enum evo_errc load_text(struct evo_step *step, struct evo_error *err)
     step->path = evo_strdup(path);
     if (!step->down)
         return EVO_OK; /* read by the layout already */
-    return evo_directives_parse(step->text.buf, step->text.len, path, 1, &step->down_directives, err);
+    rc = evo_directives_parse(step->text.buf, step->text.len, path, 1, &step->down_directives, err);
+    if (!rc && m->down_in_file)
+        step->down_directives.no_transaction |= m->down_no_transaction;
+    return rc;
 }
 
 enum evo_errc evo_step_load(const struct evo_migration *m, bool down, struct evo_step *ret,

@@ -8,6 +8,7 @@ enum rule {
     DROP, /* about the other client's pool or statements: no matter to evo */
     PRISMA, /* the same, and the URL is one for Prisma */
     SCHEMA,
+    SEARCH_PATH, /* a run-time setting to the drivers of dbmate, golang-migrate and goose; one schema is taken as SCHEMA */
 };
 
 /* One row a parameter. Prisma's: https://www.prisma.io/docs/orm/overview/databases/postgresql (Arguments). */
@@ -26,6 +27,7 @@ static const struct {
     { "single_use_connections", PRISMA },
     { "sslaccept", PRISMA }, /* see ssl_rules() */
     { "sslidentity", PRISMA }, /* a PKCS#12 file: libpq reads none */
+    { "search_path", SEARCH_PATH },
     { "async_fallback", DROP }, /* SQLAlchemy with asyncpg */
     { "prepared_statement_cache_size", DROP },
     { "charset", DROP }, /* Laravel, Doctrine */
@@ -162,7 +164,7 @@ static enum evo_errc write_query(const struct parameters *p, bool (*is_keyword)(
     bool prisma = false;
     for (size_t i = 0; i < p->names.count; i++) {
         const enum rule *rule = find_rule(p->names.items[i]);
-        prisma = prisma || (rule && *rule != DROP);
+        prisma = prisma || (rule && *rule != DROP && *rule != SEARCH_PATH);
     }
     char separator = '?';
     for (size_t i = 0; i < p->names.count; i++) {
@@ -180,6 +182,19 @@ static enum evo_errc write_query(const struct parameters *p, bool (*is_keyword)(
         separator = '&';
     }
     return EVO_OK;
+}
+
+/* As the server would read it: an identifier without quotes that is lower case already. */
+static bool is_one_schema(const char *path)
+{
+    return path[strspn(path, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0' && !strchr("0123456789", path[0]);
+}
+
+static enum evo_errc refuse_path(struct evo_error *err)
+{
+    (void)malformed(err, NULL);
+    (void)evo_error_detail(err, "Its parameter \"search_path\" is not the plain name of one schema in lower case.");
+    return evo_error_hint(err, "Leave it out, and give the role its path: ALTER ROLE … SET search_path = …");
 }
 
 enum evo_errc evo_conninfo_url_rewrite(const char *url, bool (*is_keyword)(void *ctx, const char *name),
@@ -207,10 +222,12 @@ enum evo_errc evo_conninfo_url_rewrite(const char *url, bool (*is_keyword)(void 
     rc = write_query(&p, is_keyword, ctx, out, err);
     if (rc)
         return rc;
-    const char *schema = find(&p, "schema");
+    const char *schema = find(&p, "schema"), *path = schema ? NULL : find(&p, "search_path");
     EVO_AUTO(strbuf) decoded = EVO_STRBUF_INIT;
     if (schema && !evo_percent_decode(&decoded, schema, strlen(schema)))
         return malformed(err, "The parameter \"schema\" has a \"%\" that begins no escape.");
+    if (path && !(evo_percent_decode(&decoded, path, strlen(path)) && is_one_schema(decoded.buf)))
+        return refuse_path(err);
     *ret_schema = decoded.len > 0 ? evo_strdup(decoded.buf) : NULL;
     return EVO_OK;
 }

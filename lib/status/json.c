@@ -13,8 +13,8 @@ static struct evo_json *migration_json(const struct evo_status_view *v, const st
                         item->file                                 ? item->file->checksum
                         : row && row->checksum && row->checksum[0] ? row->checksum
                                                                    : NULL);
-    evo_json_set_time(o, "started_at", live ? row->started_ms : -1);
-    evo_json_set_time(o, "finished_at", live && row->finished_ms ? row->finished_ms : -1);
+    evo_json_set_time(o, "started_at", live && row->started_ms > 0 ? row->started_ms : -1);
+    evo_json_set_time(o, "finished_at", live && row->finished_ms > 0 ? row->finished_ms : -1);
     evo_json_set_bool(o, "rolled_back", item->was_rolled_back);
     evo_json_set_bool(o, "behind", item->behind);
     evo_json_set_string(o, "logs", live && item->state == EVO_STATE_FAILED ? row->logs : NULL);

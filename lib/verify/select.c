@@ -55,7 +55,9 @@ void evo_verify_from_ledger(const struct evo_ledger *ledger, enum evo_verify_dir
     }
     qsort(spans, count, sizeof(*spans), direction == EVO_VERIFY_DOWN ? compare_rollbacks : compare_spans);
     size_t first = count > 0 ? count - 1 : 0;
-    while (first > 0 && spans[first].begin - spans[first - 1].end <= EVO_VERIFY_PAUSE_MS)
+    /* Where the ledger does not say when, the last one stands for the run. */
+    while (first > 0 && spans[first].end > 0 &&
+           spans[first].begin - spans[first - 1].end <= EVO_VERIFY_PAUSE_MS)
         first--;
     for (size_t i = first; i < count; i++) {
         const char *name = ledger->items[spans[i].row].name;

@@ -287,6 +287,7 @@ static void test_open_looks_into_the_usual_places(void **state)
         { "migrations/1_a/migration.sql", "", EVO_LAYOUT_PRISMA, "migrations" },
         { "migrations/1_a.up.sql", "", EVO_LAYOUT_SQL, "migrations" },
         { "db/migrations/1_a.sql", "-- migrate:up\n", EVO_LAYOUT_SQL, "db/migrations" },
+        { "db/migrations/1_a.sql", "-- +goose Up\nSELECT 1;", EVO_LAYOUT_GOOSE, "db/migrations" },
         { "db/migrations/.keep", "", EVO_LAYOUT_SQL, "db/migrations" },
         { "prisma/migrations/.keep", "", EVO_LAYOUT_PRISMA, "prisma/migrations" },
         { "src/migrations/1735689600000-A.ts", "export class A1735689600000 { up() {} }", EVO_LAYOUT_TYPEORM,
@@ -306,6 +307,40 @@ static void test_open_looks_into_the_usual_places(void **state)
     }
 }
 
+/* Their files may look like those of `sql`: a name is what tells them apart. */
+static void test_open_takes_the_folder_for_a_layout_that_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *text, *layout;
+        bool found;
+    } rows[] = {
+        { "db/migrations/1_a.sql", "-- migrate:up\n-- migrate:down\n", "dbmate", true },
+        { "db/migrations/1_a.up.sql", "", "golang-migrate", true },
+        { "db/migrations/.keep", "", "dbmate", true },
+        { "migrations/.keep", "", "goose", true },
+        { "migrations/1_a.up.sql", "", "goose", false },
+        { "prisma/migrations/1_a/migration.sql", "", "dbmate", false },
+    };
+    for (size_t i = 0; i < EVO_COUNT(rows); i++) {
+        EVO_AUTO(project) p = { 0 };
+        struct evo_error err = EVO_ERROR_INIT;
+        tree_put(rows[i].path, rows[i].text);
+        enum evo_errc rc = open_project(rows[i].layout, NULL, &p, &err);
+        if ((rc == EVO_OK) != rows[i].found)
+            fail_msg("row %zu: %d %s", i, (int)rc, err.message);
+        if (rows[i].found) {
+            assert_string_equal(evo_layout_name(p.kind), rows[i].layout);
+            assert_true(p.told);
+        } else {
+            assert_non_null(strstr(err.message, "found no "));
+            assert_non_null(strstr(err.detail, "migrations, db/migrations"));
+        }
+        assert_int_equal(tree_teardown(state), 0);
+        assert_int_equal(mkdir(tree, 0700), 0);
+    }
+}
+
 static void test_open_names_a_layout_it_cannot_apply(void **state)
 {
     (void)state;
@@ -314,7 +349,6 @@ static void test_open_names_a_layout_it_cannot_apply(void **state)
     } rows[] = {
         { "alembic/versions/1a2b_init.py", "revision = '1a2b'\ndown_revision = None\n", "alembic" },
         { "migrations/env.py", "", "alembic" },
-        { "db/migrations/00001_init.sql", "-- +goose Up\nSELECT 1;", "goose" },
         { "src/main/resources/db/migration/V1__init.sql", "SELECT 1;", "flyway" },
         { "sqitch.plan", "%project=x\n", "sqitch" },
         { "drizzle/meta/_journal.json", "{}", "drizzle" },
@@ -429,6 +463,7 @@ int main(void)
         tree_test(test_load_refuses_what_changed_or_cannot_go_back),
         tree_test(test_sql_refuses),
         tree_test(test_open_looks_into_the_usual_places),
+        tree_test(test_open_takes_the_folder_for_a_layout_that_is_named),
         tree_test(test_open_names_a_layout_it_cannot_apply),
         tree_test(test_open_refuses_none_and_two),
         tree_test(test_open_refuses_names_and_folders),
