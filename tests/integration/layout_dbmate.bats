@@ -153,7 +153,7 @@ dbmate_sees() {
     # dbmate's table has no word for it: to dbmate it is pending
     dbmate_sees 1
     run_evo evo-status --json
-    assert_exit 1
+    assert_exit 0
     assert_json '.data.failed[0].name == "20250103000000_mix" and .data.failed[0].unfinished and .data.failed[0].next == "evo-migrate up"'
     run_evo evo-migrate down --json
     assert_exit 1
