@@ -70,6 +70,12 @@ static enum evo_errc read_beside(struct evo_project *p, const char *folder, stru
                       name, folder, m->down_in_file ? m->path : m->companion[EVO_FILE_DOWN]);
         return evo_error_hint(err, "Remove one of them.");
     }
+    if (m->verify_script && evo_strvec_contains(&names, "verify_up.sql")) {
+        evo_error_set(err, EVO_ERR_CONFIG,
+                      "migration \"%s\" has two verify files: \"%s/verify_up.sql\" and \"%s\"", name, folder,
+                      m->companion[EVO_FILE_VERIFY_UP]);
+        return evo_error_hint(err, "Remove one of them.");
+    }
     evo_companions_in_folder(p, m, folder, &names, NULL);
     return EVO_OK;
 }

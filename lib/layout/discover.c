@@ -1,6 +1,7 @@
 /* Which layout, and where: looks into the usual places, and refuses to guess between two. */
 #include "base/banned.h"
 #include "base/file.h"
+#include "layout/flyway.h"
 #include "layout/reader.h"
 #include "layout/signs.h"
 
@@ -22,7 +23,9 @@ static const struct {
     { "drizzle", NULL },
     { "supabase/migrations", NULL },
     { "src/main/resources/db/migration", NULL },
-    { ".", NULL }, /* sqitch.plan alone: see look_at() */
+    { "db/migration", NULL },
+    { "sql", NULL },
+    { ".", NULL }, /* sqitch.plan and sqitch.conf alone: see look_at() */
 };
 
 struct find {
@@ -31,7 +34,7 @@ struct find {
     char *saw;
 };
 struct finds {
-    struct find items[EVO_COUNT(places)];
+    struct find items[EVO_COUNT(places) + 1];
     size_t count;
 };
 
@@ -49,11 +52,17 @@ static void look_at(const char *root, size_t which, struct finds *finds)
     struct find found = { .place = places[which].path, .home = places[which].home };
     bool is_root = strcmp(places[which].path, ".") == 0;
     if (is_root) {
-        EVO_AUTO_STR plan = evo_path_join(root, "sqitch.plan");
-        if (!evo_is_file(plan))
+        /* the plan may lie elsewhere: that the configuration tells */
+        static const char *const files[] = { "sqitch.plan", "sqitch.conf" };
+        for (size_t i = 0; i < EVO_COUNT(files) && !found.tool; i++) {
+            EVO_AUTO_STR path = evo_path_join(root, files[i]);
+            if (!evo_is_file(path))
+                continue;
+            found.tool = evo_tool_find("sqitch");
+            found.saw = evo_strdup(path);
+        }
+        if (!found.tool)
             return;
-        found.tool = evo_tool_find("sqitch");
-        found.saw = evo_strdup(plan);
     } else {
         if (!evo_is_dir(dir))
             return;
@@ -164,9 +173,19 @@ static enum evo_errc find_folder(struct evo_project *p, const char *layout, cons
     }
     __attribute__((cleanup(finds_auto))) struct finds finds = { .count = 0 };
     const struct find *found = NULL;
+    EVO_AUTO_STR configured = NULL;
+    enum evo_errc rc = !tool || tool->kind == EVO_LAYOUT_FLYWAY
+                           ? evo_flyway_location(p->root, &configured, err)
+                           : EVO_OK;
+    if (rc)
+        return rc;
+    if (configured)
+        finds.items[finds.count++] =
+            (struct find){ .tool = evo_tool_find("flyway"), .place = configured, .saw = evo_strdup(configured) };
     for (size_t i = 0; i < EVO_COUNT(places); i++)
-        look_at(p->root, i, &finds);
-    enum evo_errc rc = choose(p->root, layout, &finds, &found, err);
+        if (!configured || strcmp(configured, places[i].path) != 0)
+            look_at(p->root, i, &finds);
+    rc = choose(p->root, layout, &finds, &found, err);
     if (rc || !found)
         return rc;
     if (!tool)

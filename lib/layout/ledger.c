@@ -278,10 +278,9 @@ static enum evo_errc read_rows(struct evo_pg *pg, struct evo_ledger *l, const st
 {
     const struct evo_ledger_kind *kind = evo_ledger_kind_of(l->kind);
     EVO_AUTO_PTR(pg_result) r = NULL;
-    if (kind->read)
-        return kind->read(pg, l, p, err);
-    enum evo_errc rc = evo_ledger_query(pg, l, kind->select, 0, NULL, &r, err);
-    for (int i = 0; !rc && i < evo_pg_rows(r); i++) {
+    enum evo_errc rc = kind->read ? kind->read(pg, l, p, err)
+                                  : evo_ledger_query(pg, l, kind->select, 0, NULL, &r, err);
+    for (int i = 0; !rc && r && i < evo_pg_rows(r); i++) {
         EVO_GROW(l->items, l->count, l->alloc);
         l->items[l->count++] = (struct evo_ledger_row){
             .id = evo_strdup(evo_pg_value(r, i, 0)),
@@ -301,7 +300,10 @@ static enum evo_errc read_rows(struct evo_pg *pg, struct evo_ledger *l, const st
 
 static void place(struct evo_ledger *l, const struct evo_project *p, const char *schema)
 {
+    if (evo_layout_of(p->kind)->schema_first && p->ledger_schema)
+        schema = p->ledger_schema;
     *l = (struct evo_ledger){ .kind = p->kind,
+                              .project = p,
                               .app_schema = evo_strdup(schema && *schema ? schema : "public"),
                               .schema = evo_strdup(schema_of(p, schema)),
                               .table = evo_strdup(table_of(p)) };

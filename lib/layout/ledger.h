@@ -37,9 +37,11 @@ struct evo_ledger_row {
     int64_t started_ms, finished_ms, rolled_back_ms; /* wall; -1: NULL; 0: so it is, the ledger does not say when */
     int64_t steps; /* prisma: applied_steps_count; sql: 0 */
     char *logs; /* the beginning of them; NULL where none */
+    bool stays; /* never taken back: what a baseline covers, what is repeatable */
 };
 struct evo_ledger {
     enum evo_layout_kind kind;
+    const struct evo_project *project; /* borrowed, for the ledger's life */
     char *schema, *table; /* where it is or would be; sql: "evo" */
     char *app_schema; /* the connection's schema */
     char *role; /* current_user */
@@ -60,7 +62,7 @@ EVO_DEFINE_AUTO(ledger);
  * evo's where it has none. schema: the connection's, NULL: public. Pure. */
 int64_t evo_ledger_lock_key(const struct evo_project *p, const char *database, const char *schema);
 
-/* Reads the ledger of p's layout; of p's migrations only names are used, for ledgers that hold less than a name. `schema`
+/* Reads the ledger of p's layout; p outlives it. Of p's migrations only names and checksums are used. `schema`
  * is the connection's, NULL: public. EVO_ERR_UNSUPPORTED, with the tool, its table and what to do, for a database whose
  * migrations another tool records (the table in foreign.c) while this ledger holds no row of its own; Prisma 8's is
  * always refused. EVO_ERR_PERMISSION carries the GRANT to ask for. */

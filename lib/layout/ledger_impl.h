@@ -59,6 +59,7 @@ struct evo_ledger_kind {
 };
 extern const struct evo_ledger_kind evo_ledger_prisma, evo_ledger_sql, evo_ledger_typeorm, evo_ledger_laravel,
     evo_ledger_dbmate, evo_ledger_goose, evo_ledger_golang_migrate;
+extern const struct evo_ledger_kind evo_ledger_flyway, evo_ledger_sqitch;
 /* By kinds.c; a layout that is not supported has none. */
 const struct evo_ledger_kind *evo_ledger_kind_of(enum evo_layout_kind kind);
 

@@ -3,6 +3,7 @@
 #include "base/banned.h"
 #include "base/file.h"
 #include "layout/reader.h"
+#include "layout/sqitch.h"
 
 void evo_migration_release(struct evo_migration *m)
 {
@@ -11,6 +12,7 @@ void evo_migration_release(struct evo_migration *m)
     free(m->name);
     free(m->version);
     free(m->path);
+    free(m->own_checksum);
     for (size_t i = 0; i < EVO_COMPANIONS; i++)
         free(m->companion[i]);
     evo_directives_release(&m->directives);
@@ -22,6 +24,8 @@ void evo_project_drop(struct evo_project *p)
     for (size_t i = 0; i < p->count; i++)
         evo_migration_release(&p->items[i]);
     p->count = 0;
+    evo_sqitch_free(p->sqitch);
+    p->sqitch = NULL;
     evo_strvec_clear(&p->warnings);
 }
 
@@ -35,6 +39,7 @@ void evo_project_release(struct evo_project *p)
     free(p->migrations);
     free(p->ledger_schema);
     free(p->ledger_table);
+    free(p->ledger_by);
     evo_strvec_release(&p->warnings);
     *p = (struct evo_project){ 0 };
 }

@@ -28,6 +28,10 @@ enum evo_errc evo_golang_migrate_read(struct evo_project *p, const struct evo_st
                                       struct evo_error *err) EVO_CHECK;
 enum evo_errc evo_goose_read(struct evo_project *p, const struct evo_strvec *names,
                              struct evo_error *err) EVO_CHECK;
+enum evo_errc evo_flyway_read(struct evo_project *p, const struct evo_strvec *names,
+                              struct evo_error *err) EVO_CHECK;
+enum evo_errc evo_sqitch_read(struct evo_project *p, const struct evo_strvec *names,
+                              struct evo_error *err) EVO_CHECK;
 
 void evo_migration_release(struct evo_migration *m);
 EVO_DEFINE_AUTO(migration);

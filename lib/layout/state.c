@@ -88,8 +88,13 @@ static enum evo_errc is_edited(const struct evo_migration *m, const struct evo_l
 {
     *ret = false;
     /* A ledger without checksums says nothing about what was applied. */
-    if (!row->checksum || !row->checksum[0] || strcmp(row->checksum, m->checksum) == 0)
+    if (!row->checksum || !row->checksum[0] ||
+        strcmp(row->checksum, m->own_checksum ? m->own_checksum : m->checksum) == 0)
         return EVO_OK;
+    if (m->own_checksum) { /* the tool compares no other way */
+        *ret = true;
+        return EVO_OK;
+    }
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT_MAX(EVO_MIGRATION_MAX + 65536);
     enum evo_errc rc = evo_layout_file_read(m->path, &text, err);
     if (!rc)
@@ -136,7 +141,7 @@ static void add_up(struct evo_state *s)
         s->edited += item->state == EVO_STATE_EDITED;
         s->missing += item->state == EVO_STATE_MISSING;
         item->behind = item->state == EVO_STATE_PENDING && later_applied;
-        later_applied |= item->file && is_applied(item);
+        later_applied |= item->file && is_applied(item) && !item->row->stays;
     }
     const struct evo_state_item **reverse;
     size_t count;
@@ -215,7 +220,7 @@ void evo_state_applied_reverse(const struct evo_state *s, const struct evo_state
     const struct evo_state_item **list = evo_calloc(s->count, sizeof(struct evo_state_item *));
     size_t n = 0;
     for (size_t i = 0; i < s->count; i++)
-        if (is_applied(&s->items[i]))
+        if (is_applied(&s->items[i]) && !s->items[i].row->stays)
             list[n++] = &s->items[i];
     if (n)
         qsort(list, n, sizeof(struct evo_state_item *),

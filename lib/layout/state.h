@@ -45,7 +45,7 @@ EVO_DEFINE_AUTO(state);
 enum evo_errc evo_state_of(const struct evo_project *p, const struct evo_ledger *l, struct evo_state *ret,
                            struct evo_error *err) EVO_CHECK;
 
-/* What is applied (edited and missing ones too), last applied first: the order of rolling back. The caller frees the
+/* What is applied and may be taken back (edited and missing ones too), last applied first: the order of rolling back. The caller frees the
  * list, not what it points to. Times decide (sql: the order of rows); within one millisecond the order of files. */
 void evo_state_applied_reverse(const struct evo_state *s, const struct evo_state_item ***ret_items,
                                size_t *ret_count);

@@ -196,6 +196,19 @@ static enum evo_errc judge_commit(struct evo_session *s, const struct evo_step *
     return evo_error_next(err, "evo-status%s", s->o->plan.next_options);
 }
 
+/* A ledger that tells failures gets one although nothing is left of it. Nothing depends on that row. */
+static void tell_failure(struct evo_session *s, const struct evo_step *step, const struct evo_error *err)
+{
+    if (step->down || err->code != EVO_ERR_MIGRATION_FAILED || !evo_pg_alive(s->pg) ||
+        !evo_layout_of(s->o->project->kind)->tells_failures)
+        return;
+    EVO_AUTO(strbuf) logs = EVO_STRBUF_INIT;
+    struct evo_error ignored = EVO_ERROR_INIT;
+    evo_failure_logs(err, &logs);
+    if (!evo_session_reset(s, &ignored))
+        (void)!evo_ledger_fail(s->pg, &s->ledger, step->migration->version, logs.buf, &ignored);
+}
+
 /* The migration is in, and its probe says no: what the next run would build upon is wrong. */
 static enum evo_errc fail_after_commit(const struct evo_session *s, const struct evo_step *step,
                                        struct evo_error *err)
@@ -269,8 +282,10 @@ static enum evo_errc apply_in_transaction(struct evo_session *s, struct evo_step
         break;
     }
     owner = evo_strbuf_detach(&a.blockers);
-    if (rc)
+    if (rc) {
+        tell_failure(s, step, err);
         return rc;
+    }
     ret->committed = true;
     return evo_apply_committed(s, step, err);
 }
@@ -360,16 +375,14 @@ static bool is_undone(const struct evo_session *s, const struct evo_step *step,
 static enum evo_errc start_as_is(struct evo_session *s, const struct evo_step *step, char **ret_id,
                                  struct evo_error *err)
 {
-    enum evo_errc rc = EVO_OK;
-    if (starts_in_journal(s, step)) {
+    enum evo_errc rc =
+        step->down ? EVO_OK : evo_ledger_start(s->pg, &s->ledger, step->migration, ret_id, err);
+    if (!rc && starts_in_journal(s, step)) {
         rc = evo_journal_create(s->pg, &s->journal, &s->ledger, err);
         if (!rc)
             rc = evo_journal_start(s->pg, s->o->project->kind, step, err);
     }
-    if (rc)
-        return rc;
-    return step->down ? evo_ledger_start_down(s->pg, &s->ledger, step->migration, err)
-                      : evo_ledger_start(s->pg, &s->ledger, step->migration, ret_id, err);
+    return rc || !step->down ? rc : evo_ledger_start_down(s->pg, &s->ledger, step->migration, err);
 }
 
 static enum evo_errc record_as_is(struct evo_session *s, const struct evo_step *step, const char *id,

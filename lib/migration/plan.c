@@ -249,6 +249,17 @@ static enum evo_errc refuse_unapplied(const struct evo_state *state, const struc
     return evo_error_next(err, "evo-status%s", o->next_options);
 }
 
+/* A baseline covers it: it comes before all that can be taken back. */
+static bool is_covered(const struct evo_state *state, const char *name)
+{
+    for (size_t i = 0; i < state->count; i++) {
+        const struct evo_state_item *item = &state->items[i];
+        if (evo_streq(item->name, name))
+            return item->row && item->row->stays && item->file && item->file->version;
+    }
+    return false;
+}
+
 enum evo_errc evo_plan_down(enum evo_layout_kind kind, const struct evo_state *state,
                             const struct evo_journal *journal, const struct evo_plan_options *options,
                             struct evo_plan *ret, struct evo_error *err)
@@ -285,7 +296,7 @@ enum evo_errc evo_plan_down(enum evo_layout_kind kind, const struct evo_state *s
             evo_strvec_pushf(&plan.warnings, "migration \"%s\" was edited since it was applied", item->name);
         add_item(&plan, item->file, evo_journal_holds(journal, kind, true, item->name));
     }
-    if (options->to && !reached)
+    if (options->to && !reached && !is_covered(state, options->to))
         return refuse_unapplied(state, options, err);
     enum evo_errc rc = refuse_without_way_back(&plan, options->next_options, err);
     if (rc)

@@ -27,14 +27,14 @@ void evo_run_release(struct evo_run *r)
 /* Prisma's P3005: tables, and no record of how they came to be. */
 static enum evo_errc refuse_unrecorded(const struct evo_session *s, struct evo_error *err)
 {
-    if (s->o->project->kind != EVO_LAYOUT_PRISMA || s->ledger.exists || s->ledger.schema_empty)
+    if (!evo_layout_of(s->o->project->kind)->wants_baseline || s->ledger.exists || s->ledger.schema_empty)
         return EVO_OK;
     const char *more = s->o->plan.next_options;
     const char *first = s->o->project->count ? s->o->project->items[0].name : "NAME";
     EVO_AUTO_STR name = evo_quote_shell(first);
     (void)evo_error_set(err, EVO_ERR_TARGET_NOT_EMPTY,
-                        "schema \"%s\" has tables, but no record of migrations (\"_prisma_migrations\")",
-                        s->ledger.schema);
+                        "schema \"%s\" has tables, but no record of migrations (\"%s\")", s->ledger.schema,
+                        s->ledger.table);
     (void)evo_error_detail(err,
                            "Either this is another database than you think, or its schema was made without "
                            "migrations.");

@@ -25,7 +25,7 @@ struct evo_run {
 void evo_run_release(struct evo_run *r);
 EVO_DEFINE_AUTO(run);
 
-/* Plans on the session's state and loads every file. EVO_ERR_TARGET_NOT_EMPTY: prisma, tables but no ledger (P3005). */
+/* Plans on the session's state and loads every file. EVO_ERR_TARGET_NOT_EMPTY: tables but no ledger, where the layout wants a baseline (Prisma's P3005). */
 enum evo_errc evo_run_prepare(struct evo_session *s, bool down, struct evo_run *ret,
                               struct evo_error *err) EVO_CHECK;
 /* Array of step objects (step.h). */

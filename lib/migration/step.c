@@ -163,8 +163,45 @@ static void warn_of_statements(struct evo_step *step)
     }
 }
 
+/* Statement i is one of these words, and says no more. */
+static bool is_plain(const struct evo_step *step, size_t i, const char *const *words)
+{
+    const struct evo_sql_statement *s = &step->script.items[i];
+    EVO_AUTO_STR line = evo_sql_one_line(statement_text(step, i), s->len, 64);
+    while (*words && strcasecmp(line, *words) != 0)
+        words++;
+    return *words != NULL;
+}
+
+/* A file that is one block of its own, and nothing beside it, is what evo's transaction would be. */
+static void unwrap(struct evo_step *step)
+{
+    static const char *const begins[] = { "BEGIN", "BEGIN WORK", "BEGIN TRANSACTION", "START TRANSACTION", NULL };
+    static const char *const ends[] = { "COMMIT", "COMMIT WORK", "COMMIT TRANSACTION",
+                                        "END",    "END WORK",    "END TRANSACTION",
+                                        NULL };
+    struct evo_sql_script *script = &step->script;
+    size_t controls = 0;
+    for (size_t i = 0; i < script->count; i++)
+        controls += script->items[i].kind == EVO_SQL_TRANSACTION;
+    if (!step->migration->unwrap || controls != 2 || script->has_no_transaction || !is_plain(step, 0, begins) ||
+        !is_plain(step, script->count - 1, ends))
+        return;
+    script->count -= 2;
+    memmove(&script->items[0], &script->items[1], script->count * sizeof(script->items[0]));
+    for (size_t i = 0; i < script->ncomments; i++) {
+        size_t *above = &script->comments[i].above;
+        *above = *above == EVO_SQL_NOWHERE || *above > script->count ? EVO_SQL_NOWHERE
+                 : *above                                            ? *above - 1
+                                                                     : 0;
+    }
+    script->has_transaction_control = false;
+}
+
 void evo_step_decide(struct evo_step *step)
 {
+    if (step->script.count)
+        unwrap(step);
     const struct evo_sql_script *script = &step->script;
     bool asked = evo_step_directives(step)->no_transaction;
     if (script->has_transaction_control && !(script->has_no_transaction && blocks_are_balanced(step)))
@@ -200,8 +237,10 @@ static enum evo_errc load_probes(struct evo_step *step, struct evo_error *err)
         return EVO_OK;
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
     enum evo_errc rc = evo_file_read(path, PROBE_FILE_MAX, &text, err);
+    bool script = !step->down && step->migration->verify_script;
     if (!rc)
-        rc = evo_probe_parse(text.buf, text.len, path, &step->probes, err);
+        rc = script ? evo_probe_parse_script(text.buf, text.len, path, &step->probes, err)
+                    : evo_probe_parse(text.buf, text.len, path, &step->probes, err);
     if (rc)
         return rc;
     step->probed = true;

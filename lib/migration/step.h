@@ -8,7 +8,8 @@
  *                 other, each in a transaction with its checkpoint in evo.journal wherever it can be, resumable at
  *                 the one that failed
  *   as-is         it opens or ends transactions itself: sent as it is, in one message, as its own tool would; evo
- *                 cannot undo it
+ *                 cannot undo it; but for a file of Sqitch that is one BEGIN … COMMIT and nothing beside it: Sqitch runs it apart
+ *                 from its record, and evo runs what stands between in one transaction with it
  *   delegated     it is no SQL: the project's own tool runs it (delegate.h), and its probes behind it
  *
  * evo_step_load() reads the files (the down file for `down`), evo_step_decide() is the pure part.

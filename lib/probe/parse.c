@@ -252,6 +252,18 @@ static enum evo_errc take_comment(struct reader *r, const struct evo_sql_comment
     return rc;
 }
 
+static void add_probe(struct reader *r, const struct evo_sql_statement *s)
+{
+    struct evo_probe_file *f = r->file;
+    EVO_GROW(f->items, f->count, f->alloc);
+    f->items[f->count] = (struct evo_probe){
+        .sql = evo_strndup(r->text + s->start, s->len),
+        .number = (int)f->count + 1,
+        .line = s->line,
+    };
+    f->count++;
+}
+
 static enum evo_errc take_statement(struct reader *r, const struct evo_sql_statement *s,
                                     struct evo_error *err)
 {
@@ -265,14 +277,7 @@ static enum evo_errc take_statement(struct reader *r, const struct evo_sql_state
         evo_error_set(err, EVO_ERR_CONFIG, "%s", refusals[s->kind]);
         return evo_error_at(err, r->path, s->line);
     }
-    struct evo_probe_file *f = r->file;
-    EVO_GROW(f->items, f->count, f->alloc);
-    f->items[f->count] = (struct evo_probe){
-        .sql = evo_strndup(r->text + s->start, s->len),
-        .number = (int)f->count + 1,
-        .line = s->line,
-    };
-    f->count++;
+    add_probe(r, s);
     return EVO_OK;
 }
 
@@ -300,21 +305,52 @@ static enum evo_errc read_script(struct reader *r, struct evo_error *err)
     return EVO_OK;
 }
 
-enum evo_errc evo_probe_parse(const char *text, size_t n, const char *path, struct evo_probe_file *ret,
-                              struct evo_error *err)
+/* Every statement is expected to raise no error, and that is all. */
+static enum evo_errc read_tool_script(struct reader *r, struct evo_error *err)
+{
+    for (size_t i = 0; i < r->script->count; i++) {
+        const struct evo_sql_statement *s = &r->script->items[i];
+        if (s->kind == EVO_SQL_NO_TRANSACTION || s->kind == EVO_SQL_COPY_STDIN) {
+            evo_error_set(err, EVO_ERR_CONFIG,
+                          "a verify script is rolled back: this statement cannot run in it");
+            return evo_error_at(err, r->path, s->line);
+        }
+        if (s->kind == EVO_SQL_TRANSACTION)
+            continue;
+        struct evo_expect none = { .kind = EVO_EXPECT_NO_ERROR };
+        add_probe(r, s);
+        add_expect(&r->file->items[r->file->count - 1], &none);
+    }
+    return EVO_OK;
+}
+
+static enum evo_errc parse(const char *text, size_t n, const char *path, bool tool_script,
+                           struct evo_probe_file *ret, struct evo_error *err)
 {
     EVO_AUTO(sql_script) script = { 0 };
-    EVO_AUTO(probe_file) file = { .path = evo_strdup(path) };
+    EVO_AUTO(probe_file) file = { .path = evo_strdup(path), .script = tool_script };
     enum evo_errc rc = evo_sql_split(text, n, path, &script, err);
     if (rc == EVO_ERR_MIGRATION_FAILED && err) /* no migration was touched: the file is at fault */
         err->code = EVO_ERR_CONFIG;
     if (rc)
         return rc == EVO_ERR_MIGRATION_FAILED ? EVO_ERR_CONFIG : rc;
     struct reader r = { .text = text, .path = path, .script = &script, .file = &file };
-    rc = read_script(&r, err);
+    rc = tool_script ? read_tool_script(&r, err) : read_script(&r, err);
     if (rc)
         return rc;
     *ret = file;
     file = (struct evo_probe_file){ 0 };
     return EVO_OK;
+}
+
+enum evo_errc evo_probe_parse(const char *text, size_t n, const char *path, struct evo_probe_file *ret,
+                              struct evo_error *err)
+{
+    return parse(text, n, path, false, ret, err);
+}
+
+enum evo_errc evo_probe_parse_script(const char *text, size_t n, const char *path, struct evo_probe_file *ret,
+                                     struct evo_error *err)
+{
+    return parse(text, n, path, true, ret, err);
 }

@@ -54,6 +54,7 @@ struct evo_probe {
 };
 struct evo_probe_file {
     char *path; /* for messages */
+    bool script; /* evo_probe_parse_script() */
     struct evo_probe *items;
     size_t count, alloc;
 };
@@ -65,6 +66,12 @@ EVO_DEFINE_AUTO(probe_file);
  * statement (it could never fail), text that is not SQL enough to be cut. */
 enum evo_errc evo_probe_parse(const char *text, size_t n, const char *path, struct evo_probe_file *ret,
                               struct evo_error *err) EVO_CHECK;
+
+/* The verify script of another tool (Sqitch): it passes where none of its statements raises an error. They are run one
+ * after the other in one transaction that may write and is rolled back, so BEGIN, COMMIT and ROLLBACK are left out.
+ * EVO_ERR_CONFIG as above, but for savepoints and a file without any statement, which passes. */
+enum evo_errc evo_probe_parse_script(const char *text, size_t n, const char *path, struct evo_probe_file *ret,
+                                     struct evo_error *err) EVO_CHECK;
 
 /* One "evo:expect" form ("rows >= 2"). EVO_ERR_CONFIG for an unknown one. *ret is released by the caller. */
 void evo_expect_release(struct evo_expect *e);
@@ -107,6 +114,7 @@ EVO_DEFINE_AUTO(probe_report);
 
 /* Runs every probe and appends its outcome. Inside a transaction: each under a savepoint that is read-only and rolled
  * back, so nothing it does stays and the transaction goes on. Outside one: each in a read-only transaction of its own.
+ * A script: all of it under one, up to the first statement that is refused, and it may write.
  * `role` (NULL: none): SET LOCAL ROLE. statement_timeout_ms 0: 30 s. A false probe is not an error here (see
  * report->failed); a lost connection, a cancel and an unknown role are. */
 enum evo_errc evo_probe_run(struct evo_pg *pg, const struct evo_probe_file *file, const char *role,

@@ -10,6 +10,7 @@ enum { STATEMENT_MAX = 200, DEFAULT_TIMEOUT_MS = 30000 };
 struct fence {
     struct evo_pg *pg;
     bool inside; /* a transaction that goes on */
+    bool writes; /* what is run may write */
     char *settings; /* SET LOCAL …, undone with the fence */
 };
 
@@ -22,9 +23,13 @@ static enum evo_errc leave(const struct fence *f, struct evo_error *err)
 /* Not by one message with the settings: where one of them fails, the savepoint must exist for the way back. */
 static enum evo_errc enter(const struct fence *f, struct evo_error *err)
 {
-    enum evo_errc rc = evo_pg_exec(
-        f->pg, f->inside ? "SAVEPOINT evo_probe; SET LOCAL transaction_read_only = on" : "BEGIN READ ONLY",
-        err);
+    enum evo_errc rc =
+        evo_pg_exec(f->pg,
+                    f->inside   ? f->writes ? "SAVEPOINT evo_probe"
+                                            : "SAVEPOINT evo_probe; SET LOCAL transaction_read_only = on"
+                    : f->writes ? "BEGIN READ WRITE"
+                                : "BEGIN READ ONLY",
+                    err);
     if (rc)
         return rc;
     rc = evo_pg_exec(f->pg, f->settings, err);
@@ -83,15 +88,13 @@ static char *refusal(const struct evo_error *error)
     return evo_asprintf("%s%s%s", error->message, *error->detail ? ". " : "", error->detail);
 }
 
-static enum evo_errc run_one(const struct fence *f, const struct evo_probe *probe,
-                             struct evo_probe_outcome *o, struct evo_error *err)
+/* Inside the fence; it is left where nothing more can be asked. */
+static enum evo_errc ask(const struct fence *f, const struct evo_probe *probe, struct evo_probe_outcome *o,
+                         struct evo_error *err)
 {
-    enum evo_errc rc = enter(f, err);
-    if (rc)
-        return rc;
     EVO_AUTO_PTR(pg_result) result = NULL;
     struct evo_error failure = EVO_ERROR_INIT;
-    rc = evo_pg_query(f->pg, probe->sql, 0, NULL, &result, &failure);
+    enum evo_errc rc = evo_pg_query(f->pg, probe->sql, 0, NULL, &result, &failure);
     if (rc == EVO_ERR_CANCELLED || !evo_pg_alive(f->pg)) {
         enum evo_errc left = evo_pg_alive(f->pg) ? leave(f, NULL) : EVO_OK;
         (void)left; /* the reason is what came first */
@@ -106,7 +109,18 @@ static enum evo_errc run_one(const struct fence *f, const struct evo_probe *prob
     } else {
         o->verdict = judge(probe, result, &o->message);
     }
-    return leave(f, err);
+    return EVO_OK;
+}
+
+static enum evo_errc run_one(const struct fence *f, const struct evo_probe *probe, bool first, bool last,
+                             struct evo_probe_outcome *o, struct evo_error *err)
+{
+    enum evo_errc rc = first ? enter(f, err) : EVO_OK;
+    if (!rc)
+        rc = ask(f, probe, o, err);
+    if (!rc && (last || o->verdict != EVO_VERDICT_TRUE))
+        rc = leave(f, err);
+    return rc;
 }
 
 enum evo_errc evo_probe_run(struct evo_pg *pg, const struct evo_probe_file *file, const char *role,
@@ -114,11 +128,12 @@ enum evo_errc evo_probe_run(struct evo_pg *pg, const struct evo_probe_file *file
                             struct evo_error *err)
 {
     EVO_AUTO_STR settings = settings_text(pg, role, statement_timeout_ms);
-    const struct fence f = { .pg = pg, .inside = evo_pg_in_transaction(pg), .settings = settings };
+    const struct fence f = { .pg = pg, .inside = evo_pg_in_transaction(pg), .writes = file->script, .settings = settings };
     for (size_t i = 0; i < file->count; i++) {
         const struct evo_probe *probe = &file->items[i];
         struct evo_probe_outcome o = { .number = probe->number, .line = probe->line };
-        enum evo_errc rc = run_one(&f, probe, &o, err);
+        bool first = !file->script || i == 0, last = !file->script || i + 1 == file->count;
+        enum evo_errc rc = run_one(&f, probe, first, last, &o, err);
         if (rc) {
             free(o.message);
             return evo_error_prefix(err, "probe %d of \"%s\"", probe->number, file->path);
@@ -127,6 +142,8 @@ enum evo_errc evo_probe_run(struct evo_pg *pg, const struct evo_probe_file *file
         EVO_GROW(report->items, report->count, report->alloc);
         report->items[report->count++] = o;
         report->failed += o.verdict != EVO_VERDICT_TRUE;
+        if (file->script && o.verdict != EVO_VERDICT_TRUE)
+            break; /* the fence is left */
     }
     return EVO_OK;
 }

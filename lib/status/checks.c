@@ -100,9 +100,8 @@ static void check_ledger(const struct evo_status_view *v, struct evo_status_chec
     const struct evo_ledger *l = &v->ledger;
     if (l->exists) {
         FINE("%zu row%s", l->count, l->count == 1 ? "" : "s");
-    } else if (v->project->kind == EVO_LAYOUT_PRISMA && !l->schema_empty) {
-        FINDING("schema \"%s\" holds tables, and no _prisma_migrations records how they came about",
-                l->app_schema);
+    } else if (evo_layout_of(v->project->kind)->wants_baseline && !l->schema_empty) {
+        FINDING("schema \"%s\" holds tables, and no %s records how they came about", l->app_schema, l->table);
         c->hint =
             evo_strdup("Record the migrations that made them, each in its turn; nothing is run by that.");
         if (v->project->count) {

@@ -15,13 +15,15 @@ void evo_verify_release(struct evo_verify *v)
     *v = (struct evo_verify){ 0 };
 }
 
-static enum evo_errc load_file(const char *path, struct evo_probe_file *ret, struct evo_error *err)
+static enum evo_errc load_file(const char *path, bool script, struct evo_probe_file *ret,
+                               struct evo_error *err)
 {
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
     enum evo_errc rc = evo_file_read(path, VERIFY_FILE_MAX, &text, err);
     if (rc) /* whatever was wrong with it, the project is at fault */
         return evo_error_set(err, EVO_ERR_CONFIG, "could not read the probes in \"%s\"", path);
-    return evo_probe_parse(text.buf, text.len, path, ret, err);
+    return script ? evo_probe_parse_script(text.buf, text.len, path, ret, err)
+                  : evo_probe_parse(text.buf, text.len, path, ret, err);
 }
 
 static enum evo_errc load_all(const struct evo_project *project, enum evo_verify_direction direction,
@@ -35,7 +37,8 @@ static enum evo_errc load_all(const struct evo_project *project, enum evo_verify
         struct evo_verify_item *item = &v->items[v->count++];
         *item = (struct evo_verify_item){ .name = evo_strdup(names->items[i]), .gone = !m };
         v->without += !path;
-        enum evo_errc rc = path ? load_file(path, &item->file, err) : EVO_OK;
+        bool script = path && m->verify_script && which == EVO_FILE_VERIFY_UP;
+        enum evo_errc rc = path ? load_file(path, script, &item->file, err) : EVO_OK;
         if (rc) {
             evo_error_migration(err, item->name);
             return rc;
