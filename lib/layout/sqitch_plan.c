@@ -484,6 +484,26 @@ static enum evo_errc take_line(struct parser *p, char *text, struct evo_error *e
     return *start == '@' ? take_tag(p, start, note, err) : take_change(p, start, note, err);
 }
 
+/* What a change conflicts with may stand below it, but it must stand there. */
+static enum evo_errc resolve_conflicts(struct parser *p, struct evo_error *err)
+{
+    for (size_t i = 0; i < p->s->count; i++) {
+        struct evo_sqitch_change *c = &p->s->changes[i];
+        for (size_t n = 0; n < c->ndepends; n++) {
+            struct evo_sqitch_depend *d = &c->depends[n];
+            bool here = !d->project || strcmp(d->project, p->s->project) == 0;
+            if (!here || d->id || d->index != EVO_SQITCH_ELSEWHERE)
+                continue;
+            d->index = resolve(p->s, d);
+            p->line = c->plan.line;
+            if (d->index == EVO_SQITCH_ELSEWHERE)
+                return refuse(p, err, "\"%s\" conflicts with \"%s\", which is not in the plan", c->plan.name,
+                              d->text);
+        }
+    }
+    return EVO_OK;
+}
+
 enum evo_errc evo_sqitch_plan_parse(const char *text, const char *path, struct evo_sqitch *ret,
                                     struct evo_error *err)
 {
@@ -500,6 +520,9 @@ enum evo_errc evo_sqitch_plan_parse(const char *text, const char *path, struct e
     }
     if (!s.project)
         return refuse(&p, err, "it names no project: %%project=NAME");
+    enum evo_errc rc = resolve_conflicts(&p, err);
+    if (rc)
+        return rc;
     *ret = s;
     s = (struct evo_sqitch){ 0 };
     return EVO_OK;
