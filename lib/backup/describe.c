@@ -103,6 +103,8 @@ enum evo_errc evo_describe_ledger(struct evo_pg *pg, struct evo_manifest *m, str
           "WHERE x.attrelid = c.oid AND x.attname = 'dirty' AND NOT x.attisdropped) AND NOT EXISTS (SELECT FROM "
           "pg_catalog.pg_class r WHERE r.relnamespace = n.oid AND r.relname = 'ar_internal_metadata') " IN_PATH },
         { EVO_LAYOUT_GOOSE, HAS_COLUMN("goose_db_version", "is_applied") IN_PATH },
+        { EVO_LAYOUT_FLYWAY, HAS_COLUMN("flyway_schema_history", "installed_rank") IN_PATH },
+        { EVO_LAYOUT_SQITCH, HAS_COLUMN("changes", "script_hash") "AND n.nspname = 'sqitch'" },
         { EVO_LAYOUT_SQL, "SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
                           "ON n.oid = c.relnamespace WHERE n.nspname = 'evo' AND c.relname = 'migrations' "
                           "AND c.relkind = 'r'" },

@@ -171,6 +171,11 @@ static enum evo_errc add_one(struct evo_project *p, const struct found *found, s
                               .path = evo_strdup(found->path) };
     const struct found *undo = m.version ? undo_of(finds, m.version) : NULL;
     bool no_transaction = false;
+    if (m.version && !undo) {
+        EVO_AUTO_STR folder = evo_path_dir(found->path);
+        EVO_AUTO_STR name = evo_asprintf("U%s", file + 1);
+        m.wants_down = evo_path_join(folder, name);
+    }
     enum evo_errc rc = read_conf(found->path, finds, &no_transaction, err);
     if (!rc && undo) {
         rc = evo_layout_file_read(undo->path, buffer, err);

@@ -90,6 +90,7 @@ struct evo_migration {
     bool by_tool; /* its file is no SQL: the project's own tool runs it, and takes it back */
     char checksum[EVO_SHA256_HEX]; /* of the raw bytes of `path`, as the ledger wants it */
     char *own_checksum; /* of the file as the tool's ledger holds it, where that is another; NULL */
+    char *wants_down; /* the file in which its tool looks for the way back, where there is none; NULL: down.sql */
     bool unwrap; /* its tool runs it apart from the record: a file that is one BEGIN … COMMIT is run with it, as one */
     bool verify_script; /* its EVO_FILE_VERIFY_UP is a script of the tool: it passes where it raises no error */
     struct evo_directives directives; /* of the forward SQL */

@@ -13,6 +13,7 @@ void evo_migration_release(struct evo_migration *m)
     free(m->version);
     free(m->path);
     free(m->own_checksum);
+    free(m->wants_down);
     for (size_t i = 0; i < EVO_COMPANIONS; i++)
         free(m->companion[i]);
     evo_directives_release(&m->directives);

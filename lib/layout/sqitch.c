@@ -106,6 +106,8 @@ static enum evo_errc add_change(struct evo_project *p, const struct evo_sqitch_c
     m.path = path_of(places, c, DEPLOY, m.name);
     if (evo_is_file(revert))
         m.companion[EVO_FILE_DOWN] = evo_strdup(revert);
+    else
+        m.wants_down = evo_strdup(revert);
     if (evo_is_file(verify)) {
         m.companion[EVO_FILE_VERIFY_UP] = evo_strdup(verify);
         m.verify_script = true;

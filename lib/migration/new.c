@@ -48,7 +48,7 @@ static const char verify_down_template[] =
     "-- Replace this check, which fails.\n"
     "SELECT false AS " EVO_NEW_UNWRITTEN ";\n";
 
-enum form { FORM_FOLDER, FORM_PAIR, FORM_ONE_FILE, FORM_GOOSE };
+enum form { FORM_FOLDER, FORM_PAIR, FORM_ONE_FILE, FORM_GOOSE, FORM_FLYWAY };
 
 struct target {
     const struct evo_project *project;
@@ -66,6 +66,8 @@ static enum form form_of(const struct evo_project *p)
         return FORM_PAIR;
     case EVO_LAYOUT_GOOSE:
         return FORM_GOOSE;
+    case EVO_LAYOUT_FLYWAY:
+        return FORM_FLYWAY;
     default:
         break;
     }
@@ -119,9 +121,12 @@ char *evo_new_version(const char *last, int64_t wall_ms)
 /* The digits that the newest migration begins with; the caller frees, NULL where there are none. */
 static char *last_version(const struct evo_project *p)
 {
-    if (p->count == 0)
+    size_t at = p->count;
+    while (p->kind == EVO_LAYOUT_FLYWAY && at && !p->items[at - 1].version)
+        at--; /* repeatable ones stand last */
+    if (at == 0)
         return NULL;
-    const struct evo_migration *last = &p->items[p->count - 1];
+    const struct evo_migration *last = &p->items[at - 1];
     if (last->version)
         return evo_strdup(last->version);
     size_t n = strspn(last->name, "0123456789");
@@ -175,6 +180,11 @@ static enum evo_errc write_scripts(const struct target *t, const char *folder, s
         return rc ? rc : write_in(t, p->migrations, down, down_template, err);
     }
     EVO_AUTO_STR file = evo_asprintf("%s.sql", t->name);
+    if (t->form == FORM_FLYWAY) {
+        EVO_AUTO_STR undo = evo_asprintf("U%s", file + 1);
+        enum evo_errc rc = write_in(t, p->migrations, file, up_template, err);
+        return rc ? rc : write_in(t, p->migrations, undo, down_template, err);
+    }
     bool goose = t->form == FORM_GOOSE;
     EVO_AUTO_STR text = evo_asprintf("%s\n%s%s\n%s", goose ? "-- +goose Up" : "-- migrate:up", up_template,
                                      goose ? "-- +goose Down" : "-- migrate:down", down_template);
@@ -213,7 +223,8 @@ enum evo_errc evo_new_run(const struct evo_project *project, const char *name, i
     }
     EVO_AUTO_STR last = last_version(project);
     EVO_AUTO_STR version = evo_new_version(last, wall_ms);
-    EVO_AUTO_STR full = evo_asprintf("%s_%s", version, clean.buf);
+    bool flyway = project->kind == EVO_LAYOUT_FLYWAY;
+    EVO_AUTO_STR full = evo_asprintf(flyway ? "V%s__%s" : "%s_%s", version, clean.buf);
     const struct target t = { .project = project, .form = form_of(project), .name = full, .files = files };
     rc = write_all(&t, err);
     if (!rc)
