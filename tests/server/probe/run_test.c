@@ -111,6 +111,45 @@ static const struct {
     { "SELECT set_config('transaction_read_only', 'off', true) = 'off' AND writes()", EVO_VERDICT_ERROR, "" },
 };
 
+/* What another tool's verify script says, inside a transaction and outside one; nothing of it stays. */
+static void test_run_takes_a_script_as_its_tool_would(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t outcomes, failed;
+        int line; /* of the last outcome */
+    } scripts[] = {
+        { "BEGIN;\nINSERT INTO users VALUES (7, 'g', NULL);\nSELECT 1/count(*) FROM users WHERE id = 7;\nROLLBACK;", 2, 0, 3 },
+        { "SELECT false;\nSELECT NULL WHERE false;", 2, 0, 2 },
+        { "SELECT 1;\nSELECT 1/0;\nSELECT 2;", 2, 1, 2 },
+        { "SAVEPOINT s;\nDELETE FROM orders;\nROLLBACK TO s;\nSELECT 1/count(*) FROM orders;\nCOMMIT;", 4, 0, 4 },
+        { "DELETE FROM orders;\nDO $$ BEGIN COMMIT; END $$;", 2, 1, 2 },
+        { "-- nothing\nBEGIN; ROLLBACK;", 0, 0, 0 },
+    };
+    struct evo_pg *pg = *state;
+    for (size_t i = 0; i < 2 * EVO_COUNT(scripts); i++) {
+        const char *text = scripts[i / 2].text;
+        bool inside = i % 2;
+        struct evo_error err = EVO_ERROR_INIT;
+        EVO_AUTO(probe_file) file = { 0 };
+        EVO_AUTO(probe_report) report = { 0 };
+        EVO_AUTO_PTR(pg_result) left = NULL;
+        assert_ok(evo_probe_parse_script(text, strlen(text), "verify.sql", &file, &err), &err);
+        if (inside)
+            assert_ok(evo_pg_exec(pg, "BEGIN", &err), &err);
+        assert_ok(evo_probe_run(pg, &file, NULL, 0, &report, &err), &err);
+        assert_int_equal(evo_pg_in_transaction(pg), inside);
+        assert_ok(evo_pg_query(pg, "SELECT count(*) FROM users, orders WHERE users.id < 9", 0, NULL, &left, &err), &err);
+        assert_string_equal(evo_pg_value(left, 0, 0), "1");
+        if (inside)
+            assert_ok(evo_pg_exec(pg, "COMMIT", &err), &err);
+        assert_int_equal(report.count, scripts[i / 2].outcomes);
+        assert_int_equal(report.failed, scripts[i / 2].failed);
+        if (report.count)
+            assert_int_equal(report.items[report.count - 1].line, scripts[i / 2].line);
+    }
+}
+
 static void assert_outcomes(struct evo_pg *pg)
 {
     for (size_t i = 0; i < EVO_COUNT(rows); i++) {
@@ -244,6 +283,7 @@ static void test_run_gives_a_lost_connection_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_run_takes_a_script_as_its_tool_would, setup, teardown),
         cmocka_unit_test_setup_teardown(test_run_outside_a_transaction, setup, teardown),
         cmocka_unit_test_setup_teardown(test_run_inside_a_transaction_that_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_run_sees_what_the_transaction_did, setup, teardown),

@@ -349,8 +349,6 @@ static void test_open_names_a_layout_it_cannot_apply(void **state)
     } rows[] = {
         { "alembic/versions/1a2b_init.py", "revision = '1a2b'\ndown_revision = None\n", "alembic" },
         { "migrations/env.py", "", "alembic" },
-        { "src/main/resources/db/migration/V1__init.sql", "SELECT 1;", "flyway" },
-        { "sqitch.plan", "%project=x\n", "sqitch" },
         { "drizzle/meta/_journal.json", "{}", "drizzle" },
         { "db/migrate/20250101000000_create_users.rb", "", "rails" },
         { "migrations/20250101000000_users.js", "", "knex" },

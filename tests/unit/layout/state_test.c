@@ -204,6 +204,32 @@ static void test_state_of_sql_goes_by_the_order_of_rows(void **state)
     free_ledger(&l);
 }
 
+static void test_state_leaves_what_stays_out_of_the_order(void **state)
+{
+    (void)state;
+    tree_put("sql/V1__a.sql", "SELECT 1;");
+    tree_put("sql/V2__b.sql", "SELECT 1;");
+    tree_put("sql/V3__c.sql", "SELECT 1;");
+    tree_put("sql/R__d.sql", "SELECT 1;");
+    const struct row rows[] = { { "V1__a", 1, 1, -1, NULL },
+                                { "R__d", 2, 2, -1, NULL },
+                                { "V2__b", 3, 3, -1, "7" } };
+    struct evo_ledger l = make_ledger(EVO_LAYOUT_FLYWAY, rows, EVO_COUNT(rows));
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO(project) p = { 0 };
+    EVO_AUTO(state) s = { 0 };
+    l.items[1].stays = true;
+    assert_int_equal(evo_project_open(tree, "auto", NULL, &p, &err), EVO_OK);
+    free(l.items[0].checksum);
+    l.items[0].checksum = evo_strdup(p.items[0].own_checksum);
+    free(l.items[1].checksum);
+    l.items[1].checksum = evo_strdup(p.items[3].own_checksum);
+    assert_int_equal(evo_state_of(&p, &l, &s, &err), EVO_OK);
+    EVO_AUTO_STR text = describe(&s);
+    assert_string_equal(text, "V1__a:applied V2__b:edited V3__c:pending R__d:applied < V2__b V1__a");
+    free_ledger(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +237,7 @@ int main(void)
         tree_test(test_state_counts),
         tree_test(test_state_of_a_checkout_with_other_line_ends_is_not_edited),
         tree_test(test_state_of_sql_goes_by_the_order_of_rows),
+        tree_test(test_state_leaves_what_stays_out_of_the_order),
     };
     return cmocka_run_group_tests_name("layout/state", tests, NULL, NULL);
 }

@@ -122,6 +122,41 @@ static void test_not_understood_is_named_with_its_line(void **state)
     assert_non_null(strstr(step.warnings.items[0], "line 3:"));
 }
 
+static void test_decide_unwraps_one_block_where_its_tool_runs_it_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum evo_step_mode expected;
+        size_t statements;
+    } rows[] = {
+        { "-- x\nBEGIN;\nSELECT 1;\nSELECT 2;\nCOMMIT;\n-- y", EVO_STEP_TRANSACTION, 2 },
+        { "begin transaction; SELECT 1; end work", EVO_STEP_TRANSACTION, 1 },
+        { "BEGIN; COMMIT;", EVO_STEP_TRANSACTION, 0 },
+        { "SELECT 1;", EVO_STEP_TRANSACTION, 1 },
+        { "BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT 1; COMMIT;", EVO_STEP_AS_IS, 3 },
+        { "BEGIN; SELECT 1; ROLLBACK;", EVO_STEP_AS_IS, 3 },
+        { "BEGIN; SELECT 1; COMMIT; SELECT 2;", EVO_STEP_AS_IS, 4 },
+        { "SELECT 1; BEGIN; SELECT 2; COMMIT;", EVO_STEP_AS_IS, 4 },
+        { "BEGIN; SELECT 1; COMMIT; BEGIN; SELECT 2; COMMIT;", EVO_STEP_AS_IS, 6 },
+        { "BEGIN; VACUUM; COMMIT;", EVO_STEP_AS_IS, 3 },
+        { "COMMIT;", EVO_STEP_AS_IS, 1 },
+    };
+    migration.unwrap = true;
+    for (size_t i = 0; i < EVO_COUNT(rows); i++) {
+        EVO_AUTO(step) step = { 0 };
+        build(&step, rows[i].text, false);
+        if (step.mode != rows[i].expected || step.script.count != rows[i].statements)
+            fail_msg("row %zu: mode %s, %zu statements", i, evo_step_mode_name(step.mode), step.script.count);
+        evo_step_decide(&step); /* once more changes nothing */
+        assert_int_equal(step.script.count, rows[i].statements);
+    }
+    EVO_AUTO(step) step = { 0 };
+    build(&step, rows[0].text, false);
+    assert_int_equal(step.script.items[0].line, 3);
+    migration.unwrap = false;
+}
+
 static void add_row(struct evo_journal *j, const struct evo_step *done, size_t unit, bool finished)
 {
     /* The hash of the unit as evo_journal_begin() would write it. */
@@ -171,6 +206,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decide_by_what_the_file_holds),
+        cmocka_unit_test(test_decide_unwraps_one_block_where_its_tool_runs_it_apart),
         cmocka_unit_test(test_units_say_what_runs_bare),
         cmocka_unit_test(test_settings_are_told_from_what_they_look_like),
         cmocka_unit_test(test_as_is_warns_that_it_cannot_be_undone),

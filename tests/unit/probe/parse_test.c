@@ -161,9 +161,30 @@ static void test_parse_refuses_with_file_and_line(void **state)
     }
 }
 
+static void test_parse_script_leaves_transactions_out_and_refuses_what_cannot_be_rolled_back(void **state)
+{
+    (void)state;
+    static const char good[] = "BEGIN;\nSELECT 1;\nSAVEPOINT s;\nROLLBACK;";
+    static const char *const bad[] = { "SELECT 1;\nVACUUM;", "SELECT 1;\nCOPY a FROM stdin;\n1\n\\.\n" };
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO(probe_file) file = { 0 };
+    assert_int_equal(evo_probe_parse_script(good, strlen(good), "verify.sql", &file, &err), EVO_OK);
+    assert_true(file.script);
+    assert_int_equal(file.count, 2);
+    assert_int_equal(file.items[1].line, 3);
+    assert_int_equal(file.items[0].expects[0].kind, EVO_EXPECT_NO_ERROR);
+    for (size_t i = 0; i < EVO_COUNT(bad); i++) {
+        EVO_AUTO(probe_file) refused = { 0 };
+        assert_int_equal(evo_probe_parse_script(bad[i], strlen(bad[i]), "verify.sql", &refused, &err),
+                         EVO_ERR_CONFIG);
+        assert_int_equal(err.line, 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parse_script_leaves_transactions_out_and_refuses_what_cannot_be_rolled_back),
         cmocka_unit_test(test_expect_parse_knows_the_forms),
         cmocka_unit_test(test_expect_parse_refuses_what_it_does_not_know),
         cmocka_unit_test(test_parse_gives_each_statement_its_expectations),
