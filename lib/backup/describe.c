@@ -77,7 +77,7 @@ static void add_migration(struct evo_json *list, const struct evo_ledger_row *ro
     "ORDER BY n.nspname = pg_catalog.current_schema() DESC, n.nspname = 'public' DESC, n.nspname LIMIT 1"
 
 /* The schema of a table with that column; the one that search_path finds first. */
-#define HAS_COLUMN(table, column)                                                                          \
+#define HAS_COLUMN(table, column)                                                                           \
     "SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace " \
     "JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = '" column                         \
     "' AND NOT a.attisdropped WHERE c.relname = '" table "' AND c.relkind = 'r' "
@@ -100,8 +100,10 @@ enum evo_errc evo_describe_ledger(struct evo_pg *pg, struct evo_manifest *m, str
         { EVO_LAYOUT_GOLANG_MIGRATE, HAS_COLUMN("schema_migrations", "dirty") IN_PATH },
         { EVO_LAYOUT_DBMATE,
           HAS_COLUMN("schema_migrations", "version") "AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute x "
-          "WHERE x.attrelid = c.oid AND x.attname = 'dirty' AND NOT x.attisdropped) AND NOT EXISTS (SELECT FROM "
-          "pg_catalog.pg_class r WHERE r.relnamespace = n.oid AND r.relname = 'ar_internal_metadata') " IN_PATH },
+                                                     "WHERE x.attrelid = c.oid AND x.attname = 'dirty' AND "
+                                                     "NOT x.attisdropped) AND NOT EXISTS (SELECT FROM "
+                                                     "pg_catalog.pg_class r WHERE r.relnamespace = n.oid AND "
+                                                     "r.relname = 'ar_internal_metadata') " IN_PATH },
         { EVO_LAYOUT_GOOSE, HAS_COLUMN("goose_db_version", "is_applied") IN_PATH },
         { EVO_LAYOUT_FLYWAY, HAS_COLUMN("flyway_schema_history", "installed_rank") IN_PATH },
         { EVO_LAYOUT_SQITCH, HAS_COLUMN("changes", "script_hash") "AND n.nspname = 'sqitch'" },

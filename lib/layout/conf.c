@@ -345,7 +345,7 @@ static enum evo_errc read_git(struct reader *r, struct evo_error *err)
 enum evo_errc evo_conf_parse(const char *text, enum evo_conf_form form, const char *path,
                              struct evo_conf *conf, struct evo_error *err)
 {
-    static enum evo_errc (*const forms[])(struct reader *r, struct evo_error *err) = {
+    static enum evo_errc (*const forms[])(struct reader * r, struct evo_error * err) = {
         [EVO_CONF_PROPERTIES] = read_property, [EVO_CONF_TOML] = read_toml, [EVO_CONF_GIT] = read_git
     };
     __attribute__((cleanup(reader_auto))) struct reader r = {

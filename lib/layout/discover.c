@@ -95,8 +95,8 @@ static enum evo_errc refuse_tool(const struct evo_tool *tool, const char *saw, s
 static bool is_of(const char *found, bool empty, const char *layout)
 {
     const struct evo_tool *tool = evo_tool_find(layout);
-    return evo_streq(found, layout) ||
-           (evo_streq(found, "sql") && evo_layout_of(tool->kind)->like_sql && (empty || tool->kind != EVO_LAYOUT_GOOSE));
+    return evo_streq(found, layout) || (evo_streq(found, "sql") && evo_layout_of(tool->kind)->like_sql &&
+                                        (empty || tool->kind != EVO_LAYOUT_GOOSE));
 }
 
 static enum evo_errc refuse_none(const char *root, const char *layout, struct evo_error *err)
@@ -174,14 +174,14 @@ static enum evo_errc find_folder(struct evo_project *p, const char *layout, cons
     __attribute__((cleanup(finds_auto))) struct finds finds = { .count = 0 };
     const struct find *found = NULL;
     EVO_AUTO_STR configured = NULL;
-    enum evo_errc rc = !tool || tool->kind == EVO_LAYOUT_FLYWAY
-                           ? evo_flyway_location(p->root, &configured, err)
-                           : EVO_OK;
+    enum evo_errc rc =
+        !tool || tool->kind == EVO_LAYOUT_FLYWAY ? evo_flyway_location(p->root, &configured, err) : EVO_OK;
     if (rc)
         return rc;
     if (configured)
-        finds.items[finds.count++] =
-            (struct find){ .tool = evo_tool_find("flyway"), .place = configured, .saw = evo_strdup(configured) };
+        finds.items[finds.count++] = (struct find){ .tool = evo_tool_find("flyway"),
+                                                    .place = configured,
+                                                    .saw = evo_strdup(configured) };
     for (size_t i = 0; i < EVO_COUNT(places); i++)
         if (!configured || strcmp(configured, places[i].path) != 0)
             look_at(p->root, i, &finds);

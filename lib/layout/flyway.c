@@ -1,8 +1,8 @@
 /* Flyway's folder: V…, U… and R… files, also in folders below. */
+#include "layout/flyway.h"
 #include "base/file.h"
 #include "layout/companions.h"
 #include "layout/conf.h"
-#include "layout/flyway.h"
 #include "layout/reader.h"
 
 #include "base/banned.h"
@@ -166,9 +166,10 @@ static enum evo_errc add_one(struct evo_project *p, const struct found *found, s
                              struct evo_strbuf *buffer, struct evo_error *err)
 {
     const char *file = evo_path_base(found->path);
-    EVO_AUTO(migration) m = { .name = evo_strndup(file, strlen(file) - strlen(".sql")),
-                              .version = evo_strdup(found->name.version),
-                              .path = evo_strdup(found->path) };
+    EVO_AUTO(migration)
+    m = { .name = evo_strndup(file, strlen(file) - strlen(".sql")),
+          .version = evo_strdup(found->name.version),
+          .path = evo_strdup(found->path) };
     const struct found *undo = m.version ? undo_of(finds, m.version) : NULL;
     bool no_transaction = false;
     if (m.version && !undo) {

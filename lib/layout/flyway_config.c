@@ -155,7 +155,8 @@ static enum evo_errc read_all(const char *root, struct evo_conf *conf, struct ev
 
 static enum evo_errc refuse(const struct evo_conf_item *item, const char *why, struct evo_error *err)
 {
-    evo_error_set(err, EVO_ERR_CONFIG, "evo does not honour \"%s\" of \"%s\": %s", item->key, item->path, why);
+    evo_error_set(err, EVO_ERR_CONFIG, "evo does not honour \"%s\" of \"%s\": %s", item->key, item->path,
+                  why);
     evo_error_at(err, item->path, item->line);
     return evo_error_hint(err, "Apply these migrations with \"flyway migrate\", or take the setting out.");
 }

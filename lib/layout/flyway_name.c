@@ -18,10 +18,10 @@ void evo_flyway_name_release(struct evo_flyway_name *n)
 
 /* Beginnings of the names of SQL callbacks that `migrate` and `undo` run. */
 static const char *const callbacks[] = {
-    "beforeMigrate",      "beforeEachMigrate", "afterEachMigrate",   "afterMigrate",  "afterVersioned",
-    "beforeVersioned",    "beforeRepeatables", "afterRepeatables",   "beforeUndo",    "beforeEachUndo",
-    "afterEachUndo",      "afterUndo",         "beforeValidate",     "afterValidate", "createSchema",
-    "beforeCreateSchema", "afterCreateSchema", "beforeConnect",      "afterConnect",  "beforeScriptError",
+    "beforeMigrate",      "beforeEachMigrate", "afterEachMigrate", "afterMigrate",  "afterVersioned",
+    "beforeVersioned",    "beforeRepeatables", "afterRepeatables", "beforeUndo",    "beforeEachUndo",
+    "afterEachUndo",      "afterUndo",         "beforeValidate",   "afterValidate", "createSchema",
+    "beforeCreateSchema", "afterCreateSchema", "beforeConnect",    "afterConnect",  "beforeScriptError",
     "afterScriptError",
 };
 
@@ -64,9 +64,9 @@ void evo_flyway_name_parse(const char *file, struct evo_flyway_name *ret)
     const char *separator = strstr(file, "__"), *dot = strrchr(file, '.');
     if (!evo_ends_with(file, sql)) {
         bool looks = strchr("VURB", *file) && *file && separator && dot && dot > separator;
-        name.sort = looks && evo_ends_with(file, ".sql.conf")            ? EVO_FLYWAY_CONF
+        name.sort = looks && evo_ends_with(file, ".sql.conf") ? EVO_FLYWAY_CONF
                     : (looks && !evo_ends_with(file, ".md")) ||
-                              (is_callback(file) && dot && !evo_ends_with(file, ".md"))
+                            (is_callback(file) && dot && !evo_ends_with(file, ".md"))
                         ? EVO_FLYWAY_REFUSED
                         : EVO_FLYWAY_NONE;
         *ret = name;

@@ -9,7 +9,10 @@ static const struct {
     enum evo_errc (*read)(struct evo_project *p, const struct evo_strvec *names, struct evo_error *err);
     const struct evo_ledger_kind *ledger;
 } kinds[EVO_LAYOUTS] = {
-    [EVO_LAYOUT_PRISMA] = { { .name = "prisma", .supported = true, .in_schema = true, .wants_baseline = true },
+    [EVO_LAYOUT_PRISMA] = { { .name = "prisma",
+                              .supported = true,
+                              .in_schema = true,
+                              .wants_baseline = true },
                             evo_prisma_read,
                             &evo_ledger_prisma },
     [EVO_LAYOUT_SQL] = { { .name = "sql", .supported = true, .strict_order = true, .by_row = true },
@@ -17,7 +20,7 @@ static const struct {
                          &evo_ledger_sql },
     [EVO_LAYOUT_DBMATE] = { { .name = "dbmate",
                               .supported = true,
- .like_sql = true,
+                              .like_sql = true,
                               .strict_order = true,
                               .by_row = true,
                               .no_attempts = true },
@@ -25,7 +28,7 @@ static const struct {
                             &evo_ledger_dbmate },
     [EVO_LAYOUT_GOLANG_MIGRATE] = { { .name = "golang-migrate",
                                       .supported = true,
- .like_sql = true,
+                                      .like_sql = true,
                                       .strict_order = true,
                                       .by_row = true,
                                       .by_files = true },
@@ -33,7 +36,7 @@ static const struct {
                                     &evo_ledger_golang_migrate },
     [EVO_LAYOUT_GOOSE] = { { .name = "goose",
                              .supported = true,
- .like_sql = true,
+                             .like_sql = true,
                              .strict_order = true,
                              .by_row = true,
                              .no_attempts = true },

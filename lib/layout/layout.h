@@ -48,9 +48,11 @@ struct evo_layout {
     bool strict_order; /* what arrives behind an applied migration is refused unless --out-of-order */
     bool by_row; /* the ledger's rows are in order of application; else its times are */
     bool no_attempts; /* the ledger has no row for what was begun and not finished: only evo.journal knows */
-    bool by_files; /* the ledger says where it stands, not what was applied: that follows from the files' order */
+    bool
+        by_files; /* the ledger says where it stands, not what was applied: that follows from the files' order */
     bool like_sql; /* its folders lie where those of `sql` do, and may look like them */
-    bool schema_first; /* migrations run in the ledger's schema where the project names one: it stands first in search_path */
+    bool
+        schema_first; /* migrations run in the ledger's schema where the project names one: it stands first in search_path */
     bool wants_baseline; /* tables without a record of how they came to be are refused */
     bool tells_failures; /* the ledger has a place for a failure that left nothing, too */
     const char *adds; /* the tool's own command for a new migration, where evo-migrate new makes none; NULL */
@@ -90,9 +92,12 @@ struct evo_migration {
     bool by_tool; /* its file is no SQL: the project's own tool runs it, and takes it back */
     char checksum[EVO_SHA256_HEX]; /* of the raw bytes of `path`, as the ledger wants it */
     char *own_checksum; /* of the file as the tool's ledger holds it, where that is another; NULL */
-    char *wants_down; /* the file in which its tool looks for the way back, where there is none; NULL: down.sql */
-    bool unwrap; /* its tool runs it apart from the record: a file that is one BEGIN … COMMIT is run with it, as one */
-    bool verify_script; /* its EVO_FILE_VERIFY_UP is a script of the tool: it passes where it raises no error */
+    char *
+        wants_down; /* the file in which its tool looks for the way back, where there is none; NULL: down.sql */
+    bool
+        unwrap; /* its tool runs it apart from the record: a file that is one BEGIN … COMMIT is run with it, as one */
+    bool
+        verify_script; /* its EVO_FILE_VERIFY_UP is a script of the tool: it passes where it raises no error */
     struct evo_directives directives; /* of the forward SQL */
 };
 
@@ -103,7 +108,8 @@ struct evo_project {
     char *migrations; /* the folder, as it can be opened */
     char *ledger_schema,
         *ledger_table; /* where the project's own configuration names others; NULL: the tool's default */
-    char *ledger_by; /* who the ledger says did it, where that configuration tells; NULL: the tool's default */
+    char
+        *ledger_by; /* who the ledger says did it, where that configuration tells; NULL: the tool's default */
     struct evo_sqitch *sqitch; /* sqitch: its plan; else NULL */
     struct evo_migration *items; /* in the order of application */
     size_t count, alloc;

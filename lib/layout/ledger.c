@@ -51,8 +51,7 @@ void evo_ledger_release(struct evo_ledger *l)
 struct evo_ledger_row *evo_ledger_add(struct evo_ledger *l)
 {
     EVO_GROW(l->items, l->count, l->alloc);
-    l->items[l->count] =
-        (struct evo_ledger_row){ .started_ms = -1, .finished_ms = -1, .rolled_back_ms = -1 };
+    l->items[l->count] = (struct evo_ledger_row){ .started_ms = -1, .finished_ms = -1, .rolled_back_ms = -1 };
     return &l->items[l->count++];
 }
 
@@ -216,7 +215,8 @@ static enum evo_errc survey(struct evo_pg *pg, struct evo_ledger *l, struct foun
         const char *columns = evo_pg_value(r, i, 2);
         const struct evo_ledger_kind *kind = evo_ledger_kind_of(l->kind);
         bool own = strcmp(schema, l->schema) == 0 && strcmp(table, l->table) == 0;
-        if (own && (!kind->columns || evo_foreign_fits(columns ? columns : " ", kind->columns, kind->without))) {
+        if (own &&
+            (!kind->columns || evo_foreign_fits(columns ? columns : " ", kind->columns, kind->without))) {
             l->exists = true;
             continue;
         }
@@ -278,8 +278,8 @@ static enum evo_errc read_rows(struct evo_pg *pg, struct evo_ledger *l, const st
 {
     const struct evo_ledger_kind *kind = evo_ledger_kind_of(l->kind);
     EVO_AUTO_PTR(pg_result) r = NULL;
-    enum evo_errc rc = kind->read ? kind->read(pg, l, p, err)
-                                  : evo_ledger_query(pg, l, kind->select, 0, NULL, &r, err);
+    enum evo_errc rc =
+        kind->read ? kind->read(pg, l, p, err) : evo_ledger_query(pg, l, kind->select, 0, NULL, &r, err);
     for (int i = 0; !rc && r && i < evo_pg_rows(r); i++) {
         EVO_GROW(l->items, l->count, l->alloc);
         l->items[l->count++] = (struct evo_ledger_row){
@@ -344,7 +344,8 @@ static bool files_fit(const struct evo_project *p, enum evo_layout_kind kind)
 {
     for (size_t i = 0; i < p->count; i++) {
         const struct evo_migration *m = &p->items[i];
-        bool fits = kind == EVO_LAYOUT_DBMATE ? m->parts == EVO_PARTS_MIGRATE : evo_ends_with(m->path, ".up.sql");
+        bool fits =
+            kind == EVO_LAYOUT_DBMATE ? m->parts == EVO_PARTS_MIGRATE : evo_ends_with(m->path, ".up.sql");
         if (!fits)
             return false;
     }
@@ -502,8 +503,7 @@ static enum evo_errc look(struct evo_pg *pg, const struct evo_ledger *l, const c
         *ret = (struct attempts){ .applied = applied, .failed = failed };
         return looked;
     }
-    enum evo_errc rc =
-        evo_ledger_query(pg, l, kind->select_one, 1, (const char *const[]){ name }, &r, err);
+    enum evo_errc rc = evo_ledger_query(pg, l, kind->select_one, 1, (const char *const[]){ name }, &r, err);
     for (int i = 0; !rc && i < evo_pg_rows(r); i++) {
         if (evo_pg_value_bool(r, i, 1))
             a.rolled_back++;

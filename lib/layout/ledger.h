@@ -34,7 +34,8 @@ struct evo_ledger_row {
     char *id; /* prisma: a UUID; sql: a number; …; not unique where the tool has none */
     char *name;
     char *checksum; /* NULL: the ledger holds none */
-    int64_t started_ms, finished_ms, rolled_back_ms; /* wall; -1: NULL; 0: so it is, the ledger does not say when */
+    int64_t started_ms, finished_ms,
+        rolled_back_ms; /* wall; -1: NULL; 0: so it is, the ledger does not say when */
     int64_t steps; /* prisma: applied_steps_count; sql: 0 */
     char *logs; /* the beginning of them; NULL where none */
     bool stays; /* never taken back: what a baseline covers, what is repeatable */

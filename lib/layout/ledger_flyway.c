@@ -301,9 +301,10 @@ static enum evo_errc insert(struct evo_pg *pg, const struct evo_ledger *l, const
     EVO_AUTO_STR description = evo_flyway_description(name.description);
     EVO_AUTO_STR script = evo_flyway_script(l->project, m->path);
     EVO_AUTO_STR took = evo_asprintf("%d", finished_ms < 0 ? 0 : (int)(finished_ms - started_ms));
-    const char *const params[] = { m->version,     description,          "SQL", script,
-                                   m->own_checksum, l->project->ledger_by, took,
-                                   finished_ms < 0 ? "false" : "true" };
+    const char *const params[] = {
+        m->version,      description,           "SQL", script,
+        m->own_checksum, l->project->ledger_by, took,  finished_ms < 0 ? "false" : "true"
+    };
     return add(pg, l, params, ret_id, err);
 }
 
@@ -334,10 +335,11 @@ static enum evo_errc last_rank(struct evo_pg *pg, const struct evo_ledger *l, co
                                struct evo_error *err)
 {
     EVO_AUTO_PTR(pg_result) r = NULL;
-    enum evo_errc rc = evo_ledger_query(pg, l,
-                                        "SELECT installed_rank, version, type FROM @ WHERE success AND version "
-                                        "IS NOT NULL ORDER BY installed_rank DESC",
-                                        0, NULL, &r, err);
+    enum evo_errc rc =
+        evo_ledger_query(pg, l,
+                         "SELECT installed_rank, version, type FROM @ WHERE success AND version "
+                         "IS NOT NULL ORDER BY installed_rank DESC",
+                         0, NULL, &r, err);
     if (rc)
         return rc;
     for (int i = 0; i < evo_pg_rows(r); i++) {
@@ -369,7 +371,8 @@ static enum evo_errc take_back(struct evo_pg *pg, const struct evo_ledger *l, co
     return evo_ledger_query(
         pg, l,
         "INSERT INTO @ (installed_rank, version, description, type, script, checksum, installed_by, "
-        "execution_time, success) SELECT (SELECT pg_catalog.max(installed_rank) + 1 FROM @), version, description, "
+        "execution_time, success) SELECT (SELECT pg_catalog.max(installed_rank) + 1 FROM @), version, "
+        "description, "
         "'DELETE', script, checksum, coalesce($2, current_user::text), 0, true FROM @ "
         "WHERE installed_rank = $1::integer",
         EVO_COUNT(params), params, NULL, err);
@@ -383,7 +386,8 @@ static enum evo_errc give_up_row(struct evo_pg *pg, const struct evo_ledger *l, 
                                  struct evo_error *err)
 {
     return evo_ledger_query(pg, l,
-                            "DELETE FROM @ WHERE NOT success AND (" NAME " = $1 OR version IN (SELECT version "
+                            "DELETE FROM @ WHERE NOT success AND (" NAME
+                            " = $1 OR version IN (SELECT version "
                             "FROM @ WHERE version IS NOT NULL AND " NAME " = $1))",
                             1, (const char *const[]){ name }, NULL, err);
 }

@@ -14,7 +14,8 @@ struct evo_ledger_kind {
     const char *schema; /* NULL: the connection's */
     const char *table;
     bool in_path; /* the first of search_path, where the connection names no schema */
-    const char *columns, *without; /* which tell it from a namesake, as in foreign.h; NULL: nothing has its name */
+    const char *columns,
+        *without; /* which tell it from a namesake, as in foreign.h; NULL: nothing has its name */
     int64_t lock_key;
     /* Instead of lock_key, of the ledger's place. */
     int64_t (*lock_key_of)(const char *database, const char *schema, const char *table);

@@ -39,10 +39,11 @@ static enum evo_errc ask(struct evo_pg *pg, const struct evo_ledger *l, const ch
         return rc;
     EVO_AUTO_STR schema = evo_ledger_quote(l->schema);
     EVO_AUTO_STR role = evo_ledger_quote(l->role);
-    return evo_ledger_ask_for(l, err,
-                              "USAGE ON SCHEMA %s TO %s; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN "
-                              "SCHEMA %s",
-                              schema, role, schema);
+    return evo_ledger_ask_for(
+        l, err,
+        "USAGE ON SCHEMA %s TO %s; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN "
+        "SCHEMA %s",
+        schema, role, schema);
 }
 
 /* Whoever writes has a plan. */
@@ -69,8 +70,9 @@ static enum evo_errc check_release(struct evo_pg *pg, const struct evo_ledger *l
     const char *version = any ? evo_pg_value(r, 0, 0) : NULL;
     if (version && strcmp(version, REGISTRY) == 0)
         return EVO_OK;
-    evo_error_set(err, EVO_ERR_UNSUPPORTED, "Sqitch's registry in schema \"%s\" has version %s, and evo knows %s",
-                  l->schema, version ? version : "0", REGISTRY);
+    evo_error_set(err, EVO_ERR_UNSUPPORTED,
+                  "Sqitch's registry in schema \"%s\" has version %s, and evo knows %s", l->schema,
+                  version ? version : "0", REGISTRY);
     return evo_error_hint(err, "Bring it up to date: sqitch upgrade");
 }
 
@@ -92,11 +94,12 @@ static enum evo_errc read_rows(struct evo_pg *pg, struct evo_ledger *l, const st
     const char *const params[] = { p->sqitch ? p->sqitch->project : NULL };
     enum evo_errc rc = check_release(pg, l, err);
     if (!rc)
-        rc = ask(pg, l,
-                 "SELECT change_id, change, script_hash, "
-                 "pg_catalog.floor(pg_catalog.date_part('epoch', committed_at) * 1000)::bigint FROM @.changes "
-                 "WHERE project = $1 OR $1 IS NULL ORDER BY committed_at",
-                 EVO_COUNT(params), params, &r, err);
+        rc =
+            ask(pg, l,
+                "SELECT change_id, change, script_hash, "
+                "pg_catalog.floor(pg_catalog.date_part('epoch', committed_at) * 1000)::bigint FROM @.changes "
+                "WHERE project = $1 OR $1 IS NULL ORDER BY committed_at",
+                EVO_COUNT(params), params, &r, err);
     for (int i = 0; !rc && i < evo_pg_rows(r); i++) {
         bool same = false;
         const char *name = name_of(p, evo_pg_value(r, i, 0), evo_pg_value(r, i, 1), &same);
@@ -128,8 +131,9 @@ static enum evo_errc create(struct evo_pg *pg, const struct evo_ledger *l, struc
     EVO_AUTO_STR name = evo_pg_literal(pg, plan->user_name);
     EVO_AUTO_STR email = evo_pg_literal(pg, plan->user_email);
     EVO_AUTO_STR tables = in_registry(pg, l, evo_schema_sql_sqitch);
-    EVO_AUTO_STR release = in_registry(pg, l, "INSERT INTO @.releases (version, installer_name, "
-                                              "installer_email) VALUES (" REGISTRY ", ");
+    EVO_AUTO_STR release = in_registry(pg, l,
+                                       "INSERT INTO @.releases (version, installer_name, "
+                                       "installer_email) VALUES (" REGISTRY ", ");
     EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
     evo_strbuf_addf(&sql, "%s%s%s, %s);", tables, release, name, email); /* one message: all or nothing */
     rc = evo_pg_exec(pg, sql.buf, err);
@@ -145,21 +149,23 @@ static enum evo_errc register_project(struct evo_pg *pg, const struct evo_ledger
     const struct evo_sqitch *plan = plan_of(l);
     const char *const params[] = { plan->project, plan->uri, plan->user_name, plan->user_email };
     EVO_AUTO_PTR(pg_result) r = NULL;
-    enum evo_errc rc = ask(pg, l, "SELECT uri, project FROM @.projects WHERE project = $1 OR uri = $2", 2,
-                           params, &r, err);
+    enum evo_errc rc =
+        ask(pg, l, "SELECT uri, project FROM @.projects WHERE project = $1 OR uri = $2", 2, params, &r, err);
     if (rc)
         return rc;
     if (evo_pg_rows(r) == 0)
-        return ask(pg, l,
-                   "INSERT INTO @.projects (project, uri, creator_name, creator_email) VALUES ($1, $2, $3, $4)",
-                   EVO_COUNT(params), params, NULL, err);
+        return ask(
+            pg, l,
+            "INSERT INTO @.projects (project, uri, creator_name, creator_email) VALUES ($1, $2, $3, $4)",
+            EVO_COUNT(params), params, NULL, err);
     const char *uri = evo_pg_value(r, 0, 0), *project = evo_pg_value(r, 0, 1);
     if (evo_streq(project, plan->project) && evo_streq(uri, plan->uri))
         return EVO_OK;
-    return evo_error_set(err, EVO_ERR_CONFIG,
-                         "Sqitch's registry knows project \"%s\" with %s%s, and the plan is of \"%s\" with %s%s",
-                         project, uri ? "URI " : "no URI", uri ? uri : "", plan->project,
-                         plan->uri ? "URI " : "no URI", plan->uri ? plan->uri : "");
+    return evo_error_set(
+        err, EVO_ERR_CONFIG,
+        "Sqitch's registry knows project \"%s\" with %s%s, and the plan is of \"%s\" with %s%s", project,
+        uri ? "URI " : "no URI", uri ? uri : "", plan->project, plan->uri ? "URI " : "no URI",
+        plan->uri ? plan->uri : "");
 }
 
 /* The id of what d means in this database; NULL where it is not deployed. The caller frees. */
@@ -173,7 +179,7 @@ static enum evo_errc find_deployed(struct evo_pg *pg, const struct evo_ledger *l
     const char *const by_name[] = { d->project ? d->project : plan->project, d->change, tag };
     EVO_AUTO_PTR(pg_result) r = NULL;
     enum evo_errc rc =
-        id       ? ask(pg, l, "SELECT change_id FROM @.changes WHERE change_id = $1", 1, by_id, &r, err)
+        id        ? ask(pg, l, "SELECT change_id FROM @.changes WHERE change_id = $1", 1, by_id, &r, err)
         : !d->tag ? ask(pg, l,
                         "SELECT change_id FROM @.changes WHERE project = $1 AND change = $2 ORDER BY "
                         "committed_at LIMIT 1",
@@ -181,11 +187,12 @@ static enum evo_errc find_deployed(struct evo_pg *pg, const struct evo_ledger *l
         : d->change
             ? ask(pg, l,
                   "SELECT c.change_id FROM @.changes c JOIN @.tags t ON t.project = c.project "
-                  "AND c.committed_at <= t.committed_at WHERE c.project = $1 AND c.change = $2 AND t.tag = $3 "
+                  "AND c.committed_at <= t.committed_at WHERE c.project = $1 AND c.change = $2 AND t.tag = "
+                  "$3 "
                   "ORDER BY c.committed_at DESC LIMIT 1",
                   3, by_name, &r, err)
-            : ask(pg, l, "SELECT change_id FROM @.tags WHERE project = $1 AND tag = $3 AND $2::text IS NULL", 3,
-                  by_name, &r, err);
+            : ask(pg, l, "SELECT change_id FROM @.tags WHERE project = $1 AND tag = $3 AND $2::text IS NULL",
+                  3, by_name, &r, err);
     *ret = !rc && evo_pg_rows(r) ? evo_strdup(evo_pg_value(r, 0, 0)) : NULL;
     return rc;
 }
@@ -249,11 +256,12 @@ static enum evo_errc log_event(struct evo_pg *pg, const struct evo_ledger *l, co
                                    c->plan.planned_at,
                                    c->plan.planner_name,
                                    c->plan.planner_email };
-    return ask(pg, l,
-               "INSERT INTO @.events (event, change_id, change, project, note, requires, conflicts, tags, "
-               "committer_name, committer_email, planned_at, planner_name, planner_email) VALUES ($1, $2, $3, $4, "
-               "$5, $6::text[], $7::text[], $8::text[], $9, $10, $11::timestamptz, $12, $13)",
-               EVO_COUNT(params), params, NULL, err);
+    return ask(
+        pg, l,
+        "INSERT INTO @.events (event, change_id, change, project, note, requires, conflicts, tags, "
+        "committer_name, committer_email, planned_at, planner_name, planner_email) VALUES ($1, $2, $3, $4, "
+        "$5, $6::text[], $7::text[], $8::text[], $9, $10, $11::timestamptz, $12, $13)",
+        EVO_COUNT(params), params, NULL, err);
 }
 
 /* The same, with what the plan says of the change. */
@@ -284,12 +292,14 @@ static enum evo_errc add_tags(struct evo_pg *pg, const struct evo_ledger *l,
         const char *const params[] = { t->id,           t->name,         plan->project,    c->plan.id,
                                        t->note,         plan->user_name, plan->user_email, t->planned_at,
                                        t->planner_name, t->planner_email };
-        rc = ask(pg, l,
-                 "INSERT INTO @.tags (tag_id, tag, project, change_id, note, committer_name, committer_email, "
-                 "planned_at, planner_name, planner_email) SELECT $1, $2, $3, $4, $5, $6, $7, $8::timestamptz, $9, "
-                 "$10 WHERE NOT EXISTS (SELECT FROM @.tags WHERE tag_id = $1) "
-                 "AND EXISTS (SELECT FROM @.changes WHERE change_id = $4)",
-                 EVO_COUNT(params), params, NULL, err);
+        rc =
+            ask(pg, l,
+                "INSERT INTO @.tags (tag_id, tag, project, change_id, note, committer_name, committer_email, "
+                "planned_at, planner_name, planner_email) SELECT $1, $2, $3, $4, $5, $6, $7, "
+                "$8::timestamptz, $9, "
+                "$10 WHERE NOT EXISTS (SELECT FROM @.tags WHERE tag_id = $1) "
+                "AND EXISTS (SELECT FROM @.changes WHERE change_id = $4)",
+                EVO_COUNT(params), params, NULL, err);
     }
     return rc;
 }
@@ -299,9 +309,10 @@ static enum evo_errc add_change(struct evo_pg *pg, const struct evo_ledger *l,
                                 const struct evo_strvec *ids, struct evo_error *err)
 {
     const struct evo_sqitch *plan = plan_of(l);
-    const char *const params[] = { c->plan.id,       script_hash,         c->plan.name,         plan->project,
-                                   c->plan.note,     plan->user_name,     plan->user_email,     c->plan.planned_at,
-                                   c->plan.planner_name, c->plan.planner_email };
+    const char *const params[] = { c->plan.id,           script_hash,        c->plan.name,
+                                   plan->project,        c->plan.note,       plan->user_name,
+                                   plan->user_email,     c->plan.planned_at, c->plan.planner_name,
+                                   c->plan.planner_email };
     enum evo_errc rc =
         ask(pg, l,
             "INSERT INTO @.changes (change_id, script_hash, change, project, note, committer_name, "
@@ -312,9 +323,10 @@ static enum evo_errc add_change(struct evo_pg *pg, const struct evo_ledger *l,
         const struct evo_sqitch_depend *d = &c->depends[i];
         const char *const depend[] = { c->plan.id, d->conflict ? "conflict" : "require", d->text,
                                        d->conflict ? NULL : ids->items[i] };
-        rc = ask(pg, l,
-                 "INSERT INTO @.dependencies (change_id, type, dependency, dependency_id) VALUES ($1, $2, $3, $4)",
-                 EVO_COUNT(depend), depend, NULL, err);
+        rc = ask(
+            pg, l,
+            "INSERT INTO @.dependencies (change_id, type, dependency, dependency_id) VALUES ($1, $2, $3, $4)",
+            EVO_COUNT(depend), depend, NULL, err);
     }
     return rc;
 }
@@ -339,7 +351,8 @@ static enum evo_errc record(struct evo_pg *pg, const struct evo_ledger *l, size_
     return rc ? rc : log_planned(pg, l, "deploy", c, err);
 }
 
-static enum evo_errc find_planned(const struct evo_ledger *l, const char *id, size_t *ret, struct evo_error *err)
+static enum evo_errc find_planned(const struct evo_ledger *l, const char *id, size_t *ret,
+                                  struct evo_error *err)
 {
     const struct evo_sqitch *plan = plan_of(l);
     size_t at = id ? evo_sqitch_find(plan, id) : EVO_SQITCH_ELSEWHERE;
@@ -412,12 +425,13 @@ static enum evo_errc take_back(struct evo_pg *pg, const struct evo_ledger *l, co
     if (!rc)
         rc = refuse_required(pg, l, &plan_of(l)->changes[at], err);
     if (!rc)
-        rc = ask(pg, l,
-                 "WITH gone AS (DELETE FROM @.tags WHERE change_id = $1 RETURNING tag) SELECT "
-                 "ARRAY(SELECT dependency FROM @.dependencies WHERE change_id = $1 AND type = 'require')::text, "
-                 "ARRAY(SELECT dependency FROM @.dependencies WHERE change_id = $1 AND type = 'conflict')::text, "
-                 "ARRAY(SELECT tag FROM gone)::text",
-                 1, params, &r, err);
+        rc = ask(
+            pg, l,
+            "WITH gone AS (DELETE FROM @.tags WHERE change_id = $1 RETURNING tag) SELECT "
+            "ARRAY(SELECT dependency FROM @.dependencies WHERE change_id = $1 AND type = 'require')::text, "
+            "ARRAY(SELECT dependency FROM @.dependencies WHERE change_id = $1 AND type = 'conflict')::text, "
+            "ARRAY(SELECT tag FROM gone)::text",
+            1, params, &r, err);
     if (!rc)
         rc = ask(pg, l, "DELETE FROM @.changes WHERE change_id = $1", 1, params, &deleted, err);
     if (!rc && evo_pg_affected(deleted) < 1)

@@ -52,7 +52,8 @@ enum evo_errc evo_layout_file_read(const char *path, struct evo_strbuf *out, str
 /* A file that holds both ways. */
 struct evo_sections {
     bool has_up, has_down;
-    bool no_transaction, down_no_transaction; /* "-- migrate:up transaction:false", "-- +goose NO TRANSACTION" */
+    bool no_transaction,
+        down_no_transaction; /* "-- migrate:up transaction:false", "-- +goose NO TRANSACTION" */
     size_t up_end; /* the up part is [0, up_end): nothing but comments stands above its marker */
     size_t down_at; /* the down part is [down_at, n) */
     size_t down_lines; /* lines above the down part */

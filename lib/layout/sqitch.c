@@ -62,8 +62,7 @@ static void find_places(const struct evo_project *p, const struct evo_sqitch_con
 static char *name_of(const struct evo_sqitch_change *c, const struct places *places)
 {
     for (size_t i = 0; i < c->rework_tags.count; i++) {
-        EVO_AUTO_STR file =
-            evo_asprintf("%s%s.%s", c->plan.name, c->rework_tags.items[i], places->extension);
+        EVO_AUTO_STR file = evo_asprintf("%s%s.%s", c->plan.name, c->rework_tags.items[i], places->extension);
         EVO_AUTO_STR path = evo_path_join(places->reworked[DEPLOY], file);
         if (evo_is_file(path))
             return evo_asprintf("%s%s", c->plan.name, c->rework_tags.items[i]);

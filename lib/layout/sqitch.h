@@ -41,7 +41,8 @@ struct evo_sqitch_change {
     size_t ndepends, depends_alloc;
     struct evo_sqitch_line *tags;
     size_t ntags, tags_alloc;
-    struct evo_strvec rework_tags; /* "@v1.0" …: its script is called by one of them; none: it is not reworked */
+    struct evo_strvec
+        rework_tags; /* "@v1.0" …: its script is called by one of them; none: it is not reworked */
 };
 struct evo_sqitch {
     char *project, *uri; /* uri NULL: none */

@@ -50,15 +50,11 @@ static enum evo_errc read_files(const struct evo_project *p, struct evo_sqitch_c
     const char *system_file = env("SQITCH_SYSTEM_CONFIG"), *user_file = env("SQITCH_USER_CONFIG");
     const char *local = env("SQITCH_CONFIG");
     c->base = evo_strdup(here ? p->migrations : p->root);
-    enum evo_errc rc =
-        evo_conf_read(system_file ? system_file : SYSTEM_CONF, EVO_CONF_GIT, &c->conf, err);
+    enum evo_errc rc = evo_conf_read(system_file ? system_file : SYSTEM_CONF, EVO_CONF_GIT, &c->conf, err);
     if (!rc && (user_file || users))
         rc = evo_conf_read(user_file ? user_file : users, EVO_CONF_GIT, &c->conf, err);
     if (!rc)
-        rc = evo_conf_read(local  ? local
-                           : here ? own
-                                  : of_root,
-                           EVO_CONF_GIT, &c->conf, err);
+        rc = evo_conf_read(local ? local : here ? own : of_root, EVO_CONF_GIT, &c->conf, err);
     return rc;
 }
 
@@ -162,7 +158,8 @@ enum evo_errc evo_sqitch_user(const struct evo_sqitch_conf *c, struct evo_sqitch
     while (!email[e])
         e++;
     if (name[n][0] == '[' || strchr(name[n], '<') || strchr(email[e], '>')) {
-        evo_error_set(err, EVO_ERR_CONFIG, "\"%s <%s>\" cannot be the name of who deploys", name[n], email[e]);
+        evo_error_set(err, EVO_ERR_CONFIG, "\"%s <%s>\" cannot be the name of who deploys", name[n],
+                      email[e]);
         return evo_error_hint(err, "Set SQITCH_FULLNAME and SQITCH_EMAIL, or user.name and user.email in "
                                    "sqitch.conf.");
     }

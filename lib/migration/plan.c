@@ -221,8 +221,8 @@ static enum evo_errc refuse_without_way_back(const struct evo_plan *plan, const 
                         marked.len && lacking.len ? ", " : "", lacking.buf);
     (void)evo_error_detail(err, "%s", reasons.buf);
     mark_clean(err);
-    EVO_AUTO_STR where = first->wants_down ? evo_strdup(first->wants_down)
-                                           : evo_asprintf("down.sql beside %s", first->path);
+    EVO_AUTO_STR where =
+        first->wants_down ? evo_strdup(first->wants_down) : evo_asprintf("down.sql beside %s", first->path);
     if (lacking.len)
         (void)evo_error_hint(err,
                              "Write %s; or bring the data back from a backup: evo-backup list%s, then "

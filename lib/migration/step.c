@@ -176,7 +176,8 @@ static bool is_plain(const struct evo_step *step, size_t i, const char *const *w
 /* A file that is one block of its own, and nothing beside it, is what evo's transaction would be. */
 static void unwrap(struct evo_step *step)
 {
-    static const char *const begins[] = { "BEGIN", "BEGIN WORK", "BEGIN TRANSACTION", "START TRANSACTION", NULL };
+    static const char *const begins[] = { "BEGIN", "BEGIN WORK", "BEGIN TRANSACTION", "START TRANSACTION",
+                                          NULL };
     static const char *const ends[] = { "COMMIT", "COMMIT WORK", "COMMIT TRANSACTION",
                                         "END",    "END WORK",    "END TRANSACTION",
                                         NULL };
@@ -184,8 +185,8 @@ static void unwrap(struct evo_step *step)
     size_t controls = 0;
     for (size_t i = 0; i < script->count; i++)
         controls += script->items[i].kind == EVO_SQL_TRANSACTION;
-    if (!step->migration->unwrap || controls != 2 || script->has_no_transaction || !is_plain(step, 0, begins) ||
-        !is_plain(step, script->count - 1, ends))
+    if (!step->migration->unwrap || controls != 2 || script->has_no_transaction ||
+        !is_plain(step, 0, begins) || !is_plain(step, script->count - 1, ends))
         return;
     script->count -= 2;
     memmove(&script->items[0], &script->items[1], script->count * sizeof(script->items[0]));

@@ -128,7 +128,9 @@ enum evo_errc evo_probe_run(struct evo_pg *pg, const struct evo_probe_file *file
                             struct evo_error *err)
 {
     EVO_AUTO_STR settings = settings_text(pg, role, statement_timeout_ms);
-    const struct fence f = { .pg = pg, .inside = evo_pg_in_transaction(pg), .writes = file->script, .settings = settings };
+    const struct fence f = {
+        .pg = pg, .inside = evo_pg_in_transaction(pg), .writes = file->script, .settings = settings
+    };
     for (size_t i = 0; i < file->count; i++) {
         const struct evo_probe *probe = &file->items[i];
         struct evo_probe_outcome o = { .number = probe->number, .line = probe->line };

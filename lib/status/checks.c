@@ -210,9 +210,9 @@ static void check_pending(const struct evo_status_view *v, struct evo_status_che
     for (size_t i = 0; i < v->state.count; i++)
         behind += v->state.items[i].behind;
     FINDING("%zu migration%s to apply", v->state.pending, v->state.pending == 1 ? "" : "s");
-    c->next =
-        evo_asprintf("evo-migrate up%s%s",
-                     behind && evo_layout_of(v->project->kind)->strict_order ? " --out-of-order" : "", v->next_options);
+    c->next = evo_asprintf("evo-migrate up%s%s",
+                           behind && evo_layout_of(v->project->kind)->strict_order ? " --out-of-order" : "",
+                           v->next_options);
 }
 
 /* Behind an applied one: `up` of sql refuses it unless told, prisma applies it as Prisma does. */

@@ -119,10 +119,13 @@ static void test_run_takes_a_script_as_its_tool_would(void **state)
         size_t outcomes, failed;
         int line; /* of the last outcome */
     } scripts[] = {
-        { "BEGIN;\nINSERT INTO users VALUES (7, 'g', NULL);\nSELECT 1/count(*) FROM users WHERE id = 7;\nROLLBACK;", 2, 0, 3 },
+        { "BEGIN;\nINSERT INTO users VALUES (7, 'g', NULL);\nSELECT 1/count(*) FROM users WHERE id = "
+          "7;\nROLLBACK;",
+          2, 0, 3 },
         { "SELECT false;\nSELECT NULL WHERE false;", 2, 0, 2 },
         { "SELECT 1;\nSELECT 1/0;\nSELECT 2;", 2, 1, 2 },
-        { "SAVEPOINT s;\nDELETE FROM orders;\nROLLBACK TO s;\nSELECT 1/count(*) FROM orders;\nCOMMIT;", 4, 0, 4 },
+        { "SAVEPOINT s;\nDELETE FROM orders;\nROLLBACK TO s;\nSELECT 1/count(*) FROM orders;\nCOMMIT;", 4, 0,
+          4 },
         { "DELETE FROM orders;\nDO $$ BEGIN COMMIT; END $$;", 2, 1, 2 },
         { "-- nothing\nBEGIN; ROLLBACK;", 0, 0, 0 },
     };
@@ -139,7 +142,9 @@ static void test_run_takes_a_script_as_its_tool_would(void **state)
             assert_ok(evo_pg_exec(pg, "BEGIN", &err), &err);
         assert_ok(evo_probe_run(pg, &file, NULL, 0, &report, &err), &err);
         assert_int_equal(evo_pg_in_transaction(pg), inside);
-        assert_ok(evo_pg_query(pg, "SELECT count(*) FROM users, orders WHERE users.id < 9", 0, NULL, &left, &err), &err);
+        assert_ok(
+            evo_pg_query(pg, "SELECT count(*) FROM users, orders WHERE users.id < 9", 0, NULL, &left, &err),
+            &err);
         assert_string_equal(evo_pg_value(left, 0, 0), "1");
         if (inside)
             assert_ok(evo_pg_exec(pg, "COMMIT", &err), &err);

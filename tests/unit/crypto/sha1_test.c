@@ -19,7 +19,8 @@ static void test_hex_of_the_published_messages(void **state)
     } row[] = {
         { "", "da39a3ee5e6b4b0d3255bfef95601890afd80709" },
         { "abc", "a9993e364706816aba3e25717850c26c9cd0d89d" },
-        { "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "84983e441c3bd26ebaae4aa1f95129e5e54670f1" },
+        { "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+          "84983e441c3bd26ebaae4aa1f95129e5e54670f1" },
     };
     for (size_t i = 0; i < EVO_COUNT(row); i++) {
         char hex[EVO_SHA1_HEX];

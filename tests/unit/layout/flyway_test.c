@@ -56,12 +56,15 @@ static void test_compare_is_by_numbers(void **state)
         const char *a, *b;
         int order;
     } rows[] = {
-        { "1", "1.0", 0 },     { "1", "01", 0 },      { "1.0.0", "1", 0 },  { "2", "10", -1 },
-        { "1.2", "1.10", -1 }, { "1.1", "1", 1 },     { "0", "0.0", 0 },    { "20250101000000", "1.9", 1 },
+        { "1", "1.0", 0 },     { "1", "01", 0 },
+        { "1.0.0", "1", 0 },   { "2", "10", -1 },
+        { "1.2", "1.10", -1 }, { "1.1", "1", 1 },
+        { "0", "0.0", 0 },     { "20250101000000", "1.9", 1 },
         { "1.0.1", "1", 1 },   { "99999999999999999999", "100000000000000000000", -1 },
     };
     for (size_t i = 0; i < EVO_COUNT(rows); i++) {
-        int order = evo_flyway_compare(rows[i].a, rows[i].b), other = evo_flyway_compare(rows[i].b, rows[i].a);
+        int order = evo_flyway_compare(rows[i].a, rows[i].b),
+            other = evo_flyway_compare(rows[i].b, rows[i].a);
         assert_int_equal((order > 0) - (order < 0), rows[i].order);
         assert_int_equal((other > 0) - (other < 0), -rows[i].order);
     }
@@ -111,10 +114,15 @@ static void test_description_and_script_are_cut_as_the_table_wants(void **state)
 static void test_lock_key_is_flyways(void **state)
 {
     (void)state;
-    char app[] = "app", history[] = "history", odd[] = "\xc3\xbcn\xc3\xaf", smile[] = "\xe2\x98\x83\xf0\x9f\x98\x80";
+    char app[] = "app", history[] = "history", odd[] = "\xc3\xbcn\xc3\xaf",
+         smile[] = "\xe2\x98\x83\xf0\x9f\x98\x80";
     const struct evo_project usual = { .kind = EVO_LAYOUT_FLYWAY };
-    const struct evo_project other = { .kind = EVO_LAYOUT_FLYWAY, .ledger_schema = app, .ledger_table = history };
-    const struct evo_project wide = { .kind = EVO_LAYOUT_FLYWAY, .ledger_schema = odd, .ledger_table = smile };
+    const struct evo_project other = { .kind = EVO_LAYOUT_FLYWAY,
+                                       .ledger_schema = app,
+                                       .ledger_table = history };
+    const struct evo_project wide = { .kind = EVO_LAYOUT_FLYWAY,
+                                      .ledger_schema = odd,
+                                      .ledger_table = smile };
     assert_int_equal(evo_ledger_lock_key(&usual, "db", NULL), 77433833903597);
     assert_int_equal(evo_ledger_lock_key(&other, "db", NULL), 77432926606014);
     assert_int_equal(evo_ledger_lock_key(&wide, "db", NULL), 77433231577296);
@@ -166,11 +174,13 @@ static void test_read_refuses(void **state)
         { DIR "U1__a.sql", "\n\n-- ${a}\n", "the placeholder \"${a}\"", 3 },
         { DIR "V1__a.sql.conf", "# how\nshouldExecute=false\n", "does not honour \"shouldExecute\"", 2 },
         { DIR "V2__b.sql", "-- evo:nothing\nSELECT 1;", "evo:nothing", 1 },
-        { "flyway.conf", "flyway.sqlMigrationPrefix=X\n", "does not honour \"flyway.sqlMigrationPrefix\"", 1 },
+        { "flyway.conf", "flyway.sqlMigrationPrefix=X\n", "does not honour \"flyway.sqlMigrationPrefix\"",
+          1 },
         { "flyway.toml", "[flyway]\ninitSql = \"SELECT 1\"\n", "does not honour \"flyway.initSql\"", 2 },
         { "flyway.toml", "[flyway]\nschemas = [\"a\", \"b\"]\n", "names more than one schema", 2 },
         { "flyway.toml", "[flyway]\ndefaultSchema = \"b\"\nschemas = [\"a\"]\n", "another schema than", 3 },
-        { "flyway.toml", "[flyway]\nlocations = [\"filesystem:a\", \"filesystem:b\"]\n", "more than one folder", 2 },
+        { "flyway.toml", "[flyway]\nlocations = [\"filesystem:a\", \"filesystem:b\"]\n",
+          "more than one folder", 2 },
         { "flyway.toml", "[flyway]\nlocations = [\"s3:bucket/x\"]\n", "it is no folder", 2 },
         { "flyway.toml", "[flyway]\nlocations = [\"filesystem:sql/*\"]\n", "it is a pattern", 2 },
         { "flyway.toml", "[flyway]\ngroup = true\n", "does not honour \"flyway.group\"", 2 },

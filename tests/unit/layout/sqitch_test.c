@@ -2,7 +2,7 @@
 
 #include "layout/sqitch.h"
 
-#define BY " 2025-01-01T00:00:00Z P <p@example.org>"
+#define BY   " 2025-01-01T00:00:00Z P <p@example.org>"
 #define HEAD "%project=shop\n\n"
 
 /* As Sqitch 1.3.1 reads it: the ids below are its own. */
@@ -181,9 +181,10 @@ static void test_read_takes_scripts_by_the_plan(void **state)
 static void test_read_follows_the_configuration(void **state)
 {
     (void)state;
-    tree_put("sqitch.conf", "[core]\n\tengine = pg\n\ttop_dir = db\n\textension = pgsql\n\tplan_file = db/my.plan\n"
-                            "[engine \"pg\"]\n\tregistry = meta\n\ttarget = prod\n"
-                            "[target \"prod\"]\n\turi = db:pg://host/x\n\trevert_dir = back\n");
+    tree_put("sqitch.conf",
+             "[core]\n\tengine = pg\n\ttop_dir = db\n\textension = pgsql\n\tplan_file = db/my.plan\n"
+             "[engine \"pg\"]\n\tregistry = meta\n\ttarget = prod\n"
+             "[target \"prod\"]\n\turi = db:pg://host/x\n\trevert_dir = back\n");
     tree_put("db/my.plan", HEAD "a" BY "\n");
     tree_put("db/deploy/a.pgsql", "SELECT 1;");
     tree_put("back/a.pgsql", "SELECT -1;");
@@ -226,7 +227,8 @@ static void test_read_refuses(void **state)
         { "deploy/a.sql", "SELECT 1;\nSELECT :'registry';", "psql's variable", 2 },
         { "sqitch.conf", "[core]\n\tengine = mysql\n", "for engine \"mysql\"", 0 },
         { "sqitch.conf", "[core]\n\tengine = pg\n\ttarget = db:sqlite:x\n", "for engine \"sqlite\"", 0 },
-        { "sqitch.conf", "[core]\n\ttarget = t\n[target \"t\"]\n\turi = db:mysql:x\n", "for engine \"mysql\"", 0 },
+        { "sqitch.conf", "[core]\n\ttarget = t\n[target \"t\"]\n\turi = db:mysql:x\n", "for engine \"mysql\"",
+          0 },
         { "sqitch.conf", "[deploy \"variables\"]\n\tx = 1\n", "a variable for psql", 2 },
         { "sqitch.conf", "[core\n", "cannot read", 1 },
         { "evo/a/verify_up.sql", "SELECT true;", "two verify files", 0 },
