@@ -57,6 +57,12 @@ void evo_sqitch_free(struct evo_sqitch *s);
 /* Pure. EVO_ERR_CONFIG with file and line, for what Sqitch refuses too, and for a change with "-". */
 enum evo_errc evo_sqitch_plan_parse(const char *text, const char *path, struct evo_sqitch *ret,
                                     struct evo_error *err) EVO_CHECK;
+/* Fills the id from everything else; parent: the change before it, NULL for the first. */
+void evo_sqitch_identify_change(const struct evo_sqitch *s, const struct evo_sqitch_change *parent,
+                                struct evo_sqitch_change *c);
+/* c: the change that it stands behind. */
+void evo_sqitch_identify_tag(const struct evo_sqitch *s, const struct evo_sqitch_change *c,
+                             struct evo_sqitch_line *tag);
 /* EVO_SQITCH_ELSEWHERE for none. */
 size_t evo_sqitch_find(const struct evo_sqitch *s, const char *change_id);
 
