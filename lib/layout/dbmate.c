@@ -47,6 +47,8 @@ enum evo_errc evo_dbmate_read(struct evo_project *p, const struct evo_strvec *na
     if (!rc)
         rc = evo_versions_unique(p, EVO_VERSIONS_TEXT, "dbmate", err);
     if (!rc)
+        rc = evo_table_name_read(p, EVO_DBMATE_TABLE, false, err);
+    if (!rc)
         evo_order_bytes(p, "dbmate");
     return rc;
 }

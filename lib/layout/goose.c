@@ -24,7 +24,8 @@ static bool is_versioned(const char *name)
 static enum evo_errc refuse_go(const char *path, const char *name, struct evo_error *err)
 {
     evo_error_set(err, EVO_ERR_CONFIG, "migration \"%s\" is written in Go, which evo cannot run", path);
-    evo_error_detail(err, "It is part of a program of the project's own; goose's command cannot run it either.");
+    evo_error_detail(err,
+                     "It is part of a program of the project's own; goose's command cannot run it either.");
     evo_error_hint(err, "Apply this folder with that program.");
     EVO_AUTO_STR bare = evo_strndup(name, strlen(name) - strlen(".go"));
     return evo_error_migration(err, bare);
@@ -34,7 +35,8 @@ static enum evo_errc read_file(struct evo_project *p, const char *file, const ch
                                struct evo_strbuf *buffer, struct evo_error *err)
 {
     if (!is_versioned(file)) {
-        evo_error_set(err, EVO_ERR_CONFIG, "the name of \"%s\" does not begin with a version and \"_\"", path);
+        evo_error_set(err, EVO_ERR_CONFIG, "the name of \"%s\" does not begin with a version and \"_\"",
+                      path);
         evo_error_detail(err, "goose refuses the whole folder for it.");
         return evo_error_hint(err, "Rename it, or move it away.");
     }
@@ -70,6 +72,8 @@ enum evo_errc evo_goose_read(struct evo_project *p, const struct evo_strvec *nam
         rc = evo_versions_unique(p, EVO_VERSIONS_NUMBER, TOOL, err);
     if (!rc)
         rc = evo_versions_fit(p, TOOL, err);
+    if (!rc)
+        rc = evo_table_name_read(p, "GOOSE_TABLE", true, err);
     if (!rc)
         evo_order_sql(p);
     return rc;

@@ -4,7 +4,17 @@
 #include "base/banned.h"
 #include "layout/reader.h"
 
-enum annotation { NONE, UP, DOWN, STATEMENT_BEGIN, STATEMENT_END, NO_TRANSACTION, ENVSUB_ON, ENVSUB_OFF, UNKNOWN };
+enum annotation {
+    NONE,
+    UP,
+    DOWN,
+    STATEMENT_BEGIN,
+    STATEMENT_END,
+    NO_TRANSACTION,
+    ENVSUB_ON,
+    ENVSUB_OFF,
+    UNKNOWN
+};
 
 static const struct {
     const char *text; /* in any case, as goose compares */
@@ -79,8 +89,8 @@ static const char *refusal(const struct scan *scan, enum annotation a, bool sql)
                                   : NULL;
     case STATEMENT_BEGIN:
         return !scan->s.has_up ? "has \"-- +goose StatementBegin\" above \"-- +goose Up\""
-               : scan->open    ? "has a second \"-- +goose StatementBegin\" without \"-- +goose StatementEnd\""
-                               : NULL;
+               : scan->open ? "has a second \"-- +goose StatementBegin\" without \"-- +goose StatementEnd\""
+                            : NULL;
     case STATEMENT_END:
         return scan->open ? NULL : "has \"-- +goose StatementEnd\" without \"-- +goose StatementBegin\"";
     case ENVSUB_ON:

@@ -28,6 +28,14 @@ int64_t evo_ledger_lock_key(const struct evo_project *p, const char *database, c
                              : kind->lock_key;
 }
 
+void evo_ledger_found_release(struct evo_ledger_found *f)
+{
+    if (!f)
+        return;
+    free(f->shown);
+    *f = (struct evo_ledger_found){ 0 };
+}
+
 void evo_ledger_release(struct evo_ledger *l)
 {
     if (!l)
@@ -163,17 +171,6 @@ static void add_element(struct evo_strbuf *array, const char *value)
     evo_strbuf_addch(array, '"');
 }
 
-/* The foreign table found, if any. */
-struct found {
-    const struct evo_foreign *tool;
-    char *shown;
-};
-
-static void found_auto(struct found *f)
-{
-    free(f->shown);
-}
-
 /* A table of the ledger's name that is not the tool's. */
 static enum evo_errc refuse_shape(const struct evo_ledger *l, struct evo_error *err)
 {
@@ -186,7 +183,7 @@ static enum evo_errc refuse_shape(const struct evo_ledger *l, struct evo_error *
     return evo_error_hint(err, "Look at it: psql -c '\\d %s.%s'", schema, table);
 }
 
-static enum evo_errc survey(struct evo_pg *pg, struct evo_ledger *l, struct found *found,
+static enum evo_errc survey(struct evo_pg *pg, struct evo_ledger *l, struct evo_ledger_found *found,
                             struct evo_error *err)
 {
     EVO_AUTO(strbuf) tables = EVO_STRBUF_INIT;
@@ -234,45 +231,6 @@ static enum evo_errc survey(struct evo_pg *pg, struct evo_ledger *l, struct foun
     return EVO_OK;
 }
 
-enum evo_errc evo_ledger_journal(struct evo_pg *pg, const struct evo_ledger *l, bool down,
-                                 struct evo_pg_result **ret, struct evo_error *err)
-{
-    EVO_AUTO_PTR(pg_result) there = NULL;
-    enum evo_errc rc = !l->evo_schema_exists
-                           ? EVO_OK
-                           : evo_pg_query(pg, "SELECT pg_catalog.to_regclass('evo.journal') IS NOT NULL", 0,
-                                          NULL, &there, err);
-    if (rc || !there || !evo_pg_value_bool(there, 0, 0))
-        return rc;
-    EVO_AUTO_STR key = evo_asprintf("%s%s", evo_layout_name(l->kind), down ? " down" : "");
-    return evo_pg_query(pg,
-                        "SELECT name, pg_catalog.floor(pg_catalog.date_part('epoch',"
-                        " pg_catalog.min(started_at)) * 1000)::bigint"
-                        " FROM evo.journal WHERE ledger = $1 GROUP BY name ORDER BY 2, 1",
-                        1, (const char *const[]){ key }, ret, err);
-}
-
-/* Unfinished rows for what only the journal knows to be begun. One that is on record as applied was settled since. */
-static enum evo_errc add_begun(struct evo_pg *pg, struct evo_ledger *l, struct evo_error *err)
-{
-    EVO_AUTO_PTR(pg_result) r = NULL;
-    enum evo_errc rc = evo_ledger_journal(pg, l, false, &r, err);
-    size_t recorded = l->count;
-    for (int i = 0; !rc && r && i < evo_pg_rows(r); i++) {
-        const char *name = evo_pg_value(r, i, 0);
-        bool live = false;
-        for (size_t n = 0; n < recorded && !live; n++)
-            live = strcmp(l->items[n].name, name) == 0 && l->items[n].rolled_back_ms < 0;
-        if (live)
-            continue;
-        struct evo_ledger_row *row = evo_ledger_add(l);
-        row->id = evo_strdup(name);
-        row->name = evo_strdup(name);
-        row->started_ms = evo_pg_value_int(r, i, 1, -1);
-    }
-    return rc;
-}
-
 static enum evo_errc read_rows(struct evo_pg *pg, struct evo_ledger *l, const struct evo_project *p,
                                struct evo_error *err)
 {
@@ -295,7 +253,7 @@ static enum evo_errc read_rows(struct evo_pg *pg, struct evo_ledger *l, const st
     }
     if (!rc && kind->name_rows)
         kind->name_rows(l, p);
-    return rc || !evo_layout_of(l->kind)->no_attempts ? rc : add_begun(pg, l, err);
+    return rc || !evo_layout_of(l->kind)->no_attempts ? rc : evo_ledger_add_begun(pg, l, err);
 }
 
 static void place(struct evo_ledger *l, const struct evo_project *p, const char *schema)
@@ -311,92 +269,39 @@ static void place(struct evo_ledger *l, const struct evo_project *p, const char 
         evo_strvec_push(&l->files, p->items[i].name);
 }
 
+enum evo_errc evo_ledger_look(struct evo_pg *pg, const struct evo_project *p, const char *schema,
+                              struct evo_ledger *ret, struct evo_ledger_found *ret_found,
+                              struct evo_error *err)
+{
+    EVO_AUTO(ledger) l = { 0 };
+    EVO_AUTO(ledger_found) found = { 0 };
+    place(&l, p, schema);
+    enum evo_errc rc = survey(pg, &l, &found, err);
+    if (!rc && l.exists)
+        rc = read_rows(pg, &l, p, err);
+    if (rc)
+        return rc;
+    l.lock_key = evo_ledger_lock_key(p, l.database, schema);
+    *ret = l;
+    l = (struct evo_ledger){ 0 };
+    *ret_found = found;
+    found = (struct evo_ledger_found){ 0 };
+    return EVO_OK;
+}
+
 enum evo_errc evo_ledger_load(struct evo_pg *pg, const struct evo_project *p, const char *schema,
                               struct evo_ledger *ret, struct evo_error *err)
 {
     EVO_AUTO(ledger) l = { 0 };
-    place(&l, p, schema);
-    __attribute__((cleanup(found_auto))) struct found found = { NULL, NULL };
-    enum evo_errc rc = survey(pg, &l, &found, err);
-    if (!rc && l.exists)
-        rc = read_rows(pg, &l, p, err);
+    EVO_AUTO(ledger_found) found = { 0 };
+    enum evo_errc rc = evo_ledger_look(pg, p, schema, &l, &found, err);
     if (rc)
         return rc;
     if (found.tool && (!l.count || (found.tool->always && p->kind == EVO_LAYOUT_PRISMA)))
         return evo_foreign_refuse(found.tool, p->kind, l.database, found.shown, err);
-    l.lock_key = evo_ledger_lock_key(p, l.database, schema);
     *ret = l;
     l = (struct evo_ledger){ 0 };
     return EVO_OK;
-}
-
-/* Tools whose files are those of `sql`, one form of them. */
-static const struct {
-    const char *tool; /* of foreign.c */
-    enum evo_layout_kind kind;
-} namesakes[] = {
-    { "dbmate", EVO_LAYOUT_DBMATE },
-    { "golang-migrate", EVO_LAYOUT_GOLANG_MIGRATE },
-};
-
-/* Every file is of the form that the tool takes. */
-static bool files_fit(const struct evo_project *p, enum evo_layout_kind kind)
-{
-    for (size_t i = 0; i < p->count; i++) {
-        const struct evo_migration *m = &p->items[i];
-        bool fits =
-            kind == EVO_LAYOUT_DBMATE ? m->parts == EVO_PARTS_MIGRATE : evo_ends_with(m->path, ".up.sql");
-        if (!fits)
-            return false;
-    }
-    return true;
-}
-
-static enum evo_errc settle_kind(struct evo_pg *pg, const char *schema, struct evo_project *p,
-                                 struct evo_error *err)
-{
-    if (p->kind != EVO_LAYOUT_SQL || p->told)
-        return EVO_OK;
-    EVO_AUTO(ledger) l = { 0 };
-    place(&l, p, schema);
-    __attribute__((cleanup(found_auto))) struct found found = { NULL, NULL };
-    enum evo_errc rc = survey(pg, &l, &found, err);
-    if (!rc && l.exists)
-        rc = read_rows(pg, &l, p, err);
-    if (rc || !found.tool || l.count)
-        return rc;
-    for (size_t i = 0; i < EVO_COUNT(namesakes); i++) {
-        if (strcmp(namesakes[i].tool, found.tool->tool) != 0 || !files_fit(p, namesakes[i].kind))
-            continue;
-        p->kind = namesakes[i].kind;
-        return evo_project_read(p, err);
-    }
-    return EVO_OK; /* evo_ledger_load() refuses */
-}
-
-static enum evo_errc settle_place(struct evo_pg *pg, const char *schema, struct evo_project *p,
-                                  struct evo_error *err)
-{
-    if (!evo_ledger_kind_of(p->kind)->in_path || p->ledger_schema || (schema && *schema))
-        return EVO_OK;
-    EVO_AUTO_PTR(pg_result) r = NULL;
-    enum evo_errc rc = evo_pg_query(pg, "SELECT pg_catalog.current_schema()::text", 0, NULL, &r, err);
-    if (rc)
-        return rc;
-    if (!evo_pg_value(r, 0, 0)) {
-        evo_error_set(err, EVO_ERR_CONFIG, "search_path of role and database names no schema that exists");
-        evo_error_detail(err, "%s would not know where to put its table.", evo_layout_name(p->kind));
-        return evo_error_hint(err, "Look at it: psql -c 'SHOW search_path'");
-    }
-    p->ledger_schema = evo_strdup(evo_pg_value(r, 0, 0));
-    return EVO_OK;
-}
-
-enum evo_errc evo_project_settle(struct evo_pg *pg, const char *schema, struct evo_project *p,
-                                 struct evo_error *err)
-{
-    enum evo_errc rc = settle_kind(pg, schema, p, err);
-    return rc ? rc : settle_place(pg, schema, p, err);
 }
 
 /* ---- writing ------------------------------------------------------------------ */
@@ -527,15 +432,6 @@ static enum evo_errc give_up(struct evo_pg *pg, const struct evo_ledger *l, cons
                : update(pg, l, kind->give_up, name, evo_format_time(evo_wall_ms(), now), NULL, err);
 }
 
-/* Begun, and on record in the journal alone: the ledger has nothing to change. */
-static bool is_begun(const struct evo_ledger *l, const char *name)
-{
-    for (size_t i = 0; evo_layout_of(l->kind)->no_attempts && i < l->count; i++)
-        if (l->items[i].finished_ms < 0 && strcmp(l->items[i].name, name) == 0)
-            return true;
-    return false;
-}
-
 static enum evo_errc write_applied(struct evo_pg *pg, const struct evo_ledger *l,
                                    const struct evo_migration *m, struct evo_error *err)
 {
@@ -588,7 +484,7 @@ enum evo_errc evo_ledger_resolve_rolled_back(struct evo_pg *pg, const struct evo
         evo_error_hint(err, "To take it back, run \"evo-migrate down\".");
         return evo_error_migration(err, name);
     }
-    if (!a.rolled_back && !is_begun(l, name)) {
+    if (!a.rolled_back && !evo_ledger_is_begun(l, name)) {
         evo_error_set(err, EVO_ERR_NOT_FOUND, "migration \"%s\" was never applied", name);
         return evo_error_migration(err, name);
     }

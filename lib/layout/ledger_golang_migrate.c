@@ -105,8 +105,8 @@ static enum evo_errc find_position(struct evo_pg *pg, const struct evo_ledger *l
 }
 
 /* version NULL: none. A transaction of its own where none is open: its lock keeps out whoever reads the table. */
-static enum evo_errc set_version(struct evo_pg *pg, const struct evo_ledger *l, const char *version, bool dirty,
-                                 struct evo_error *err)
+static enum evo_errc set_version(struct evo_pg *pg, const struct evo_ledger *l, const char *version,
+                                 bool dirty, struct evo_error *err)
 {
     bool own = !evo_pg_in_transaction(pg);
     const char *const row[] = { version ? version : NIL, dirty ? "true" : "false" };
@@ -115,8 +115,8 @@ static enum evo_errc set_version(struct evo_pg *pg, const struct evo_ledger *l, 
         return rc;
     rc = evo_ledger_query(pg, l, "TRUNCATE @", 0, NULL, NULL, err);
     if (!rc && (version || dirty))
-        rc = evo_ledger_query(pg, l, "INSERT INTO @ (version, dirty) VALUES ($1, $2)", EVO_COUNT(row), row, NULL,
-                              err);
+        rc = evo_ledger_query(pg, l, "INSERT INTO @ (version, dirty) VALUES ($1, $2)", EVO_COUNT(row), row,
+                              NULL, err);
     if (!own)
         return rc;
     if (!rc)
@@ -142,8 +142,8 @@ static void add_row(struct evo_ledger *l, const char *name, const char *version,
     row->name = evo_strdup(name);
     row->finished_ms = failed ? -1 : 0;
     if (failed)
-        row->logs = evo_asprintf(TOOL "'s table says that version %s is dirty: an up to it failed, or a down to it",
-                                 version);
+        row->logs = evo_asprintf(
+            TOOL "'s table says that version %s is dirty: an up to it failed, or a down to it", version);
 }
 
 /* A way back that evo began: the version it leads to is dirty, and the journal says which it is. */
@@ -192,8 +192,8 @@ static enum evo_errc read_position(struct evo_pg *pg, struct evo_ledger *l, cons
 static enum evo_errc create(struct evo_pg *pg, const struct evo_ledger *l, struct evo_error *err)
 {
     enum evo_errc rc = evo_ledger_query(
-        pg, l, "CREATE TABLE IF NOT EXISTS @ (version bigint not null primary key, dirty boolean not null)", 0,
-        NULL, NULL, err);
+        pg, l, "CREATE TABLE IF NOT EXISTS @ (version bigint not null primary key, dirty boolean not null)",
+        0, NULL, NULL, err);
     if (rc != EVO_ERR_PERMISSION)
         return rc;
     EVO_AUTO_STR schema = evo_ledger_quote(l->schema);
@@ -201,8 +201,8 @@ static enum evo_errc create(struct evo_pg *pg, const struct evo_ledger *l, struc
 }
 
 /* Whether the one row can say that m is applied. */
-static enum evo_errc admit(const struct evo_ledger *l, const struct evo_migration *m, const struct position *at,
-                           struct evo_error *err)
+static enum evo_errc admit(const struct evo_ledger *l, const struct evo_migration *m,
+                           const struct position *at, struct evo_error *err)
 {
     const char *next = file_behind(l, at->version);
     if (compare(m->name, at->version) < 0 || (compare(m->name, at->version) == 0 && !at->dirty)) {
@@ -293,8 +293,8 @@ static enum evo_errc expect_at(struct evo_pg *pg, const struct evo_ledger *l, co
     if (rc || compare(m->name, at.version) == 0 ||
         (at.dirty && (before ? compare(before, at.version) == 0 : strcmp(at.version, NIL) == 0)))
         return rc;
-    evo_error_set(err, EVO_ERR_NOT_FOUND, "migration \"%s\" is not the last one: the database is at version %s",
-                  m->name, at.version);
+    evo_error_set(err, EVO_ERR_NOT_FOUND,
+                  "migration \"%s\" is not the last one: the database is at version %s", m->name, at.version);
     return evo_error_migration(err, m->name);
 }
 

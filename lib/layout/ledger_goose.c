@@ -98,7 +98,8 @@ static enum evo_errc take_back(struct evo_pg *pg, const struct evo_ledger *l, co
     enum evo_errc rc = evo_ledger_query(pg, l, "DELETE FROM @ WHERE version_id = $1", 1,
                                         (const char *const[]){ version }, &r, err);
     if (!rc && evo_pg_affected(r) < 1)
-        return evo_error_set(err, EVO_ERR_NOT_FOUND, "applied migration \"%s\" is not in the ledger", m->name);
+        return evo_error_set(err, EVO_ERR_NOT_FOUND, "applied migration \"%s\" is not in the ledger",
+                             m->name);
     return rc;
 }
 
@@ -114,9 +115,10 @@ const struct evo_ledger_kind evo_ledger_goose = {
     .select = "SELECT id, version_id, NULL, at, at, NULL, 0, NULL FROM ("
               "SELECT DISTINCT ON (version_id) id, version_id, is_applied, " TSTAMP_MS " AS at FROM @ "
               "ORDER BY version_id, id DESC) last WHERE is_applied AND version_id <> 0 ORDER BY id",
-    .select_one = "SELECT true, false FROM ("
-                  "SELECT is_applied FROM @ WHERE version_id = pg_catalog.substring($1::text, '^[0-9]+')::bigint "
-                  "ORDER BY id DESC LIMIT 1) last WHERE is_applied",
+    .select_one =
+        "SELECT true, false FROM ("
+        "SELECT is_applied FROM @ WHERE version_id = pg_catalog.substring($1::text, '^[0-9]+')::bigint "
+        "ORDER BY id DESC LIMIT 1) last WHERE is_applied",
     .create = create,
     .name_rows = name_rows,
     .insert = insert,

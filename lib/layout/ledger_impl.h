@@ -7,6 +7,7 @@
 #define EVO_LAYOUT_LEDGER_IMPL_H
 
 #include "base/clock.h"
+#include "layout/foreign.h"
 #include "layout/ledger.h"
 
 /* A kind may leave out what its ledger does not have; a function stands above the statement of the same name. */
@@ -66,10 +67,27 @@ const struct evo_ledger_kind *evo_ledger_kind_of(enum evo_layout_kind kind);
 
 /* One more row of l, all of it empty but for started_ms and so on: -1. */
 struct evo_ledger_row *evo_ledger_add(struct evo_ledger *l);
+/* The table of another tool that is there, too. */
+struct evo_ledger_found {
+    const struct evo_foreign *tool; /* NULL: there is none */
+    char *shown; /* as a person would write it */
+};
+void evo_ledger_found_release(struct evo_ledger_found *f);
+EVO_DEFINE_AUTO(ledger_found);
+/* evo_ledger_load() without its refusal. Both rets are untouched on failure. */
+enum evo_errc evo_ledger_look(struct evo_pg *pg, const struct evo_project *p, const char *schema,
+                              struct evo_ledger *ret, struct evo_ledger_found *ret_found,
+                              struct evo_error *err) EVO_CHECK;
+
 /* What evo.journal knows of migrations of this layout that were begun and not finished: name and when (ms), in order of
- * that. `down`: of their ways back. *ret stays NULL where there is no journal. */
+ * that. `down`: of their ways back. *ret stays NULL where there is no journal, or none for this role. */
 enum evo_errc evo_ledger_journal(struct evo_pg *pg, const struct evo_ledger *l, bool down,
                                  struct evo_pg_result **ret, struct evo_error *err) EVO_CHECK;
+/* no_attempts (layout.h): unfinished rows for what only the journal knows to be begun. One that is on record as applied
+ * was settled since. */
+enum evo_errc evo_ledger_add_begun(struct evo_pg *pg, struct evo_ledger *l, struct evo_error *err) EVO_CHECK;
+/* Such a row is there: the table itself has nothing to change. */
+bool evo_ledger_is_begun(const struct evo_ledger *l, const char *name);
 /* The version that a name begins with. The caller frees. */
 char *evo_ledger_version(const char *name) EVO_CHECK;
 

@@ -123,9 +123,10 @@ void evo_order_bytes(struct evo_project *p, const char *tool)
         const struct evo_migration *first = &p->items[i - 1], *second = &p->items[i];
         if (evo_order_versions(first->version, second->version) <= 0)
             continue;
-        evo_strvec_pushf(&p->warnings,
-                         "\"%s\" comes before \"%s\", as %s orders (by bytes); by its number it would come after",
-                         first->name, second->name, tool);
+        evo_strvec_pushf(
+            &p->warnings,
+            "\"%s\" comes before \"%s\", as %s orders (by bytes); by its number it would come after",
+            first->name, second->name, tool);
         return;
     }
 }

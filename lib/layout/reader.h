@@ -42,6 +42,14 @@ EVO_DEFINE_AUTO(migration);
 enum evo_errc evo_project_add(struct evo_project *p, struct evo_migration *m, struct evo_strbuf *buffer,
                               struct evo_error *err) EVO_CHECK;
 
+/* What a variable says of the table, by the environment or .env (table_name.c). NULL: nothing. The caller frees. */
+#define EVO_DBMATE_TABLE "DBMATE_MIGRATIONS_TABLE"
+char *evo_table_named(const struct evo_project *p, const char *variable) EVO_CHECK;
+/* Sets p's ledger_table, and ledger_schema for SCHEMA.TABLE, as it says. folds: the tool does not quote the name, so the
+ * server folds it to lower case. EVO_ERR_CONFIG for a name that is more than plain. */
+enum evo_errc evo_table_name_read(struct evo_project *p, const char *variable, bool folds,
+                                  struct evo_error *err) EVO_CHECK;
+
 /* What a path is, without following a symbolic link. */
 enum evo_entry { EVO_ENTRY_NONE, EVO_ENTRY_FILE, EVO_ENTRY_DIR, EVO_ENTRY_LINK, EVO_ENTRY_OTHER };
 enum evo_entry evo_entry_of(const char *path);

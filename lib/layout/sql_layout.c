@@ -65,7 +65,10 @@ static enum evo_errc read_file(struct evo_project *p, const char *file, const ch
         EVO_AUTO_STR up = evo_asprintf("%.*s" UP, (int)(n - strlen(DOWN)), file);
         if (evo_strvec_contains(names, up))
             return EVO_OK; /* read with its other half */
-        return evo_error_set(err, EVO_ERR_CONFIG, "\"%s\" has no \"%s\" beside it", path, up);
+        evo_error_set(err, EVO_ERR_CONFIG, "\"%s\" has no \"%s\" beside it", path, up);
+        return evo_error_hint(err,
+                              "Restore that file; where golang-migrate made the folder, which pairs files by "
+                              "version alone, add --layout golang-migrate.");
     }
     EVO_AUTO(migration) m = { .path = evo_strdup(path) };
     if (evo_ends_with(file, UP)) {

@@ -71,7 +71,8 @@ enum evo_errc evo_versions_unique(const struct evo_project *p, enum evo_versions
             continue;
         evo_error_set(err, EVO_ERR_CONFIG, "migrations \"%s\" and \"%s\" have the same version", a->path,
                       b->path);
-        evo_error_detail(err, "%s records the version alone: it could not tell which of them is applied.", tool);
+        evo_error_detail(err, "%s records the version alone: it could not tell which of them is applied.",
+                         tool);
         evo_error_hint(err, "Give the one that is not applied yet a version of its own.");
         return evo_error_migration(err, b->name);
     }

@@ -20,7 +20,8 @@ size_t evo_version_digits(const char *name);
 enum evo_errc evo_versions_unique(const struct evo_project *p, enum evo_versions same, const char *tool,
                                   struct evo_error *err) EVO_CHECK;
 /* EVO_ERR_CONFIG where a version is no number of a column of type bigint. */
-enum evo_errc evo_versions_fit(const struct evo_project *p, const char *tool, struct evo_error *err) EVO_CHECK;
+enum evo_errc evo_versions_fit(const struct evo_project *p, const char *tool,
+                               struct evo_error *err) EVO_CHECK;
 
 /* Rows whose `name` is a version get the name of p's file of that version; without a file they keep it. */
 void evo_versions_name_rows(struct evo_ledger *l, const struct evo_project *p, enum evo_versions same);

@@ -375,14 +375,21 @@ static bool is_undone(const struct evo_session *s, const struct evo_step *step,
 static enum evo_errc start_as_is(struct evo_session *s, const struct evo_step *step, char **ret_id,
                                  struct evo_error *err)
 {
-    enum evo_errc rc =
-        step->down ? EVO_OK : evo_ledger_start(s->pg, &s->ledger, step->migration, ret_id, err);
-    if (!rc && starts_in_journal(s, step)) {
-        rc = evo_journal_create(s->pg, &s->journal, &s->ledger, err);
-        if (!rc)
-            rc = evo_journal_start(s->pg, s->o->project->kind, step, err);
-    }
-    return rc || !step->down ? rc : evo_ledger_start_down(s->pg, &s->ledger, step->migration, err);
+    if (!starts_in_journal(s, step))
+        return evo_ledger_start(s->pg, &s->ledger, step->migration, ret_id, err);
+    enum evo_errc rc = evo_journal_create(s->pg, &s->journal, &s->ledger, err);
+    if (!rc)
+        rc = evo_pg_exec(s->pg, "BEGIN", err);
+    if (!rc)
+        rc = evo_journal_start(s->pg, s->o->project->kind, step, err);
+    if (!rc)
+        rc = step->down ? evo_ledger_start_down(s->pg, &s->ledger, step->migration, err)
+                        : evo_ledger_start(s->pg, &s->ledger, step->migration, ret_id, err);
+    if (!rc)
+        rc = evo_session_commit(s, err);
+    if (rc)
+        evo_session_rollback(s);
+    return rc;
 }
 
 static enum evo_errc record_as_is(struct evo_session *s, const struct evo_step *step, const char *id,

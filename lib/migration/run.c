@@ -245,17 +245,21 @@ static void report(const struct evo_run *r, size_t done, const char *current)
     evo_task_progress(r->session->o->task, &progress);
 }
 
-/* What was begun here and is on record as applied since was settled by the layout's own tool: its checkpoints would be
- * taken for those of a later attempt, where nothing but the journal knows of attempts. */
+/* What was begun here and is on record as applied since, or was being taken back and is not applied any more, was
+ * settled by the layout's own tool: its checkpoints would be taken for those of a later attempt, where nothing but the
+ * journal knows of attempts. */
 static enum evo_errc forget_settled(const struct evo_run *r, struct evo_error *err)
 {
     const struct evo_session *s = r->session;
     enum evo_layout_kind kind = s->o->project->kind;
     enum evo_errc rc = EVO_OK;
-    for (size_t i = 0; !rc && evo_layout_of(kind)->no_attempts && i < s->state.count; i++) {
+    bool unsaid = evo_layout_of(kind)->no_attempts || evo_layout_of(kind)->by_files;
+    for (size_t i = 0; !rc && unsaid && i < s->state.count; i++) {
         const struct evo_state_item *item = &s->state.items[i];
-        if (item->state == EVO_STATE_APPLIED && evo_journal_holds(&s->journal, kind, false, item->name))
-            rc = evo_journal_forget(s->pg, kind, false, item->name, err);
+        bool down = item->state == EVO_STATE_PENDING;
+        if ((down || item->state == EVO_STATE_APPLIED) &&
+            evo_journal_holds(&s->journal, kind, down, item->name))
+            rc = evo_journal_forget(s->pg, kind, down, item->name, err);
     }
     return rc;
 }

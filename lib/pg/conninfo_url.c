@@ -187,13 +187,15 @@ static enum evo_errc write_query(const struct parameters *p, bool (*is_keyword)(
 /* As the server would read it: an identifier without quotes that is lower case already. */
 static bool is_one_schema(const char *path)
 {
-    return path[strspn(path, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0' && !strchr("0123456789", path[0]);
+    return path[strspn(path, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0' &&
+           !strchr("0123456789", path[0]);
 }
 
 static enum evo_errc refuse_path(struct evo_error *err)
 {
     (void)malformed(err, NULL);
-    (void)evo_error_detail(err, "Its parameter \"search_path\" is not the plain name of one schema in lower case.");
+    (void)evo_error_detail(
+        err, "Its parameter \"search_path\" is not the plain name of one schema in lower case.");
     return evo_error_hint(err, "Leave it out, and give the role its path: ALTER ROLE … SET search_path = …");
 }
 

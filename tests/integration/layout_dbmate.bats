@@ -273,19 +273,61 @@ dbmate_sees() {
     assert_exit 0
     local table
     table=$(tool_table shop.schema_migrations)
-    DATABASE_URL=$PG_TCP_URL?search_path=shop
+    DATABASE_URL="$PG_TCP_URL?search_path=shop"
     evo_sees "$A $B" ''
     pg_fresh_db
-    DATABASE_URL=$PG_TCP_URL?search_path=shop
+    DATABASE_URL="$PG_TCP_URL?search_path=shop"
     run_evo evo-migrate up --layout dbmate
     assert_exit 0
     assert_equal "$table" "$(tool_table shop.schema_migrations)"
     assert_equal t "$(exists shop.users)"
     dbmate_sees 0
-    DATABASE_URL=$PG_TCP_URL?search_path=shop,public
+    DATABASE_URL="$PG_TCP_URL?search_path=shop,public"
     run_evo evo-status --json
     assert_exit 2
     assert_json '.error.detail | contains("search_path")'
+}
+
+@test "a table of another name, by the environment or .env" {
+    printf 'OTHER=1\nexport DBMATE_MIGRATIONS_TABLE="tools.Versions" # as dbmate reads it\n' >.env
+    tool up
+    assert_exit 0
+    local table
+    table=$(tool_table 'tools."Versions"')
+    evo_sees "$A $B" ''
+    run_evo evo-migrate down
+    assert_exit 0
+    dbmate_sees 1
+    # the environment goes before the file, and dbmate agrees
+    export DBMATE_MIGRATIONS_TABLE=mine
+    evo_sees '' "$A $B"
+    unset DBMATE_MIGRATIONS_TABLE
+    pg_fresh_db
+    run_evo evo-migrate up
+    assert_exit 0
+    assert_equal "$table" "$(tool_table 'tools."Versions"')"
+    dbmate_sees 0
+    printf 'DBMATE_MIGRATIONS_TABLE=a.b.c\n' >.env
+    run_evo evo-status --layout dbmate --json
+    assert_exit 2
+    assert_json '.error.message | contains("DBMATE_MIGRATIONS_TABLE")'
+}
+
+@test "a role that may not read the journal is told the state all the same" {
+    tool_migration 20250103000000_mix $'CREATE TABLE once (id int);\nSELECT nope;' 'DROP TABLE once;' transaction:false
+    run_evo evo-migrate up --layout dbmate
+    assert_exit 7
+    pg_fresh_role
+    pg_sql "GRANT SELECT ON schema_migrations TO $PG_ROLE"
+    # whether evo's own ledger has taken over it cannot see either: the layout must be named
+    export DATABASE_URL
+    DATABASE_URL=$(pg_tcp_url "$PG_DB" "$PG_ROLE" "$PG_ROLE_PASSWORD")
+    run_evo evo-status --json
+    assert_exit 3
+    assert_json '.error.reason == "permission"'
+    run_evo evo-status --layout dbmate --json
+    assert_exit 0
+    assert_equal 20250103000000_mix "$(names pending)"
 }
 
 @test "probes lie in evo/, and a false one costs nothing" {

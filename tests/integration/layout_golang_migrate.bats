@@ -349,6 +349,23 @@ tool_in_background() {
     assert_json '.error.message | contains("search_path")'
 }
 
+@test "what evo cannot honour is named and refused" {
+    DATABASE_URL="$PG_TCP_URL?x-migrations-table=mine" run_evo evo-migrate up --layout golang-migrate --json
+    assert_exit 2
+    assert_json '.error.detail | contains("x-migrations-table")'
+    printf 'SELECT 1;\n' >"$MIGRATIONS/000003_b.down.sql"
+    run_evo evo-migrate up --layout golang-migrate --json
+    assert_exit 2
+    assert_json '.error.message | contains("takes back version 000003, and no .up file has it")'
+    # what was begun by hand while a migration runs is noticed: the version never goes back
+    rm "$MIGRATIONS/000003_b.down.sql"
+    tool_migration $C "UPDATE schema_migrations SET version = 7;" ''
+    run_evo evo-migrate up --layout golang-migrate --json
+    assert_exit 7
+    assert_json '.error.schema_clean and (.error.message | contains("cannot be recorded: the database is at version 7"))'
+    assert_equal '2|f' "$(row)"
+}
+
 @test "a role without TRUNCATE is told what to ask for" {
     tool version
     pg_fresh_role

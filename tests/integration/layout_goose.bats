@@ -220,6 +220,24 @@ goose_sees() {
     assert_exit 0
 }
 
+@test "a table of another name" {
+    export GOOSE_TABLE=public.My_Versions
+    LEDGER=public.my_versions
+    tool up
+    assert_exit 0
+    local table
+    table=$(tool_table)
+    evo_sees "$A $B" ''
+    run_evo evo-migrate down
+    assert_exit 0
+    goose_sees 1 1
+    pg_fresh_db
+    run_evo evo-migrate up
+    assert_exit 0
+    assert_equal "$table" "$(tool_table)"
+    goose_sees 2 0
+}
+
 @test "new writes a file that both take" {
     tool up
     assert_exit 0

@@ -47,7 +47,7 @@ tool_migration() {
 
 # tool ARGUMENT...: as run_evo: sets status, output, stderr. TOOL_QUERY is added to the URL.
 tool() {
-    local url=$PG_TCP_URL?sslmode=disable${TOOL_QUERY:+&$TOOL_QUERY}
+    local url="$PG_TCP_URL?sslmode=disable${TOOL_QUERY:+&$TOOL_QUERY}"
     case $TOOL in
     dbmate) run_program env DATABASE_URL="$url" DBMATE_NO_DUMP_SCHEMA=1 "$TOOL_BIN" "$@" ;;
     golang-migrate) run_program "$TOOL_BIN" -path "$MIGRATIONS" -database "$url" "$@" ;;

@@ -53,7 +53,8 @@ static void test_lock_key_is_the_tools(void **state)
         { "app", NULL, "schema_versions", 1704862669 },
     };
     for (size_t i = 0; i < EVO_COUNT(rows); i++) {
-        const struct evo_project p = { .kind = EVO_LAYOUT_GOLANG_MIGRATE, .ledger_table = (char *)rows[i].table };
+        const struct evo_project p = { .kind = EVO_LAYOUT_GOLANG_MIGRATE,
+                                       .ledger_table = (char *)rows[i].table };
         assert_int_equal(evo_ledger_lock_key(&p, rows[i].database, rows[i].schema), rows[i].key);
     }
 }

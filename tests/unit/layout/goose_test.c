@@ -7,7 +7,8 @@ static void test_read_takes_what_goose_takes(void **state)
     (void)state;
     tree_put("migrations/00002_two.sql", BOTH);
     tree_put("migrations/10_ten.sql", "-- +goose Up\nSELECT 10;\n");
-    tree_put("migrations/00001_one.sql", "-- header\n\n-- +goose Up\nSELECT 1;\n-- +goose Down\nSELECT -1;\n");
+    tree_put("migrations/00001_one.sql",
+             "-- header\n\n-- +goose Up\nSELECT 1;\n-- +goose Down\nSELECT -1;\n");
     tree_put("migrations/main.go", "package main");
     tree_put("migrations/00003_three_test.go", "package main");
     tree_put("evo/10_ten/verify_up.sql", "SELECT true;");
@@ -27,8 +28,9 @@ static void test_read_takes_what_goose_takes(void **state)
 static void test_read_takes_annotations(void **state)
 {
     (void)state;
-    tree_put("migrations/1_a.sql", "--+goose up\n--  +goose statementbegin\nSELECT 1;\n-- +goose StatementEnd\r\n"
-                                   "-- +goose ENVSUB OFF\n-- +goose DOWN\nSELECT 1;\n-- +goose no transaction\n");
+    tree_put("migrations/1_a.sql",
+             "--+goose up\n--  +goose statementbegin\nSELECT 1;\n-- +goose StatementEnd\r\n"
+             "-- +goose ENVSUB OFF\n-- +goose DOWN\nSELECT 1;\n-- +goose no transaction\n");
     tree_put("migrations/2_b.sql", BOTH);
     EVO_AUTO(project) p = { 0 };
     assert_opens("goose", &p);
@@ -59,8 +61,8 @@ static void test_read_refuses(void **state)
           "without \"-- +goose StatementEnd\"", 2 },
         { "migrations/2_b.sql", "-- +goose Up\n-- +goose StatementBegin\n-- +goose StatementBegin\n",
           "a second \"-- +goose StatementBegin\"", 3 },
-        { "migrations/2_b.sql", "-- +goose Up\n-- +goose StatementBegin\n-- +goose Down\n", "before the statement's",
-          3 },
+        { "migrations/2_b.sql", "-- +goose Up\n-- +goose StatementBegin\n-- +goose Down\n",
+          "before the statement's", 3 },
         { "migrations/2_b.sql", "-- +goose ENVSUB ON\n" BOTH, "environment variables", 1 },
         { "migrations/2_b.sql", "-- +goose Upp\n", "that goose does not know", 1 },
         { "migrations/2_b.sql", BOTH " -- +goose NO TRANSACTION\n", "that goose does not know", 5 },

@@ -60,8 +60,8 @@ static inline void assert_text(const struct evo_migration *m, bool down, const c
 {
     struct evo_error err = EVO_ERROR_INIT;
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
-    assert_int_equal(down ? evo_migration_load_down(m, &text, NULL, &err) : evo_migration_load_up(m, &text, &err),
-                     EVO_OK);
+    assert_int_equal(
+        down ? evo_migration_load_down(m, &text, NULL, &err) : evo_migration_load_up(m, &text, &err), EVO_OK);
     assert_string_equal(text.buf, expected);
 }
 
