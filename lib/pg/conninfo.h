@@ -34,7 +34,7 @@
 struct evo_conninfo {
     struct evo_strvec keywords; /* libpq keywords and values without the password, in pairs: k, v, k, v … */
     struct evo_secret password; /* from the text or PGPASSWORD; unset: ~/.pgpass, or none is needed */
-    char *schema; /* Prisma's ?schema=; NULL: "public" */
+    char *schema; /* Prisma's ?schema=, else the one schema of ?search_path=; NULL: "public" */
     char *database; /* what libpq will connect to; never NULL after parse (falls back to PGDATABASE, user) */
     char *
         redacted; /* "postgresql://user@host:5432/db": the only form fit for messages; psql takes it as it is */

@@ -152,6 +152,8 @@ static void test_parse_finds_the_schema(void **state)
         { "postgresql://app@db/shop?schema=sales", "sales" },
         { "postgresql://app@db/shop?schema=my%20sales&sslmode=require", "my sales" },
         { "postgresql://app@db/shop?schema=", NULL },
+        { "postgresql://app@db/shop?sslmode=disable&search_path=sales_2", "sales_2" },
+        { "postgresql://app@db/shop?search_path=a,b&schema=sales", "sales" },
         { "postgresql://app@db/shop", NULL },
         { "host=db", NULL },
     };
@@ -185,6 +187,9 @@ static void test_parse_refuses_without_showing_anything(void **state)
         { "postgresql://app:hunter2@db/shop?hunter2=1", "not one that PostgreSQL knows" },
         { "postgresql://app:hunter2@db/shop?slmode=verify-full", "\"slmode\"" },
         { "postgresql://app:hunter2@db/shop?schema=%zz", "schema" },
+        { "postgresql://app:hunter2@db/shop?search_path=a,public", "search_path" },
+        { "postgresql://app:hunter2@db/shop?search_path=%22Sales%22", "search_path" },
+        { "postgresql://app:hunter2@db/shop?search_path=", "search_path" },
         { "postgresql://app:hunter2@db:99999/shop", "65535" },
         { "\"postgresql://app:hunter2@db/shop\"", "quotes" },
         { "'postgresql://app:hunter2@db/shop'", "quotes" },
