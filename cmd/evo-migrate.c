@@ -45,7 +45,7 @@ struct options {
       .help = "go on although a file was edited since it was applied" },                                \
     {                                                                                                   \
         .name = "out-of-order", .type = EVO_OPT_FLAG, .offset = offsetof(struct options, out_of_order), \
-        .help = "sql layout: apply what arrived behind an applied migration"                            \
+        .help = "apply what arrived behind an applied migration (prisma always does)"                   \
     }
 #define OPT_WAIT                                                                               \
     {                                                                                          \

@@ -28,6 +28,12 @@ int64_t evo_ledger_lock_key(const struct evo_project *p, const char *database, c
                              : kind->lock_key;
 }
 
+int64_t evo_ledger_lock_key_too(const struct evo_project *p, const char *database, const char *schema)
+{
+    const struct evo_ledger_kind *kind = evo_ledger_kind_of(p->kind);
+    return kind->lock_key_too ? kind->lock_key_too(database, schema_of(p, schema), table_of(p)) : 0;
+}
+
 void evo_ledger_found_release(struct evo_ledger_found *f)
 {
     if (!f)

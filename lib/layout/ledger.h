@@ -62,6 +62,8 @@ EVO_DEFINE_AUTO(ledger);
 /* Key of the advisory lock that the layout's own tool takes in that database (some make it of the ledger's place);
  * evo's where it has none. schema: the connection's, NULL: public. Pure. */
 int64_t evo_ledger_lock_key(const struct evo_project *p, const char *database, const char *schema);
+/* A second key, where the tool takes another one when it is part of a program; 0: there is none. Pure. */
+int64_t evo_ledger_lock_key_too(const struct evo_project *p, const char *database, const char *schema);
 
 /* Reads the ledger of p's layout; p outlives it. Of p's migrations only names and checksums are used. `schema`
  * is the connection's, NULL: public. EVO_ERR_UNSUPPORTED, with the tool, its table and what to do, for a database whose

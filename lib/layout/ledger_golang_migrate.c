@@ -31,17 +31,28 @@ static uint32_t crc32_of(const char *data, size_t n)
     return ~crc;
 }
 
-/* database/util.go. Its command, and whoever gives it a URL, takes the URL's path for the database's name: with the
- * "/". */
-static int64_t lock_key_of(const char *database, const char *schema, const char *table)
+/* database/util.go */
+static int64_t key_of(const char *before, const char *database, const char *schema, const char *table)
 {
     EVO_AUTO(strbuf) names = EVO_STRBUF_INIT;
     evo_strbuf_adds(&names, schema);
     evo_strbuf_add(&names, "\0", 1);
     evo_strbuf_adds(&names, table);
     evo_strbuf_add(&names, "\0", 1);
-    evo_strbuf_addf(&names, "/%s", database);
+    evo_strbuf_addf(&names, "%s%s", before, database);
     return (int64_t)(uint32_t)(crc32_of(names.buf, names.len) * UINT32_C(1486364155));
+}
+
+/* Its command, and whoever gives it a URL, takes the URL's path for the database's name: with the "/". */
+static int64_t lock_key_of(const char *database, const char *schema, const char *table)
+{
+    return key_of("/", database, schema, table);
+}
+
+/* A program that hands it an open connection has it ask the server for the name. */
+static int64_t lock_key_too(const char *database, const char *schema, const char *table)
+{
+    return key_of("", database, schema, table);
 }
 
 /* ---- files --------------------------------------------------------------------- */
@@ -330,6 +341,7 @@ const struct evo_ledger_kind evo_ledger_golang_migrate = {
     .in_path = true,
     .columns = " version dirty ",
     .lock_key_of = lock_key_of,
+    .lock_key_too = lock_key_too,
     .privileges = "SELECT, INSERT, TRUNCATE",
     .create = create,
     .read = read_position,

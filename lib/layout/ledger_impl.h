@@ -18,8 +18,9 @@ struct evo_ledger_kind {
     const char *columns,
         *without; /* which tell it from a namesake, as in foreign.h; NULL: nothing has its name */
     int64_t lock_key;
-    /* Instead of lock_key, of the ledger's place. */
+    /* Instead of lock_key, of the ledger's place; and evo_ledger_lock_key_too(). */
     int64_t (*lock_key_of)(const char *database, const char *schema, const char *table);
+    int64_t (*lock_key_too)(const char *database, const char *schema, const char *table);
     const char *privileges; /* that evo needs on the table */
     /* id, name, checksum, started, finished, rolled back (ms), steps, logs; in order of application */
     const char *select;

@@ -7,7 +7,8 @@
  *   up      EVO_ERR_FAILED      a migration failed earlier (unless it is evo's own, on record, and can be resumed), or
  *                               a rollback was begun and not finished
  *           EVO_ERR_EDITED      a file changed since it was applied, without `allow_edited`
- *           EVO_ERR_PENDING     sql: one arrived behind an applied one, without `out_of_order` (prisma: a warning)
+ *           EVO_ERR_PENDING     strict_order (layout.h): one arrived behind an applied one, without
+ *                               `out_of_order` (else a warning)
  *           EVO_ERR_NOT_FOUND   `to` names no migration
  *   down    EVO_ERR_FAILED, EVO_ERR_NOT_FOUND (`to` is not applied, or a file is gone),
  *           EVO_ERR_IRREVERSIBLE (all of those that have no way back are named)

@@ -205,6 +205,8 @@ static enum evo_errc regain_lock(struct evo_run *r, size_t next, struct evo_erro
     enum evo_errc rc = EVO_OK;
     if (taken)
         rc = evo_pg_lock(s->pg, s->lock_key, 0, "migration lock again", s->o->task, err);
+    if (!rc && s->lock_key_too) /* it was released with the other one */
+        rc = evo_pg_lock(s->pg, s->lock_key_too, 0, "migration lock again", s->o->task, err);
     if (rc)
         return evo_error_prefix(err, "migration \"%s\" released the migration lock; stopped behind it", name);
     rc = evo_session_reload(s, err);

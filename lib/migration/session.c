@@ -82,6 +82,7 @@ static enum evo_errc prepare(struct evo_session *s, bool lock, struct evo_error 
     if (rc)
         return rc;
     s->lock_key = evo_ledger_lock_key(o->project, evo_pg_database(s->pg), o->info->schema);
+    s->lock_key_too = evo_ledger_lock_key_too(o->project, evo_pg_database(s->pg), o->info->schema);
     rc = s->search_path ? EVO_OK : find_search_path(s->pg, o, &s->search_path, err);
     if (rc)
         return rc;
@@ -97,6 +98,8 @@ static enum evo_errc prepare(struct evo_session *s, bool lock, struct evo_error 
     rc = evo_session_reset(s, err);
     if (!rc && lock)
         rc = evo_pg_lock(s->pg, s->lock_key, o->wait_ms, "migration lock", o->task, err);
+    if (!rc && lock && s->lock_key_too)
+        rc = evo_pg_lock(s->pg, s->lock_key_too, o->wait_ms, "migration lock", o->task, err);
     if (rc)
         return rc;
     s->locked = lock;

@@ -43,7 +43,7 @@ struct evo_session {
     struct evo_pg *pg;
     struct evo_settings settings;
     char *search_path;
-    int64_t lock_key;
+    int64_t lock_key, lock_key_too; /* the second is taken as well; 0: there is none */
     bool locked;
     enum evo_session_lock lock; /* the worst since it was last set to HELD */
     struct evo_ledger ledger;

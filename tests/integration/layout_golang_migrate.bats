@@ -259,6 +259,41 @@ migrate_is_content() {
     done
 }
 
+@test "checkpoints of a way back that was finished by hand are forgotten" {
+    tool_migration $C 'CREATE TABLE once (id int);' $'DROP TABLE once;\nDROP INDEX CONCURRENTLY nope;'
+    run_evo evo-migrate up --layout golang-migrate
+    assert_exit 0
+    run_evo evo-migrate down
+    assert_exit 7
+    run_evo evo-status --json
+    assert_json '.data.checks | map(select(.verdict != "ok" and (.message | contains("000003_mix")))) | length == 1'
+    tool force 2
+    assert_exit 0
+    run_evo evo-migrate up
+    assert_exit 0
+    evo_sees "$A $B $C" ''
+    run_evo evo-migrate up
+    assert_exit 0
+    assert_equal 0 "$(pg_sql 'SELECT count(*) FROM evo.journal')"
+}
+
+@test "kill -9 in the middle of a way back outside a transaction, and on" {
+    tool_migration $C 'CREATE TABLE once (id int); CREATE TABLE last (id int);' $'-- evo:no-transaction\nDROP TABLE last;\nSELECT pg_sleep(60);\nDROP TABLE once;'
+    run_evo evo-migrate up --layout golang-migrate
+    assert_exit 0
+    start_evo evo-migrate down
+    wait_until 20 query_runs '%pg_sleep(60)%'
+    kill -9 "$EVO_PID"
+    wait "$EVO_PID" || true
+    wait_until 20 no_sessions
+    migrate_sees 2 dirty
+    sed -i 's/pg_sleep(60)/1/' "$MIGRATIONS/$C.down.sql"
+    run_evo evo-migrate down
+    assert_exit 0
+    assert_equal f "$(exists once)"
+    migrate_sees 2
+}
+
 @test "kill -9 in the middle of a file outside a transaction, and on" {
     tool_migration $C $'-- evo:no-transaction\nCREATE TABLE once (id int);\nSELECT pg_sleep(60);\nCREATE TABLE last (id int);' 'DROP TABLE last, once;'
     start_evo evo-migrate up --layout golang-migrate
@@ -313,6 +348,8 @@ waits_for_lock() {
     tool_migration $C 'SELECT pg_sleep(60);' ''
     start_evo evo-migrate up --layout golang-migrate
     wait_until 20 query_runs '%pg_sleep(60)%'
+    # its command's, and that of a program with an open connection
+    assert_equal 2 "$(advisory_locks)"
     tool_in_background up
     wait_until 20 waits_for_lock
     tool_migration $C 'SELECT pg_sleep(30);' ''

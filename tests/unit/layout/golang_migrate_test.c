@@ -57,6 +57,10 @@ static void test_lock_key_is_the_tools(void **state)
                                        .ledger_table = (char *)rows[i].table };
         assert_int_equal(evo_ledger_lock_key(&p, rows[i].database, rows[i].schema), rows[i].key);
     }
+    const struct evo_project migrate = { .kind = EVO_LAYOUT_GOLANG_MIGRATE },
+                             sql = { .kind = EVO_LAYOUT_SQL };
+    assert_int_equal(evo_ledger_lock_key_too(&migrate, "app", NULL), 1787120056);
+    assert_int_equal(evo_ledger_lock_key_too(&sql, "app", NULL), 0);
 }
 
 int main(void)
