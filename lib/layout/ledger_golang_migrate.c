@@ -9,6 +9,7 @@
  * it counts as applied, for golang-migrate and for evo; and nothing can be recorded behind it, nor past a file between.
  */
 #include "base/banned.h"
+#include "base/quote.h"
 #include "layout/ledger_impl.h"
 #include "layout/order.h"
 #include "layout/versions.h"
@@ -228,7 +229,8 @@ static enum evo_errc admit(const struct evo_ledger *l, const struct evo_migratio
         evo_error_set(err, EVO_ERR_UNSUPPORTED, "migration \"%s\" cannot be recorded: \"%s\" comes before it",
                       m->name, next);
         evo_error_detail(err, TOOL "'s table holds one version: \"%s\" would count as applied, too.", next);
-        evo_error_next(err, "evo-migrate resolve --applied %s", next);
+        EVO_AUTO_STR word = evo_quote_shell(next);
+        evo_error_next(err, "evo-migrate resolve --applied %s", word);
         evo_error_hint(err, "Settle that one first.");
         return evo_error_migration(err, m->name);
     }

@@ -28,6 +28,10 @@ static enum evo_errc explain_refusal(const struct evo_session *s, const char *na
     }
     if (evo_streq(err->next, "evo-status"))
         return evo_error_next(err, "evo-status%s", more);
+    if (err->next[0]) {
+        EVO_AUTO_STR next = evo_strdup(err->next);
+        return evo_error_next(err, "%s%s", next, more);
+    }
     return err->code == EVO_ERR_NOT_FOUND && !err->hint[0] ? evo_plan_hint_name(&s->state, name, more, err)
                                                            : err->code;
 }

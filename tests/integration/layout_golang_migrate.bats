@@ -185,8 +185,9 @@ migrate_is_content() {
 
 @test "the table holds one version: nothing is recorded past a file, and what is behind counts as applied" {
     tool version
-    run_evo evo-migrate resolve --applied $B --json
+    run_evo evo-migrate resolve --applied $B --layout golang-migrate --json
     assert_exit 3
+    assert_json '.error.next == "evo-migrate resolve --applied 000001_create_users --layout golang-migrate"'
     assert_json '.error.reason == "unsupported" and (.error.message | contains("\"000001_create_users\" comes before it"))'
     assert_equal '' "$(row)"
     run_evo evo-migrate resolve --applied $A
