@@ -57,16 +57,12 @@ static enum evo_errc connect(struct work *w, const struct evo_conninfo *restored
                              struct evo_error *err)
 {
     const struct evo_pg_options pg_options = { .application_name = "evo-backup drill", .task = w->cmd->task };
-    const char *schema = w->schema;
-    if (!evo_layout_of(w->project.kind)->in_schema)
-        schema = NULL;
-    else if (!schema)
-        schema = "public";
+    const char *schema = evo_layout_of(w->project.kind)->in_schema ? w->schema : NULL;
+    EVO_AUTO_STR path = NULL;
     enum evo_errc rc = evo_pg_open(restored, &pg_options, ret, err);
-    if (rc || !schema)
-        return rc;
-    EVO_AUTO_STR quoted = evo_pg_identifier(*ret, schema);
-    return evo_pg_execf(*ret, err, "SET search_path = %s", quoted);
+    if (!rc)
+        rc = evo_project_search_path(*ret, &w->project, schema, &path, err);
+    return rc || !path ? rc : evo_pg_execf(*ret, err, "SET search_path = %s", path);
 }
 
 static enum evo_errc run_probes(void *ctx, const struct evo_conninfo *restored, struct evo_json *probes,

@@ -44,7 +44,7 @@ static void release_work(struct work *w)
     evo_project_release(&w->project);
 }
 
-/* Probes look where the migrations worked: in the schema of the URL; for Prisma that is public by default. */
+/* Probes look where the migrations worked. */
 static enum evo_errc connect(struct work *w, struct evo_error *err)
 {
     enum evo_errc rc = evo_cmd_conninfo(w->cmd, &w->info, err);
@@ -52,13 +52,10 @@ static enum evo_errc connect(struct work *w, struct evo_error *err)
         rc = evo_cmd_connect(w->cmd, &w->info, &w->pg, err);
     if (!rc)
         rc = evo_project_settle(w->pg, w->info.schema, &w->project, err);
-    const char *schema = w->info.schema;
-    if (!schema && evo_layout_of(w->project.kind)->in_schema)
-        schema = "public";
-    if (rc || !schema)
-        return rc;
-    EVO_AUTO_STR quoted = evo_pg_identifier(w->pg, schema);
-    return evo_pg_execf(w->pg, err, "SET search_path = %s", quoted);
+    EVO_AUTO_STR path = NULL;
+    if (!rc)
+        rc = evo_project_search_path(w->pg, &w->project, w->info.schema, &path, err);
+    return rc || !path ? rc : evo_pg_execf(w->pg, err, "SET search_path = %s", path);
 }
 
 static enum evo_errc take_from_database(struct work *w, bool all, struct evo_error *err)

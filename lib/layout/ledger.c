@@ -310,6 +310,26 @@ enum evo_errc evo_ledger_load(struct evo_pg *pg, const struct evo_project *p, co
     return EVO_OK;
 }
 
+enum evo_errc evo_project_search_path(struct evo_pg *pg, const struct evo_project *p, const char *schema,
+                                      char **ret, struct evo_error *err)
+{
+    const struct evo_layout *layout = evo_layout_of(p->kind);
+    EVO_AUTO_STR set = NULL;
+    if (schema && !*schema)
+        schema = NULL;
+    if (!schema && layout->in_schema)
+        schema = "public";
+    if (!schema && layout->schema_first && p->ledger_schema) {
+        enum evo_errc rc = evo_pg_setting(pg, "search_path", &set, err);
+        if (rc)
+            return rc;
+        schema = p->ledger_schema;
+    }
+    EVO_AUTO_STR quoted = schema ? evo_pg_identifier(pg, schema) : NULL;
+    *ret = set && *set ? evo_asprintf("%s, %s", quoted, set) : evo_strdup(quoted);
+    return EVO_OK;
+}
+
 /* ---- writing ------------------------------------------------------------------ */
 
 enum evo_errc evo_ledger_create(struct evo_pg *pg, const struct evo_ledger *l, struct evo_error *err)

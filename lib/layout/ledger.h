@@ -80,6 +80,12 @@ enum evo_errc evo_ledger_load(struct evo_pg *pg, const struct evo_project *p, co
 enum evo_errc evo_project_settle(struct evo_pg *pg, const char *schema, struct evo_project *p,
                                  struct evo_error *err) EVO_CHECK;
 
+/* What search_path is for p's migrations and probes, as SQL has it: the connection's schema; where it names none, public
+ * for Prisma, and for Flyway the history's schema in front of what is set. *ret (heap) NULL: as the session has it. To be
+ * called when p is settled, before search_path is changed. */
+enum evo_errc evo_project_search_path(struct evo_pg *pg, const struct evo_project *p, const char *schema,
+                                      char **ret, struct evo_error *err) EVO_CHECK;
+
 /* Makes the table if missing (prisma: its schema too, as Prisma does; sql: schema evo and its tables). l is not
  * changed. EVO_ERR_PERMISSION carries the GRANT to ask for. */
 enum evo_errc evo_ledger_create(struct evo_pg *pg, const struct evo_ledger *l,

@@ -50,27 +50,6 @@ static enum evo_errc connect_to(const struct evo_migrate_options *o, struct evo_
     return EVO_OK;
 }
 
-/* Prisma works with search_path set to the schema of its URL, public by default; Flyway with its own in front of what is
- * set. NULL: as the session has it. */
-static enum evo_errc find_search_path(struct evo_pg *pg, const struct evo_migrate_options *o, char **ret,
-                                      struct evo_error *err)
-{
-    const struct evo_layout *layout = evo_layout_of(o->project->kind);
-    const char *schema = o->info->schema;
-    if (!schema && layout->in_schema)
-        schema = "public";
-    EVO_AUTO_STR set = NULL;
-    bool first = layout->schema_first && o->project->ledger_schema;
-    enum evo_errc rc = first && !schema ? evo_pg_setting(pg, "search_path", &set, err) : EVO_OK;
-    if (rc)
-        return rc;
-    EVO_AUTO_STR quoted = schema  ? evo_pg_identifier(pg, schema)
-                          : first ? evo_pg_identifier(pg, o->project->ledger_schema)
-                                  : NULL;
-    *ret = set && *set ? evo_asprintf("%s, %s", quoted, set) : evo_strdup(quoted);
-    return EVO_OK;
-}
-
 static enum evo_errc prepare(struct evo_session *s, bool lock, struct evo_error *err)
 {
     const struct evo_migrate_options *o = s->o;
@@ -83,7 +62,8 @@ static enum evo_errc prepare(struct evo_session *s, bool lock, struct evo_error 
         return rc;
     s->lock_key = evo_ledger_lock_key(o->project, evo_pg_database(s->pg), o->info->schema);
     s->lock_key_too = evo_ledger_lock_key_too(o->project, evo_pg_database(s->pg), o->info->schema);
-    rc = s->search_path ? EVO_OK : find_search_path(s->pg, o, &s->search_path, err);
+    rc = s->search_path ? EVO_OK
+                        : evo_project_search_path(s->pg, o->project, o->info->schema, &s->search_path, err);
     if (rc)
         return rc;
     s->settings = (struct evo_settings){ .search_path = s->search_path,

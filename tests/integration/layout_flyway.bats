@@ -191,7 +191,11 @@ flyway_sees() {
 
 @test "schema and table of flyway.toml, made as Flyway makes them" {
     printf '[flyway]\nlocations = ["filesystem:db/migration"]\ndefaultSchema = "app"\ntable = "history"\n' >flyway.toml
+    mkdir -p evo/V1__create_users
+    printf 'SELECT count(*) = 0 FROM users;' >evo/V1__create_users/verify_up.sql
     run_evo evo-migrate up
+    assert_exit 0
+    run_evo evo-verify up V1__create_users
     assert_exit 0
     local rows schema
     rows=$(history app.history) schema=$(app_schema)
