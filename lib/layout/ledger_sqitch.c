@@ -321,8 +321,8 @@ static enum evo_errc add_change(struct evo_pg *pg, const struct evo_ledger *l,
             EVO_COUNT(params), params, NULL, err);
     for (size_t i = 0; !rc && i < c->ndepends; i++) {
         const struct evo_sqitch_depend *d = &c->depends[i];
-        const char *const depend[] = { c->plan.id, d->conflict ? "conflict" : "require", d->text,
-                                       d->conflict ? NULL : ids->items[i] };
+        const char *id = !d->conflict && i < ids->count && ids->items ? ids->items[i] : NULL;
+        const char *const depend[] = { c->plan.id, d->conflict ? "conflict" : "require", d->text, id };
         rc = ask(
             pg, l,
             "INSERT INTO @.dependencies (change_id, type, dependency, dependency_id) VALUES ($1, $2, $3, $4)",
