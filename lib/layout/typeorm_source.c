@@ -39,36 +39,44 @@ struct scripts {
     struct evo_strvec *found;
 };
 
-/* The words behind -d in one script. */
-static bool read_script(void *ctx, const char *key, struct evo_json *value)
+/* The file that a word of a script names; NULL. *wanted: the word before was -d. */
+static const char *file_of(const char *word, bool *wanted)
 {
     static const char *const options[] = { "-d", "--dataSource", "--data-source" };
+    if (*wanted) {
+        *wanted = false;
+        return word;
+    }
+    for (size_t i = 0; i < EVO_COUNT(options); i++) {
+        size_t n = strlen(options[i]);
+        if (strncmp(word, options[i], n) != 0)
+            continue;
+        *wanted |= word[n] == '\0';
+        if (word[n] == '=')
+            return word + n + 1;
+    }
+    return NULL;
+}
+
+/* The files behind -d in one script. */
+static bool read_script(void *ctx, const char *key, struct evo_json *value)
+{
     const struct scripts *s = ctx;
     const char *text = evo_json_string(value, "");
+    bool wanted = false;
     (void)key;
     if (!strstr(text, "typeorm") && !strstr(text, "migration:"))
         return true;
-    bool wanted = false;
-    for (const char *q = text + strspn(text, " \t"); *q; q += strspn(q, " \t")) {
+    EVO_AUTO(strbuf) bare = EVO_STRBUF_INIT; /* without quotes, which the shell takes away */
+    for (const char *c = text; *c; c++)
+        if (*c != '\'' && *c != '"' && *c != '\\')
+            evo_strbuf_addch(&bare, *c);
+    for (const char *q = bare.buf + strspn(bare.buf, " \t"); *q; q += strspn(q, " \t")) {
         size_t n = strcspn(q, " \t");
         EVO_AUTO_STR word = evo_strndup(q, n);
-        const char *file = wanted ? word : NULL;
-        wanted = false;
-        for (size_t i = 0; i < EVO_COUNT(options) && !file; i++) {
-            size_t len = strlen(options[i]);
-            if (strncmp(word, options[i], len) != 0)
-                continue;
-            wanted |= word[len] == '\0';
-            if (word[len] == '=')
-                file = word + len + 1;
-        }
-        if (file) {
-            EVO_AUTO(strbuf) bare = EVO_STRBUF_INIT;
-            for (const char *c = file; *c; c++)
-                if (*c != '\'' && *c != '"' && *c != '\\')
-                    evo_strbuf_addch(&bare, *c);
-            add_file(s->project, bare.buf, s->found);
-        }
+        const char *file = file_of(word, &wanted);
+        if (file)
+            add_file(s->project, file, s->found);
         q += n;
     }
     return true;

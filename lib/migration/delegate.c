@@ -277,25 +277,28 @@ static enum evo_tristate is_clean(const struct evo_session *s, const struct evo_
     return step->command.atomic ? EVO_YES : EVO_UNKNOWN;
 }
 
-/* Which verbs settle it: the ledger has no row for an attempt, so what a person finds is all there is. */
+/* Which verbs settle it, behind what may be in the hint already: the ledger has no row for an attempt, so what a person
+ * finds is all there is. */
 static void propose(const struct evo_session *s, const struct evo_step *step, struct evo_error *err)
 {
     EVO_AUTO_STR name = evo_quote_shell(step->migration->name);
+    EVO_AUTO_STR hint = evo_asprintf("%s%s", err->hint, err->hint[0] ? " " : "");
     const char *more = s->o->plan.next_options;
     if (step->down)
         (void)evo_error_hint(
             err,
-            "Look in the schema for what down() of %s takes back. If all of it is gone: "
-            "evo-migrate resolve --rolled-back %s%s. If all of it is there, or you have put it back by "
-            "hand: evo-migrate down%s.",
-            step->path, name, more, more);
+            "%sLook in the schema for what down() of %s takes back. If all of it is gone: "
+            "evo-migrate resolve --rolled-back %s%s. If all of it is there, or you have put it back by hand: "
+            "evo-migrate down%s.",
+            hint, step->path, name, more, more);
     else
         (void)evo_error_hint(
             err,
-            "Look in the schema for what %s makes. If all of it is there, or you have done the "
-            "rest by hand: evo-migrate resolve --applied %s%s. If none of it is there, or you have "
-            "undone it by hand: evo-migrate up%s.",
-            step->path, name, more, more);
+            "%sLook in the schema for what %s makes. If all of it is there, or you have done the rest by "
+            "hand: "
+            "evo-migrate resolve --applied %s%s. If none of it is there, or you have undone it by hand: "
+            "evo-migrate up%s.",
+            hint, step->path, name, more, more);
     (void)evo_error_next(err, "evo-status%s", more);
 }
 

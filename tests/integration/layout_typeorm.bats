@@ -281,3 +281,17 @@ END
     assert_equal f "$(exists slow)"
     wait_until 10 no_sessions
 }
+
+@test "a role that may not create the ledger, or write it, is told what to ask for" {
+    pg_fresh_role
+    export DATABASE_URL=postgresql://$PG_ROLE:$PG_ROLE_PASSWORD@${PG_TCP_URL#*@}
+    run_evo evo-migrate resolve --applied CreateUsers1735689600000
+    assert_exit 3
+    assert_stderr_has "GRANT USAGE, CREATE ON SCHEMA public TO $PG_ROLE;"
+    typeorm_cli migration:show # which makes it
+    assert_exit 1
+    DATABASE_URL=$PG_TCP_URL typeorm_cli migration:show
+    run_evo evo-status
+    assert_exit 3
+    assert_stderr_has "GRANT SELECT, INSERT, DELETE ON public.migrations TO $PG_ROLE;"
+}
