@@ -41,6 +41,7 @@ const struct evo_ledger_kind evo_ledger_laravel = {
     .schema = NULL,
     .table = "migrations",
     .columns = " id migration batch ",
+    .in_path = true,
     .lock_key = EVO_LOCK_MIGRATION,
     .privileges = "SELECT, INSERT, DELETE",
     /* migrate:rollback goes by batch, then by name; "id" is missing in tables that old versions made. */

@@ -53,6 +53,7 @@ const struct evo_ledger_kind evo_ledger_typeorm = {
     .schema = NULL,
     .table = "migrations",
     .columns = " id timestamp name ",
+    .in_path = true,
     .lock_key = EVO_LOCK_MIGRATION,
     .privileges = "SELECT, INSERT, DELETE",
     /* migration:revert takes the highest id. */

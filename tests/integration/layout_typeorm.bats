@@ -295,3 +295,14 @@ END
     assert_exit 3
     assert_stderr_has "GRANT SELECT, INSERT, DELETE ON public.migrations TO $PG_ROLE;"
 }
+
+@test "without a schema in the data source the ledger is where search_path leads" {
+    pg_sql "CREATE SCHEMA app; ALTER DATABASE $PG_DB SET search_path = app, public"
+    run_evo evo-migrate up --steps 1
+    assert_exit 0
+    assert_equal 1 "$(pg_sql 'SELECT count(*) FROM app.migrations')"
+    typeorm_cli migration:show
+    assert_stdout_has '[X] 1 CreateUsers1735689600000'
+    run_evo evo-status --json
+    assert_json '[.data.pending[].name] == ["AddUserStatus1735776000000"]'
+}
