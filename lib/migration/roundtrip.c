@@ -8,7 +8,7 @@
 #include "migration/roundtrip_place.h"
 #include "migration/run.h"
 
-enum { DIFFERENCES_MAX = 100, PROBE_FILE_MAX = 4 << 20 };
+enum { PROBE_FILE_MAX = 4 << 20 };
 #define TEXT_MAX ((size_t)512 << 20)
 
 /* The database is nobody else's: locks are had at once, or never. */
@@ -177,11 +177,11 @@ static enum evo_errc go_down(struct tour *t, struct evo_error *err)
 
 /* ---- one migration ---------------------------------------------------------------------- */
 
-/* An error of the migration's is an answer; a cancel, or a database that is gone, is none. */
-static bool is_answer(const struct tour *t, const struct evo_error *e)
+/* An error of the migration's is an answer, also where it ended its own session; a cancel, or a server that is gone, is
+ * none. */
+static bool is_answer(const struct evo_error *e)
 {
-    return e->code != EVO_ERR_CANCELLED && e->code != EVO_ERR_CONNECT && t->session.pg &&
-           evo_pg_alive(t->session.pg);
+    return e->code != EVO_ERR_CANCELLED && e->code != EVO_ERR_CONNECT;
 }
 
 /* A probe that was false inside the transaction is that state's cell, although the state did not last. */
@@ -198,18 +198,6 @@ static void note_failure(struct trial *trial, struct evo_trip_cell *cell, bool d
         return;
     cell->taken = true;
     *(down ? &cell->down : &cell->up) = *e->sqlstate ? EVO_TRIP_ERROR : EVO_TRIP_FALSE;
-}
-
-static void note_differences(struct evo_trip *trip, const char *before, const char *after)
-{
-    EVO_AUTO(strbuf) diff = EVO_STRBUF_INIT_MAX(TEXT_MAX);
-    trip->compared = true;
-    trip->ndifferences = evo_catalog_diff(before, after, DIFFERENCES_MAX, &diff);
-    for (const char *p = diff.buf; *p;) {
-        size_t n = strcspn(p, "\n");
-        evo_strvec_push_owned(&trip->differences, evo_strndup(p, n));
-        p += n + (p[n] == '\n');
-    }
 }
 
 /* Single probes that held in every state, where the file as a whole did not. */
@@ -230,7 +218,7 @@ static void tell_irreversible(struct trial *trial)
 {
     const char *reason = trial->migration->directives.irreversible;
     evo_strvec_pushf(&trial->trip->messages, "applied only: %s%s",
-                     reason ? "irreversible, " : "it has no down.sql", reason ? reason : "");
+                     reason ? "irreversible, " : "it has no way back", reason ? reason : "");
 }
 
 /* Fills the cells. What the migration itself answers for is in the trip; `broken` where nothing can come behind it. */
@@ -242,6 +230,9 @@ static enum evo_errc travel(struct tour *t, struct trial *trial, struct evo_erro
     EVO_AUTO(strbuf) up = EVO_STRBUF_INIT_MAX(TEXT_MAX);
     EVO_AUTO(strbuf) down = EVO_STRBUF_INIT_MAX(TEXT_MAX);
     EVO_AUTO(strbuf) again = EVO_STRBUF_INIT_MAX(TEXT_MAX);
+    /* The project's own tool makes its ledger when it first runs: no part of the migration. */
+    const struct evo_ledger *l = &t->session.ledger;
+    EVO_AUTO_STR ledger = l->exists ? NULL : evo_asprintf("%s.%s", l->schema, l->table);
     enum evo_errc rc = look(t, trial, &trip->before, &before, err);
     if (rc)
         return rc;
@@ -258,14 +249,14 @@ static enum evo_errc travel(struct tour *t, struct trial *trial, struct evo_erro
     }
     if (go_down(t, &e)) {
         note_failure(trial, &trip->after_down, true, &e);
-        if (e.schema_clean != EVO_YES || !is_answer(t, &e))
+        if (e.schema_clean != EVO_YES || !is_answer(&e) || !evo_pg_alive(t->session.pg))
             t->broken = e;
         return t->broken.code ? EVO_OK : evo_session_reload(&t->session, err);
     }
     rc = look(t, trial, &trip->after_down, &down, err);
     if (rc)
         return rc;
-    note_differences(trip, before.buf, down.buf);
+    evo_trip_compare(trip, before.buf, down.buf, ledger);
     if (go_up(t, trip->name, &e)) {
         note_failure(trial, &trip->after_up_again, false, &e);
         t->broken = e;
@@ -283,7 +274,7 @@ static enum evo_errc try_one(struct tour *t, struct trial *trial, struct evo_err
     int64_t began = evo_clock_ms();
     trip->verdict = EVO_TRIP_OK;
     enum evo_errc rc = travel(t, trial, err);
-    if (!rc && t->broken.code && !is_answer(t, &t->broken)) {
+    if (!rc && t->broken.code && !is_answer(&t->broken)) {
         rc = t->broken.code;
         if (err)
             *err = t->broken;
@@ -315,7 +306,7 @@ static enum evo_errc pass_over(struct tour *t, const struct trial *next, struct 
     if (!go_up(t, to, &e))
         return EVO_OK;
     t->broken = e;
-    if (is_answer(t, &e))
+    if (is_answer(&e))
         return EVO_OK;
     if (err)
         *err = e;
@@ -359,7 +350,7 @@ static enum evo_errc open_place(struct tour *t, struct evo_error *err)
                                                .task = o->task };
     rc = evo_session_open(&t->migrate, true, &t->session, err);
     /* The ledger is no part of what a migration makes. */
-    if (!rc && !t->session.ledger.exists)
+    if (!rc && !t->session.ledger.exists && !evo_layout_of(o->project->kind)->delegated)
         rc = evo_ledger_create(t->session.pg, &t->session.ledger, err);
     return rc ? rc : evo_session_reload(&t->session, err);
 }

@@ -89,6 +89,9 @@ struct evo_trip {
 void evo_trip_release(struct evo_trip *t);
 EVO_DEFINE_AUTO(trip);
 
+/* Fills compared, differences and ndifferences from two descriptions of the schema (catalog/catalog.h). Lines about the
+ * table `ledger` ("public.migrations"; NULL: none) that only `after` has do not count. Pure. */
+void evo_trip_compare(struct evo_trip *t, const char *before, const char *after, const char *ledger);
 /* Sets the verdict and appends why, from everything else. Pure. */
 void evo_trip_judge(struct evo_trip *t);
 

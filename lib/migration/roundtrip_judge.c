@@ -1,6 +1,11 @@
 /* The verdict on a round trip, and its report. Pure. */
 #include "migration/roundtrip.h"
 
+#include "catalog/catalog.h"
+
+#define DIFFERENCES_MAX 100
+#define TEXT_MAX        ((size_t)512 << 20)
+
 static const char *const verdicts[] = {
     [EVO_TRIP_OK] = "ok",
     [EVO_TRIP_UNPROVEN] = "unproven",
@@ -55,6 +60,36 @@ void evo_roundtrip_release(struct evo_roundtrip *r)
     free(r->items);
     free(r->server_version);
     *r = (struct evo_roundtrip){ 0 };
+}
+
+/* ---- the schemas ------------------------------------------------------------------- */
+
+/* "+ index …: CREATE INDEX … ON public.migrations USING …", and the sequence of its column id. */
+static bool is_of_ledger(const char *line, const char *ledger)
+{
+    size_t n = strlen(ledger);
+    for (const char *at = line; (at = strstr(at, ledger)); at += n) {
+        bool whole = !at[n] || strchr(":. (", at[n]) || evo_starts_with(at + n, "_id_seq");
+        if (whole && at > line && at[-1] == ' ')
+            return true;
+    }
+    return false;
+}
+
+void evo_trip_compare(struct evo_trip *t, const char *before, const char *after, const char *ledger)
+{
+    EVO_AUTO(strbuf) diff = EVO_STRBUF_INIT_MAX(TEXT_MAX);
+    t->compared = true;
+    (void)evo_catalog_diff(before, after, SIZE_MAX, &diff);
+    for (const char *p = diff.buf; *p;) {
+        size_t n = strcspn(p, "\n");
+        EVO_AUTO_STR line = evo_strndup(p, n);
+        p += n + (p[n] == '\n');
+        if (ledger && *line == '+' && is_of_ledger(line, ledger))
+            continue;
+        if (t->ndifferences++ < DIFFERENCES_MAX)
+            evo_strvec_push(&t->differences, line);
+    }
 }
 
 /* ---- the verdict ------------------------------------------------------------------ */

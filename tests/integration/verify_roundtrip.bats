@@ -125,7 +125,7 @@ SELECT 1 FROM information_schema.columns WHERE table_name = 'products' AND colum
     on_server
     assert_exit 0
     assert_json '[.data.migrations[].verdict] == ["irreversible", "irreversible", "unproven"]'
-    assert_message 1_base 'applied only: it has no down.sql'
+    assert_message 1_base 'applied only: it has no way back'
     assert_message 1_base 'it has no verify_up.sql: nothing proves that it did what it is for'
     assert_message 2_gone 'applied only: irreversible, the names are merged'
     assert_equal 'false/none true/none - -' "$(cells 2_gone)"
@@ -233,6 +233,16 @@ SELECT 1 FROM information_schema.columns WHERE column_name = 'sku' AND data_type
     assert_exit 2
     assert_json '.error.reason == "config" and .error.migration == "2_sku" and (.error.file | endswith("2_sku/verify_up.sql"))'
     assert_json '.data.server_version == null and all(.data.migrations[]; .verdict == "skipped")'
+}
+
+@test "a migration that ends its own session" {
+    base
+    migration 2_gone up 'SELECT pg_terminate_backend(pg_backend_pid())'
+    migration 3_next up 'SELECT 1'
+    on_server
+    assert_exit 1
+    assert_json '[.data.migrations[].verdict] == ["irreversible", "failed", "skipped"]'
+    assert_json '.error.reason == "roundtrip" and (.data.migrations[1].messages[0] | contains("terminating connection"))'
 }
 
 @test "probes that hold where they must not, or do not where they must" {

@@ -133,6 +133,63 @@ static void test_judge_of_schemas(void **state)
                   "the second up made another schema than the first: 2 lines differ");
 }
 
+#define HEAD "evo schema fingerprint, format 1\n"
+
+static void test_compare_notes_what_differs(void **state)
+{
+    (void)state;
+    EVO_AUTO(trip) t = { 0 };
+    evo_trip_compare(&t, HEAD "table public.a\ntable public.b\n", HEAD "table public.a\ntable public.c\n",
+                     NULL);
+    assert_true(t.compared);
+    assert_int_equal(t.ndifferences, 2);
+    assert_string_equal(t.differences.items[0], "- table public.b");
+    assert_string_equal(t.differences.items[1], "+ table public.c");
+    EVO_AUTO(trip) same = { 0 };
+    evo_trip_compare(&same, HEAD "a\n", HEAD "a\n", NULL);
+    assert_true(same.compared);
+    assert_int_equal(same.ndifferences, 0);
+}
+
+static void test_compare_keeps_a_hundred_and_counts_all(void **state)
+{
+    (void)state;
+    EVO_AUTO(trip) t = { 0 };
+    EVO_AUTO(strbuf) many = EVO_STRBUF_INIT;
+    evo_strbuf_adds(&many, HEAD);
+    for (int i = 0; i < 150; i++)
+        evo_strbuf_addf(&many, "table %03d\n", i);
+    evo_trip_compare(&t, HEAD, many.buf, NULL);
+    assert_int_equal(t.ndifferences, 150);
+    assert_int_equal(t.differences.count, 100);
+}
+
+/* A tool makes its ledger with the first migration that it runs, and leaves it. */
+static void test_compare_passes_over_the_ledger(void **state)
+{
+    (void)state;
+    static const char ledger[] =
+        HEAD "column public.migrations.id: integer not null\n"
+             "constraint public.migrations.migrations_pkey: PRIMARY KEY (id)\n"
+             "index public.pk: CREATE UNIQUE INDEX pk ON public.migrations USING btree (id)\n"
+             "owner of table public.migrations: app\n"
+             "sequence public.migrations_id_seq: owned by public.migrations.id\n"
+             "table public.migrations\n";
+    static const char more[] = HEAD "table app.public.migrations\n"
+                                    "table public.migrations\n"
+                                    "table public.migrations_2\n";
+    EVO_AUTO(trip) t = { 0 };
+    evo_trip_compare(&t, HEAD, ledger, "public.migrations");
+    assert_int_equal(t.ndifferences, 0);
+    EVO_AUTO(trip) other = { 0 };
+    evo_trip_compare(&other, HEAD, more, "public.migrations");
+    assert_int_equal(other.ndifferences, 2);
+    assert_string_equal(other.differences.items[1], "+ table public.migrations_2");
+    EVO_AUTO(trip) gone = { 0 };
+    evo_trip_compare(&gone, ledger, HEAD, "public.migrations");
+    assert_int_equal(gone.ndifferences, 6);
+}
+
 static void test_judge_of_an_error_tells_it_once(void **state)
 {
     (void)state;
@@ -189,6 +246,9 @@ int main(void)
         cmocka_unit_test(test_judge_without_a_way_back),
         cmocka_unit_test(test_judge_without_files),
         cmocka_unit_test(test_judge_of_schemas),
+        cmocka_unit_test(test_compare_notes_what_differs),
+        cmocka_unit_test(test_compare_keeps_a_hundred_and_counts_all),
+        cmocka_unit_test(test_compare_passes_over_the_ledger),
         cmocka_unit_test(test_judge_of_an_error_tells_it_once),
         cmocka_unit_test(test_judge_of_what_was_not_tried_changes_nothing),
         cmocka_unit_test(test_bad_begins_with_lossy),
