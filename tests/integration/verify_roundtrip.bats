@@ -11,6 +11,7 @@ setup() {
 
 teardown() {
     roundtrip_teardown
+    pg_private_stop
 }
 
 base() {
@@ -288,6 +289,8 @@ sleeps() {
     finish_evo
     assert_exit 137
     wait_until 10 no_server_left
+    # Of its own: whose database is left there is not in doubt.
+    pg_private_start
     start_evo evo-verify roundtrip --json --scratch-url "$(pg_url postgres)"
     wait_until 20 sleeps
     kill -KILL "$EVO_PID"
