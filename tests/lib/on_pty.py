@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""on_pty.py COLUMNS SCREEN PROGRAM ARGUMENT...: runs PROGRAM with a terminal of that width as its stderr, and keeps
-what is written to it in the file SCREEN, as it comes. Its exit status is PROGRAM's; it dies with whoever started it."""
+"""on_pty.py [--stdout] COLUMNS SCREEN PROGRAM ARGUMENT...: runs PROGRAM with a terminal of that width as its stderr (with
+--stdout also as its stdout), and keeps what is written to it in the file SCREEN, as it comes. Its exit status is
+PROGRAM's; it dies with whoever started it."""
 import ctypes
 import fcntl
 import os
@@ -14,7 +15,9 @@ PR_SET_PDEATHSIG = 1
 
 
 def main():
-    columns, screen, argv = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
+    both = sys.argv[1] == "--stdout"
+    args = sys.argv[2:] if both else sys.argv[1:]
+    columns, screen, argv = int(args[0]), args[1], args[2:]
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
@@ -22,6 +25,8 @@ def main():
     if child == 0:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         os.dup2(theirs, 2)
+        if both:
+            os.dup2(theirs, 1)
         os.close(theirs)
         os.close(ours)
         os.execv(argv[0], argv)

@@ -1,0 +1,261 @@
+# evo-locks: who blocks whom, how far long commands are, and the end of a session.
+bats_require_minimum_version 1.5.0
+load ../lib/evo
+load ../lib/migrate
+load ../lib/sessions
+
+setup() {
+    pg_fresh_db
+    pg_sql 'CREATE TABLE orders (id int, "User Name" text); INSERT INTO orders SELECT i, i FROM generate_series(1, 100) i'
+}
+
+teardown() {
+    sessions_end
+    pg_private_stop
+}
+
+schema_holds() {
+    json .data >"$BATS_TEST_TMPDIR/data.json"
+    assert_schema "$EVO_ROOT/lib/schema/data/locks.schema.json" "$BATS_TEST_TMPDIR/data.json"
+}
+
+# waits N: true when so many sessions of this database wait for a lock.
+waits() {
+    [ "$(pg_sql "SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+                 WHERE NOT l.granted AND a.datname = current_database()")" = "$1" ]
+}
+
+# A reader that holds the table, an ALTER that waits for it, and a reader that waits behind both.
+queue() {
+    session holder "BEGIN; SELECT count(*) AS held FROM orders" held
+    session alter 'ALTER TABLE orders ADD COLUMN note text'
+    wait_until 10 waits 1
+    session reader 'SELECT max(id) FROM orders'
+    wait_until 10 waits 2
+}
+
+@test "nobody waits: said so, and the envelope is complete" {
+    run_evo evo-locks show
+    assert_exit 0
+    assert_equal 'no session waits for another' "$output"
+    run_evo evo-locks show --json
+    assert_exit 0
+    assert_json '.ok and .data.waits == [] and .data.progress == [] and .data.cut == false'
+    schema_holds
+}
+
+@test "the tree: whoever holds stands first, then who waits, then who waits behind" {
+    queue
+    run_evo evo-locks show --json
+    assert_exit 0
+    schema_holds
+    local holder=$(pid_of holder) alter=$(pid_of alter) reader=$(pid_of reader)
+    assert_json ".data.waits | map([.blocked_pid, .blocking_pid]) | sort == ([[$alter, $holder], [$reader, $alter]] | sort)"
+    assert_json ".data.waits[] | select(.blocked_pid == $alter) | .relation == \"public.orders\" and .mode == \"ACCESS EXCLUSIVE\" and .held_mode == \"ACCESS SHARE\" and .lock_type == \"relation\" and .wait_ms >= 0 and (.blocked_query | startswith(\"ALTER TABLE\")) and (.blocking_query | startswith(\"SELECT count\"))"
+    # the reader waits for a lock that is only asked for
+    assert_json ".data.waits[] | select(.blocked_pid == $reader) | .held_mode == null and .mode == \"ACCESS SHARE\""
+    assert_json ".data.sessions[] | select(.pid == $holder) | .root and .behind == 2 and .state == \"idle in transaction\" and .application == \"holder\" and .transaction_ms > 0"
+    run_evo evo-locks show
+    assert_exit 0
+    assert_stdout_has '2 sessions wait for others'
+    assert_equal "pid $holder,  pid $alter,    pid $reader" "$(grep -oE '^ *pid [0-9]+' "$OUT" | paste -sd,)"
+    assert_stdout_has 'idle in transaction for'
+    assert_stdout_has 'for ACCESS EXCLUSIVE on public.orders (held: ACCESS SHARE)'
+}
+
+@test "a row, a prepared transaction and an advisory lock are named" {
+    # the run's own cluster allows no prepared transactions
+    pg_private_start -c max_prepared_transactions=2
+    pg_fresh_db
+    pg_sql 'CREATE TABLE orders (id int); INSERT INTO orders VALUES (1)'
+    session row "BEGIN; UPDATE orders SET id = id + 1000 WHERE id = 1"
+    wait_until 10 idle_in_transaction row
+    session waits_row 'UPDATE orders SET id = 0 WHERE id = 1'
+    pg_sql "CREATE TABLE other (id int)"
+    pg_sql "BEGIN; LOCK TABLE other IN SHARE MODE; PREPARE TRANSACTION 'left \"over\"'"
+    session waits_prepared 'INSERT INTO other VALUES (1)'
+    session key "SELECT pg_advisory_lock(72707369), 'held'" held
+    session waits_key 'SELECT pg_advisory_lock(72707369)'
+    wait_until 10 waits 3
+    run_evo evo-locks show --json
+    assert_exit 0
+    schema_holds
+    assert_json ".data.waits[] | select(.blocked_pid == $(pid_of waits_row)) | .blocking_pid == $(pid_of row) and .relation == \"public.orders\" and .object == \"a row of public.orders\""
+    assert_json ".data.waits[] | select(.blocked_pid == $(pid_of waits_prepared)) | .blocking_pid == null and .blocking_prepared == \"left \\\"over\\\"\" and .relation == \"public.other\" and .held_mode == \"SHARE\""
+    assert_json ".data.waits[] | select(.blocked_pid == $(pid_of waits_key)) | .blocking_pid == $(pid_of key) and .object == \"Prisma's migration lock\" and .relation == null"
+    assert_json ".data.advisory | map(select(.granted) | [.pid, .name]) == [[$(pid_of key), \"Prisma's migration lock\"]]"
+    run_evo evo-locks show
+    assert_stdout_has 'prepared transaction "left "over"" (user "postgres", prepared for'
+    assert_stdout_has "holds Prisma's migration lock"
+    pg_sql "ROLLBACK PREPARED 'left \"over\"'"
+}
+
+@test "control characters of a name and a query do not reach the terminal, and a password is not shown" {
+    session $'ho\x01lder' $'BEGIN; SELECT count(*) AS held, \'\x1b[31m\' /* canary */ FROM orders' held
+    session secret $'SELECT \'password canary-shown\' FROM orders WHERE pg_advisory_lock(1) IS NULL; ALTER TABLE orders RENAME TO password_canary_shown'
+    wait_until 10 waits 1
+    run_evo evo-locks show
+    assert_exit 0
+    ! grep -q $'\x1b' "$OUT" || fail 'an escape sequence got through'
+    assert_stdout_has 'its query is hidden'
+    ! grep -q canary_shown "$OUT" || fail 'a query with a password was shown'
+}
+
+@test "a plain role sees who waits for whom, and that the rest is hidden" {
+    queue
+    pg_fresh_role
+    DATABASE_URL=$(pg_tcp_url "$PG_DB" "$PG_ROLE" "$PG_ROLE_PASSWORD") run_evo evo-locks show --json
+    assert_exit 0
+    schema_holds
+    assert_json ".data.waits | length == 2 and all(.[]; .blocked_query == null and .blocking_query == null and .relation == \"public.orders\")"
+    assert_json '.data.sessions | all(.[]; .hidden and .state == null)'
+    DATABASE_URL=$(pg_tcp_url "$PG_DB" "$PG_ROLE" "$PG_ROLE_PASSWORD") run_evo evo-locks show
+    assert_stdout_has 'its state is hidden): its query is hidden'
+}
+
+@test "watch: a line for each change, Ctrl-C ends it with 130" {
+    start_evo evo-locks watch --interval 100ms
+    queue
+    wait_until 10 grep -q "behind pid $(pid_of holder)" "$BG_OUT"
+    wait_until 10 grep -q "behind pid $(pid_of alter)" "$BG_OUT"
+    session_end holder
+    wait_until 10 grep -q "pid $(pid_of alter) waits no more for pid $(pid_of holder)" "$BG_OUT"
+    kill -INT "$EVO_PID"
+    finish_evo
+    assert_exit 130
+    assert_equal 0 "$(grep -c $'\x1b' "$BG_OUT")"
+    wait_until 5 eval '! pg_sql "SELECT application_name FROM pg_stat_activity WHERE datname = current_database()" | grep -q evo'
+}
+
+@test "watch --for --json is one envelope, with the changes" {
+    start_evo evo-locks watch --interval 50ms --for 3s --json
+    queue
+    finish_evo
+    assert_exit 0
+    schema_holds
+    assert_json ".data.looks > 3 and .data.waits_max == 2 and (.data.waits | length == 2)"
+    assert_json ".data.changes | any(.change | contains(\"behind pid $(pid_of holder)\"))"
+    start_evo evo-locks watch --interval 50ms --json
+    wait_until 10 eval 'pg_sql "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = '"'evo-locks'"'" | grep -q 1'
+    kill -INT "$EVO_PID"
+    finish_evo
+    assert_exit 130
+    assert_json '.ok == false and .exit == 130 and .error.reason == "cancelled"'
+    run_evo evo-locks watch --interval 1ms
+    assert_exit 2
+}
+
+@test "watch on a terminal draws one picture over the other" {
+    queue
+    SCREEN=$BATS_TEST_TMPDIR/screen
+    env -u CI TERM=xterm "$EVO_ROOT/tests/lib/on_pty.py" --stdout 60 "$SCREEN" "$(evo_bin evo-locks)" watch --interval 50ms --for 1s </dev/null 3>&-
+    grep -q $'\x1b\[H' "$SCREEN"
+    [ "$(grep -o 'Ctrl-C ends' "$SCREEN" | wc -l)" -gt 2 ]
+    grep -q 'pid .*holder' "$SCREEN"
+}
+
+@test "the progress of a real CREATE INDEX is seen, with how far it is" {
+    pg_sql "CREATE TABLE big AS SELECT i AS id, repeat(md5(i::text), 4) AS t FROM generate_series(1, 300000) i"
+    # a slow key: the build lasts long enough to be looked at
+    pg_sql "CREATE FUNCTION slow(t text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN md5(md5(md5(t))); END'"
+    session builder 'CREATE INDEX CONCURRENTLY big_slow ON big (slow(t))'
+    wait_until 20 seen_building
+    schema_holds
+    assert_json ".data.progress[0] | .pid == $(pid_of builder) and .command == \"CREATE INDEX CONCURRENTLY\" and .relation == \"public.big\" and .index == \"public.big_slow\" and .unit == \"blocks\" and .total > .done and .elapsed_ms > 0"
+    run_evo evo-locks show
+    assert_stdout_has 'CREATE INDEX CONCURRENTLY public.big_slow on public.big, pid'
+    assert_stdout_has 'building index: scanning table'
+    grep -qE '\[=*>? *\] +[0-9]+%' "$OUT"
+}
+
+seen_building() {
+    run_evo evo-locks show --json
+    [ "$(json '.data.progress[0].percent // -1')" -ge 2 ]
+}
+
+@test "kill: without --yes it only says what it would end, and the command to do it" {
+    pg_fresh_role
+    session_as "$PG_ROLE" "$PG_ROLE_PASSWORD" victim "BEGIN; SELECT count(*) AS held FROM pg_class" held
+    local pid=$(pid_of victim)
+    run_evo evo-locks kill "$pid" --json
+    assert_exit 2
+    schema_holds
+    assert_json ".error.reason == \"usage\" and .data.ended == false and .data.target.pid == $pid and .data.target.application == \"victim\""
+    assert_json ".error.next | startswith(\"evo-locks kill $pid --yes --started 20\")"
+    session_lives victim
+    # the command that it proposes
+    eval "run_evo $(json .error.next) --json"
+    assert_exit 0
+    schema_holds
+    assert_json ".data.ended and .data.target.user == \"$PG_ROLE\""
+    wait_until 5 session_gone "$pid"
+    run_evo evo-locks kill "$pid" --yes --json
+    assert_exit 1
+    assert_json '.error.reason == "not_found"'
+}
+
+@test "kill --yes says whom it ended and who waited; those go on" {
+    pg_fresh_role
+    pg_sql "GRANT SELECT ON orders TO $PG_ROLE"
+    session_as "$PG_ROLE" "$PG_ROLE_PASSWORD" victim "BEGIN; SELECT count(*) AS held FROM orders" held
+    session alter 'ALTER TABLE orders ADD COLUMN note text'
+    wait_until 10 waits 1
+    run_evo evo-locks kill "$(pid_of victim)" --yes
+    assert_exit 0
+    assert_stdout_has "ended: pid $(pid_of victim) (user \"$PG_ROLE\", application \"victim\", idle in transaction for"
+    assert_stdout_has "1 session waits behind it: pid $(pid_of alter) (public.orders)"
+    wait_until 10 waits 0
+    assert_equal note "$(pg_sql "SELECT attname FROM pg_attribute WHERE attrelid = 'orders'::regclass AND attname = 'note'")"
+}
+
+@test "kill --cancel ends the query and leaves the session; an idle one has none" {
+    pg_fresh_role
+    session_as "$PG_ROLE" "$PG_ROLE_PASSWORD" victim 'SELECT pg_sleep(600)'
+    wait_until 10 query_runs 'SELECT pg_sleep(600)%'
+    run_evo evo-locks kill "$(pid_of victim)" --cancel --yes --json
+    assert_exit 0
+    session_lives victim
+    assert_equal f "$(pg_sql "SELECT state = 'active' FROM pg_stat_activity WHERE pid = $(pid_of victim)")"
+    run_evo evo-locks kill "$(pid_of victim)" --cancel --yes --json
+    assert_exit 2
+    assert_json '.error.message | contains("runs no query that could be cancelled")'
+}
+
+@test "kill never ends a superuser, itself, the server's own, another database's, or another session with the pid" {
+    session boss "BEGIN; SELECT count(*) AS held FROM orders" held
+    run_evo evo-locks kill "$(pid_of boss)" --yes --json
+    assert_exit 3
+    assert_json '.error.reason == "permission" and (.error.message | contains("superuser")) and (.error.detail | contains("application \"boss\"")) and .data.ended == false'
+    session_lives boss
+    local own
+    own=$(pg_sql "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")
+    run_evo evo-locks kill "$own" --yes --json
+    assert_exit 3
+    assert_json '.error.message | contains("server'"'"'s own, checkpointer")'
+    pg_fresh_role
+    session_as "$PG_ROLE" "$PG_ROLE_PASSWORD" victim "BEGIN; SELECT count(*) AS held FROM pg_class" held
+    run_evo evo-locks kill "$(pid_of victim)" --yes --started 2020-01-01T00:00:00.000000Z --json
+    assert_exit 1
+    assert_json '.error.reason == "not_found" and (.error.detail | contains("another session now"))'
+    DATABASE_URL=$(pg_url postgres) run_evo evo-locks kill "$(pid_of victim)" --yes --json
+    assert_exit 3
+    assert_json '.error.message | contains("another database")'
+    session_lives victim
+    # a role without the right to see it
+    local victim=$PG_ROLE
+    pg_fresh_role
+    DATABASE_URL=$(pg_tcp_url "$PG_DB" "$PG_ROLE" "$PG_ROLE_PASSWORD") run_evo evo-locks kill "$(pid_of victim)" --yes --json
+    assert_exit 3
+    assert_json '.error.reason == "permission" and (.error.hint | contains("GRANT"))'
+    # one that may see and not end
+    pg_sql "GRANT pg_read_all_stats TO $PG_ROLE"
+    DATABASE_URL=$(pg_tcp_url "$PG_DB" "$PG_ROLE" "$PG_ROLE_PASSWORD") run_evo evo-locks kill "$(pid_of victim)" --yes --json
+    assert_exit 3
+    assert_json '.error.reason == "permission" and .error.sqlstate == "42501" and (.error.hint | contains("pg_signal_backend"))'
+    session_lives victim
+    run_evo evo-locks kill nobody --yes
+    assert_exit 2
+    run_evo evo-locks kill 2147483646 --yes --json
+    assert_exit 1
+    assert_json '.error.reason == "not_found"'
+}
