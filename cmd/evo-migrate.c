@@ -19,7 +19,7 @@ struct options {
     char *to;
     int64_t steps;
     bool dry_run, allow_edited, out_of_order, down;
-    int64_t lock_timeout_ms, statement_timeout_ms, lock_retries, wait_ms;
+    int64_t lock_timeout_ms, statement_timeout_ms, lock_retries, harm_budget_ms, wait_ms;
     char *applied, *rolled_back;
 };
 
@@ -52,27 +52,34 @@ struct options {
         .name = "wait", .type = EVO_OPT_DURATION, .offset = offsetof(struct options, wait_ms), \
         .value = "DURATION", .fallback = "10s", .help = "wait so long for another run to end"  \
     }
-#define OPT_TIMES                                                                             \
-    { .name = "lock-timeout",                                                                 \
-      .type = EVO_OPT_DURATION,                                                               \
-      .offset = offsetof(struct options, lock_timeout_ms),                                    \
-      .value = "DURATION",                                                                    \
-      .fallback = "2s",                                                                       \
-      .help = "give up waiting for a table lock after this long, roll back, and try again" }, \
-        { .name = "statement-timeout",                                                        \
-          .type = EVO_OPT_DURATION,                                                           \
-          .offset = offsetof(struct options, statement_timeout_ms),                           \
-          .value = "DURATION",                                                                \
-          .fallback = "0",                                                                    \
-          .help = "end a statement that takes longer; 0 is no limit" },                       \
-        { .name = "lock-retries",                                                             \
-          .type = EVO_OPT_INT,                                                                \
-          .offset = offsetof(struct options, lock_retries),                                   \
-          .value = "N",                                                                       \
-          .fallback = "10",                                                                   \
-          .min = 0,                                                                           \
-          .max = 1000,                                                                        \
-          .help = "try so many times more for a lock, with growing pauses" },                 \
+#define OPT_TIMES                                                                              \
+    { .name = "lock-timeout",                                                                  \
+      .type = EVO_OPT_DURATION,                                                                \
+      .offset = offsetof(struct options, lock_timeout_ms),                                     \
+      .value = "DURATION",                                                                     \
+      .fallback = "2s",                                                                        \
+      .help = "give up waiting for a table lock after this long, roll back, and try again" },  \
+        { .name = "statement-timeout",                                                         \
+          .type = EVO_OPT_DURATION,                                                            \
+          .offset = offsetof(struct options, statement_timeout_ms),                            \
+          .value = "DURATION",                                                                 \
+          .fallback = "0",                                                                     \
+          .help = "end a statement that takes longer; 0 is no limit" },                        \
+        { .name = "lock-retries",                                                              \
+          .type = EVO_OPT_INT,                                                                 \
+          .offset = offsetof(struct options, lock_retries),                                    \
+          .value = "N",                                                                        \
+          .fallback = "10",                                                                    \
+          .min = 0,                                                                            \
+          .max = 1000,                                                                         \
+          .help = "try so many times more for a lock, with growing pauses" },                  \
+        { .name = "harm-budget",                                                               \
+          .type = EVO_OPT_DURATION,                                                            \
+          .offset = offsetof(struct options, harm_budget_ms),                                  \
+          .value = "DURATION",                                                                 \
+          .fallback = "30s",                                                                   \
+          .help = "sessions times seconds that others may wait behind a statement; past it "   \
+                  "the statement is cancelled and tried again when it is quieter; 0: never" }, \
         OPT_WAIT
 
 static const struct evo_option up_options[] = { OPT_TO("stop after this migration"),
@@ -150,6 +157,7 @@ static enum evo_errc prepare(struct evo_cmd *cmd, const struct options *o, struc
         .lock_timeout_ms = o->lock_timeout_ms,
         .statement_timeout_ms = o->statement_timeout_ms,
         .lock_retries = o->lock_retries,
+        .harm_budget_ms = o->harm_budget_ms,
         .wait_ms = o->wait_ms,
         .task = cmd->task,
     };
@@ -253,7 +261,9 @@ static const struct evo_command up = {
         "Each file runs in one transaction with its verify_up.sql and the ledger's row: all of it happens, "
         "or "
         "none. A file with a statement that cannot run in a transaction runs statement by statement and is "
-        "resumed where it stopped. A lock that is not to be had within --lock-timeout is tried for again.",
+        "resumed where it stopped. A lock that is not to be had within --lock-timeout is tried for again, "
+        "and so "
+        "is a statement behind which others waited for too long (--harm-budget).",
     .examples = "evo-migrate up\nevo-migrate up --to 20250102000000_user_status\nevo-migrate up --dry-run",
     .options = up_options,
     .noptions = EVO_COUNT(up_options),

@@ -2,12 +2,11 @@
 
 #include "base/cancel.h"
 #include "base/clock.h"
-#include "base/parse.h"
 #include "base/quote.h"
 #include "crypto/random.h"
+#include "migration/again.h"
 #include "migration/delegate.h"
 #include "migration/failure.h"
-#include "migration/retry.h"
 #include "migration/script.h"
 #include "migration/statements.h"
 
@@ -25,7 +24,7 @@ struct attempt {
     enum stage stage;
     size_t done; /* statements */
     char xid[XID_MAX]; /* "" : not known */
-    struct evo_strbuf blockers;
+    struct evo_tries tries;
 };
 
 enum evo_errc evo_apply_probes(struct evo_pg *pg, const struct evo_step *step, struct evo_error *err)
@@ -62,26 +61,6 @@ static enum evo_errc probe_committed(const struct evo_session *s, const struct e
     return rc == EVO_ERR_CANCELLED ? EVO_OK : rc;
 }
 
-int64_t evo_apply_watch_after(int64_t lock_timeout_ms)
-{
-    return lock_timeout_ms > 0 && lock_timeout_ms < 1000 ? lock_timeout_ms / 2 : 500;
-}
-
-bool evo_apply_again(struct evo_session *s, const struct evo_step *step, int64_t *failed,
-                     struct evo_error *err)
-{
-    const struct evo_retry_policy policy = EVO_RETRY_POLICY(s->o->lock_retries);
-    int64_t wait_ms = 0;
-    ++*failed;
-    if (!evo_retry_wants(err->sqlstate) || !evo_pg_alive(s->pg) ||
-        !evo_retry_after(&policy, *failed, evo_random_below(UINT64_MAX), &wait_ms))
-        return false;
-    char human[EVO_HUMAN_MAX];
-    evo_notice(s->o->task, "migration \"%s\": %s; rolled back, next try in %s", step->migration->name,
-               err->message, evo_format_duration(wait_ms, human));
-    return evo_cancel_sleep(wait_ms, err) == EVO_OK;
-}
-
 static enum evo_errc note_xid(void *ctx, const struct evo_pg_result *rows, struct evo_error *err)
 {
     (void)err;
@@ -105,17 +84,6 @@ static enum evo_errc reset_and_note_xid(struct evo_session *s, struct attempt *a
     return evo_pg_script(s->pg, sql.buf, note_xid, a, NULL, err);
 }
 
-static enum evo_errc run_script(struct evo_session *s, const struct evo_step *step, struct attempt *a,
-                                struct evo_script_outcome *outcome, struct evo_error *err)
-{
-    int64_t lock_timeout = evo_session_lock_timeout(s, step);
-    evo_watch_arm(s->watch, evo_pg_backend_pid(s->pg), evo_apply_watch_after(lock_timeout));
-    enum evo_errc rc = evo_script_run(s->pg, step, 0, step->script.count, outcome, err);
-    evo_strbuf_clear(&a->blockers);
-    evo_watch_disarm(s->watch, &a->blockers);
-    return rc;
-}
-
 static enum evo_errc record(struct evo_session *s, const struct evo_step *step, int64_t started_ms,
                             struct evo_error *err)
 {
@@ -124,15 +92,14 @@ static enum evo_errc record(struct evo_session *s, const struct evo_step *step, 
     return evo_ledger_record(s->pg, &s->ledger, step->migration, started_ms, err);
 }
 
-static enum evo_errc try_transaction(struct evo_session *s, const struct evo_step *step, struct attempt *a,
+static enum evo_errc run_transaction(struct evo_session *s, const struct evo_step *step, struct attempt *a,
                                      struct evo_error *err)
 {
     int64_t started_ms = evo_wall_ms();
-    a->stage = STAGE_BEFORE_COMMIT;
     struct evo_script_outcome outcome = { 0 };
     enum evo_errc rc = evo_session_begin(s, step, err);
     if (!rc)
-        rc = run_script(s, step, a, &outcome, err);
+        rc = evo_script_run(s->pg, step, 0, step->script.count, &outcome, err);
     a->done = outcome.done;
     if (!rc && !evo_pg_in_transaction(s->pg))
         rc = evo_error_set(err, EVO_ERR_DATABASE, "the file ended the transaction it was run in");
@@ -146,6 +113,21 @@ static enum evo_errc try_transaction(struct evo_session *s, const struct evo_ste
         return rc;
     a->stage = STAGE_COMMIT;
     return evo_session_commit(s, err);
+}
+
+/* Watched from BEGIN to COMMIT: the locks are held until then. */
+static enum evo_errc try_transaction(struct evo_session *s, const struct evo_step *step, struct attempt *a,
+                                     struct evo_error *err)
+{
+    a->stage = STAGE_BEFORE_COMMIT;
+    a->done = 0;
+    enum evo_errc rc = evo_try_look(s, step, 0, step->script.count, err);
+    if (rc)
+        return rc;
+    evo_try_begin(s, step, false, true);
+    rc = run_transaction(s, step, a, err);
+    evo_try_end(s, &a->tries);
+    return rc;
 }
 
 /* The connection was lost in COMMIT: what became of the transaction? */
@@ -249,39 +231,35 @@ static bool wants_no_transaction(const struct evo_step *step, const struct attem
     return evo_streq(e->sqlstate, "25001") || evo_streq(e->sqlstate, "2D000");
 }
 
-static enum evo_errc apply_in_transaction(struct evo_session *s, struct evo_step *step,
+static enum evo_errc apply_in_transaction(struct evo_session *s, struct evo_step *step, struct attempt *a,
                                           struct evo_applied *ret, struct evo_error *err)
 {
-    struct attempt a = { .session = s, .blockers = EVO_STRBUF_INIT };
-    EVO_AUTO_STR owner = NULL;
-    int64_t failed = 0;
     enum evo_errc rc;
     ret->transaction = true;
-    while ((rc = try_transaction(s, step, &a, err)) != EVO_OK) {
-        if (a.stage == STAGE_COMMIT && (!evo_pg_alive(s->pg) || rc == EVO_ERR_CANCELLED)) {
-            rc = judge_commit(s, step, &a, ret, err);
+    while ((rc = try_transaction(s, step, a, err)) != EVO_OK) {
+        if (a->stage == STAGE_COMMIT && (!evo_pg_alive(s->pg) || rc == EVO_ERR_CANCELLED)) {
+            rc = judge_commit(s, step, a, ret, err);
             break;
         }
         evo_session_rollback(s);
-        if (wants_no_transaction(step, &a, err)) {
+        if (wants_no_transaction(step, a, err)) {
             evo_notice(s->o->task,
                        "migration \"%s\" holds a statement that cannot run in a transaction (%s): "
                        "rolled back, now statement by statement",
                        step->migration->name, err->message);
-            evo_strbuf_release(&a.blockers);
             evo_step_without_transaction(step);
             return evo_statements_run(s, step, ret, err);
         }
-        if (evo_apply_again(s, step, &failed, err)) {
+        if (evo_try_again(s, step, 0, step->script.count, &a->tries, err)) {
             ret->retries++;
             continue;
         }
-        rc = err->code != EVO_ERR_CANCELLED && evo_retry_wants(err->sqlstate) && evo_pg_alive(s->pg)
-                 ? evo_failure_locks(s, step, failed, a.blockers.buf, err)
-                 : evo_failure_shape(s, step, EVO_YES, err);
+        rc = evo_tries_were_in_vain(s, &a->tries, err) ? evo_failure_locks(s, step, &a->tries, err)
+                                                       : evo_failure_shape(s, step, EVO_YES, err);
         break;
     }
-    owner = evo_strbuf_detach(&a.blockers);
+    ret->harm = a->tries.harm;
+    ret->cancelled = a->tries.cancelled;
     if (rc) {
         tell_failure(s, step, err);
         return rc;
@@ -337,6 +315,18 @@ static enum evo_errc fail_as_is(struct evo_session *s, const struct evo_step *st
     return err->code;
 }
 
+/* It begins and ends no more than one: where it is stopped before its COMMIT, nothing of it is left. */
+static bool is_one_transaction(const struct evo_step *step)
+{
+    size_t controls = 0;
+    for (size_t i = 0; i < step->script.count; i++) {
+        controls += step->script.items[i].kind == EVO_SQL_TRANSACTION;
+        if (step->script.items[i].kind == EVO_SQL_NO_TRANSACTION)
+            return false;
+    }
+    return controls <= 2;
+}
+
 static enum evo_errc run_as_is(struct evo_session *s, const struct evo_step *step, struct attempt *a,
                                struct evo_script_outcome *outcome, struct evo_error *err)
 {
@@ -346,7 +336,12 @@ static enum evo_errc run_as_is(struct evo_session *s, const struct evo_step *ste
     evo_settings_timeouts(d->lock_timeout_ms, d->statement_timeout_ms, false, &sql);
     enum evo_errc rc = evo_pg_exec(s->pg, sql.buf, err);
     if (!rc)
-        rc = run_script(s, step, a, outcome, err);
+        rc = evo_try_look(s, step, 0, step->script.count, err);
+    if (rc)
+        return rc;
+    evo_try_begin(s, step, false, is_one_transaction(step));
+    rc = evo_script_run(s->pg, step, 0, step->script.count, outcome, err);
+    evo_try_end(s, &a->tries);
     if (!rc && evo_pg_in_transaction(s->pg)) {
         rc = evo_error_set(err, EVO_ERR_DATABASE, "the file begins a transaction and does not end it");
         (void)evo_error_hint(err, "Write COMMIT at its end, or leave BEGIN out: evo runs a file in one "
@@ -366,10 +361,7 @@ static bool is_undone(const struct evo_session *s, const struct evo_step *step,
         return false;
     if (rc != EVO_ERR_CANCELLED)
         return true;
-    size_t controls = 0;
-    for (size_t i = 0; i < step->script.count; i++)
-        controls += step->script.items[i].kind == EVO_SQL_TRANSACTION;
-    return evo_pg_in_transaction(s->pg) && controls <= 2;
+    return evo_pg_in_transaction(s->pg) && is_one_transaction(step);
 }
 
 static enum evo_errc start_as_is(struct evo_session *s, const struct evo_step *step, char **ret_id,
@@ -437,8 +429,8 @@ static enum evo_errc finish_as_is(struct evo_session *s, const struct evo_step *
     return probed ? fail_after_commit(s, step, err) : EVO_OK;
 }
 
-static enum evo_errc apply_as_is(struct evo_session *s, const struct evo_step *step, struct evo_applied *ret,
-                                 struct evo_error *err)
+static enum evo_errc apply_as_is(struct evo_session *s, const struct evo_step *step, struct attempt *a,
+                                 struct evo_applied *ret, struct evo_error *err)
 {
     EVO_AUTO_STR id = NULL;
     enum evo_errc rc = start_as_is(s, step, &id, err);
@@ -448,26 +440,25 @@ static enum evo_errc apply_as_is(struct evo_session *s, const struct evo_step *s
     }
     if (rc)
         return evo_failure_shape(s, step, EVO_YES, err);
-    struct attempt a = { .session = s, .blockers = EVO_STRBUF_INIT };
     struct evo_script_outcome outcome = { 0 };
-    int64_t failed = 0;
     bool undone = false;
-    while ((rc = run_as_is(s, step, &a, &outcome, err)) != EVO_OK) {
+    while ((rc = run_as_is(s, step, a, &outcome, err)) != EVO_OK) {
         undone = is_undone(s, step, &outcome, rc);
         evo_session_rollback(s);
-        if (!undone || !evo_apply_again(s, step, &failed, err))
+        if (!undone || !evo_try_again(s, step, 0, step->script.count, &a->tries, err))
             break;
         ret->retries++;
     }
-    EVO_AUTO_STR blockers = evo_strbuf_detach(&a.blockers);
+    ret->harm = a->tries.harm;
+    ret->cancelled = a->tries.cancelled;
     if (rc) {
         bool clean = undone && evo_pg_alive(s->pg);
-        bool locks = err->code != EVO_ERR_CANCELLED && evo_retry_wants(err->sqlstate);
+        bool locks = evo_tries_were_in_vain(s, &a->tries, err);
         ret->done = clean ? 0 : outcome.committed;
         ret->stopped_at = outcome.done < step->script.count ? outcome.done + 1 : 0;
         if (!clean || !locks || !record_failure(s, step, id, true, err))
             return fail_as_is(s, step, id, clean, ret, err);
-        return evo_failure_locks(s, step, failed, blockers, err);
+        return evo_failure_locks(s, step, &a->tries, err);
     }
     return finish_as_is(s, step, id, ret, err);
 }
@@ -477,6 +468,7 @@ enum evo_errc evo_apply(struct evo_session *s, struct evo_step *step, struct evo
 {
     struct evo_error e = EVO_ERROR_INIT;
     struct evo_applied applied = { .started_ms = evo_wall_ms() };
+    struct attempt a = { .session = s, .tries = EVO_TRIES_INIT };
     int64_t began = evo_clock_ms();
     enum evo_errc rc = evo_cancel_check(&e);
     /* Checkpoints of an attempt that was settled by hand since (resolve, here or by the layout's own tool). */
@@ -486,15 +478,16 @@ enum evo_errc evo_apply(struct evo_session *s, struct evo_step *step, struct evo
     if (rc)
         rc = evo_failure_shape(s, step, EVO_YES, &e);
     else if (step->mode == EVO_STEP_TRANSACTION)
-        rc = apply_in_transaction(s, step, &applied, &e);
+        rc = apply_in_transaction(s, step, &a, &applied, &e);
     else if (step->mode == EVO_STEP_AS_IS)
-        rc = apply_as_is(s, step, &applied, &e);
+        rc = apply_as_is(s, step, &a, &applied, &e);
     else if (step->mode == EVO_STEP_DELEGATED)
         rc = evo_delegate_apply(s, step, &applied, &e);
     else
         rc = evo_statements_run(s, step, &applied, &e);
     applied.elapsed_ms = evo_clock_ms() - began;
     applied.verified = !rc && step->probed;
+    evo_tries_release(&a.tries);
     *ret = applied;
     if (rc && err)
         *err = e;

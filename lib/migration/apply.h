@@ -14,7 +14,7 @@
  *
  * Any failure before COMMIT leaves nothing. Where the connection dies in COMMIT, pg_xact_status gives the verdict: evo
  * never guesses. A lock that was not to be had (55P03, 40P01) rolls the whole transaction back and tries it again
- * (retry.h).
+ * (retry.h), and so does a try that kept others waiting for too long (again.h).
  */
 #ifndef EVO_MIGRATION_APPLY_H
 #define EVO_MIGRATION_APPLY_H
@@ -28,6 +28,8 @@ struct evo_applied {
     int64_t elapsed_ms;
     bool transaction; /* it was one */
     int64_t retries;
+    struct evo_harm harm; /* what it cost others, in all tries */
+    int64_t cancelled; /* tries given up for it */
     bool verified; /* there were probes, and they passed */
     bool
         committed; /* it is in and on record, whatever is wrong with it: only its probe behind COMMIT can fail then */
@@ -53,10 +55,5 @@ enum evo_errc evo_apply_probes_anew(const struct evo_session *s, const struct ev
  * nothing any more. A false one is EVO_ERR_MIGRATION_FAILED with the way back: the next migration would build upon it. */
 enum evo_errc evo_apply_committed(const struct evo_session *s, const struct evo_step *step,
                                   struct evo_error *err) EVO_CHECK;
-/* When the watch should look first. */
-int64_t evo_apply_watch_after(int64_t lock_timeout_ms);
-/* Sleeps before the next try. False: no try is left, or a cancel came (err is set to it then). */
-bool evo_apply_again(struct evo_session *s, const struct evo_step *step, int64_t *failed,
-                     struct evo_error *err);
 
 #endif

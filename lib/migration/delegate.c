@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/quote.h"
+#include "migration/again.h"
 #include "migration/apply.h"
 #include "migration/delegate_child.h"
 #include "migration/failure.h"
@@ -327,10 +328,10 @@ static void ask_probe(const struct evo_session *s, const struct evo_step *step, 
 }
 
 static enum evo_errc fail(struct evo_session *s, const struct evo_step *step, enum evo_tristate clean,
-                          int64_t tries, const char *blockers, struct evo_error *err)
+                          const struct evo_tries *tries, struct evo_error *err)
 {
     if (clean == EVO_YES && evo_retry_wants(err->sqlstate))
-        return evo_failure_locks(s, step, tries, blockers, err);
+        return evo_failure_locks(s, step, tries, err);
     if (clean == EVO_YES && err->code == EVO_ERR_UNSUPPORTED) {
         err->schema_clean = EVO_YES;
         (void)evo_error_next(err, "evo-status%s", s->o->plan.next_options);
@@ -372,12 +373,13 @@ static enum evo_errc fail_unknown(const struct evo_session *s, const struct evo_
     return evo_error_next(err, "evo-status%s", more);
 }
 
-/* One try. *ret_clean and blockers are set on failure. */
-static enum evo_errc try_once(struct evo_session *s, const struct evo_step *step, struct evo_strbuf *blockers,
+/* One try. *ret_clean and what was seen are set on failure. */
+static enum evo_errc try_once(struct evo_session *s, const struct evo_step *step, struct evo_tries *tries,
                               enum evo_tristate *ret_clean, struct evo_error *err)
 {
     const struct evo_delegate *d = evo_delegate_of(s->o->project->kind);
-    EVO_AUTO(delegate_outcome) outcome = { .output = EVO_STRBUF_INIT, .blockers = EVO_STRBUF_INIT };
+    EVO_AUTO(delegate_outcome)
+    outcome = { .output = EVO_STRBUF_INIT, .seen = { .blockers = EVO_STRBUF_INIT } };
     EVO_AUTO(strvec) before = EVO_STRVEC_INIT;
     EVO_AUTO(strvec) after = EVO_STRVEC_INIT;
     EVO_AUTO(delegate_change) change = { 0 };
@@ -402,8 +404,9 @@ static enum evo_errc try_once(struct evo_session *s, const struct evo_step *step
         *err = (struct evo_error)EVO_ERROR_INIT;
         return fail_unknown(s, step, "its session is still at work at the server", err);
     }
-    evo_strbuf_clear(blockers);
-    evo_strbuf_add(blockers, outcome.blockers.buf, outcome.blockers.len);
+    evo_watch_seen_release(&tries->seen);
+    tries->seen = outcome.seen;
+    outcome.seen = (struct evo_watch_seen){ .blockers = EVO_STRBUF_INIT };
     *ret_clean = is_clean(s, step, &outcome, &change);
     describe(d, step, &outcome, &change, err);
     return err->code;
@@ -412,13 +415,12 @@ static enum evo_errc try_once(struct evo_session *s, const struct evo_step *step
 enum evo_errc evo_delegate_apply(struct evo_session *s, struct evo_step *step, struct evo_applied *ret,
                                  struct evo_error *err)
 {
-    EVO_AUTO(strbuf) blockers = EVO_STRBUF_INIT;
+    EVO_AUTO(tries) tries = EVO_TRIES_INIT;
     enum evo_tristate clean = EVO_UNKNOWN;
-    int64_t failed = 0;
     enum evo_errc rc;
     evo_info(s->o->task, "migration \"%s\": %s", step->migration->name, step->command.shown);
-    while ((rc = try_once(s, step, &blockers, &clean, err)) != EVO_OK) {
-        if (clean != EVO_YES || !evo_apply_again(s, step, &failed, err))
+    while ((rc = try_once(s, step, &tries, &clean, err)) != EVO_OK) {
+        if (clean != EVO_YES || !evo_try_again(s, step, 0, 0, &tries, err))
             break;
         ret->retries++;
     }
@@ -429,5 +431,5 @@ enum evo_errc evo_delegate_apply(struct evo_session *s, struct evo_step *step, s
     }
     if (err->code == EVO_ERR_MIGRATION_FAILED)
         return err->code; /* it is complete */
-    return fail(s, step, clean, failed, blockers.buf, err);
+    return fail(s, step, clean, &tries, err);
 }

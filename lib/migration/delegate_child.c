@@ -31,7 +31,7 @@ void evo_delegate_outcome_release(struct evo_delegate_outcome *o)
     if (!o)
         return;
     evo_strbuf_release(&o->output);
-    evo_strbuf_release(&o->blockers);
+    evo_watch_seen_release(&o->seen);
     *o = (struct evo_delegate_outcome){ 0 };
 }
 
@@ -146,11 +146,12 @@ static int sessions(const struct child *c, const char *function)
 static void look_at_server(struct child *c)
 {
     int64_t now = evo_clock_ms();
-    int64_t after = evo_apply_watch_after(evo_session_lock_timeout(c->session, c->step));
+    int64_t after = evo_try_watch_after(evo_session_lock_timeout(c->session, c->step));
     if (!c->watched && now - c->started >= after) {
         int pid = sessions(c, "pid");
         if (pid > 0) {
-            evo_watch_arm(c->session->watch, pid, 0);
+            /* Another's session is only looked at: a cancel could meet it where it is not atomic. */
+            evo_watch_arm(c->session->watch, &(struct evo_watch_target){ .pid = pid });
             c->watched = true;
         }
         c->pinged = now;
@@ -330,7 +331,8 @@ static void stop(struct child *c)
 enum evo_errc evo_delegate_run(struct evo_session *s, const struct evo_step *step, const char *tool,
                                struct evo_delegate_outcome *ret, struct evo_error *err)
 {
-    EVO_AUTO(delegate_outcome) outcome = { .output = EVO_STRBUF_INIT, .blockers = EVO_STRBUF_INIT };
+    EVO_AUTO(delegate_outcome)
+    outcome = { .output = EVO_STRBUF_INIT, .seen = { .blockers = EVO_STRBUF_INIT } };
     __attribute__((cleanup(child_auto))) struct child c = { .session = s,
                                                             .step = step,
                                                             .tool = tool,
@@ -355,10 +357,11 @@ enum evo_errc evo_delegate_run(struct evo_session *s, const struct evo_step *ste
     if (!c.ended)
         stop(&c);
     say(&c);
-    evo_watch_disarm(s->watch, &outcome.blockers);
+    evo_watch_disarm(s->watch, &outcome.seen);
     outcome.sessions_left = !await_sessions(&c);
     outcome.status = c.status;
     *ret = outcome;
-    outcome = (struct evo_delegate_outcome){ .output = EVO_STRBUF_INIT, .blockers = EVO_STRBUF_INIT };
+    outcome =
+        (struct evo_delegate_outcome){ .output = EVO_STRBUF_INIT, .seen = { .blockers = EVO_STRBUF_INIT } };
     return EVO_OK;
 }

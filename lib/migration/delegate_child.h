@@ -16,7 +16,7 @@ struct evo_delegate_outcome {
     bool sessions_left; /* the server still has one of its sessions: nothing can be concluded yet */
     struct evo_strbuf
         output; /* stdout and stderr as they came, redacted, without control characters but '\n' */
-    struct evo_strbuf blockers; /* who stood in its way last (watch.h) */
+    struct evo_watch_seen seen; /* who stood in its way last (watch.h) */
 };
 void evo_delegate_outcome_release(struct evo_delegate_outcome *o);
 EVO_DEFINE_AUTO(delegate_outcome);

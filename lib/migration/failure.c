@@ -78,19 +78,37 @@ static int64_t first_pid(const char *blockers)
     return (int64_t)pid;
 }
 
-enum evo_errc evo_failure_locks(const struct evo_session *s, const struct evo_step *step, int64_t tries,
-                                const char *blockers, struct evo_error *err)
+/* Given up for the sake of others. */
+static void harmful(const struct evo_session *s, const struct evo_step *step, const struct evo_tries *t,
+                    const char *blockers, struct evo_error *err)
+{
+    char budget[EVO_HUMAN_MAX];
+    (void)evo_error_set(err, EVO_ERR_LOCK_UNAVAILABLE,
+                        "%s \"%s\" was given up in %" PRId64 " %s: up to %" PRId64
+                        " session%s waited behind it",
+                        step->down ? "rollback of migration" : "migration", step->migration->name, t->failed,
+                        t->failed == 1 ? "try" : "tries", t->seen.harm.sessions_max,
+                        t->seen.harm.sessions_max == 1 ? "" : "s");
+    (void)evo_error_detail(err,
+                           "The last try kept others waiting for %" PRId64
+                           " session-seconds; %s are allowed (--harm-budget).%s%s",
+                           evo_harm_seconds(t->seen.harm.session_ms),
+                           evo_format_duration(s->o->harm_budget_ms, budget),
+                           blockers[0] ? " It waited itself for " : "", blockers);
+    (void)evo_error_hint(
+        err, "Nothing was changed. Try at a quieter time, write it in smaller steps, or let others "
+             "wait longer: --harm-budget.");
+}
+
+static void unavailable(const struct evo_session *s, const struct evo_step *step, const struct evo_tries *t,
+                        const char *blockers, struct evo_error *err)
 {
     EVO_AUTO_STR said = evo_strdup(err->message);
     EVO_AUTO_STR detail = evo_strdup(err->detail);
-    const struct evo_error old = *err;
     (void)evo_error_set(err, EVO_ERR_LOCK_UNAVAILABLE,
                         "%s \"%s\" did not get its locks in %" PRId64 " %s: %s",
-                        step->down ? "rollback of migration" : "migration", step->migration->name, tries,
-                        tries == 1 ? "try" : "tries", said);
-    memcpy(err->sqlstate, old.sqlstate, sizeof(err->sqlstate));
-    err->retryable = true;
-    err->schema_clean = EVO_YES;
+                        step->down ? "rollback of migration" : "migration", step->migration->name, t->failed,
+                        t->failed == 1 ? "try" : "tries", said);
     if (blockers[0])
         (void)evo_error_detail(err, "In the way: %s. %s", blockers, detail);
     else
@@ -100,13 +118,26 @@ enum evo_errc evo_failure_locks(const struct evo_session *s, const struct evo_st
         (void)evo_error_hint(
             err,
             "Nothing was changed. Try at a quieter time, with a higher --lock-retries, or end "
-            "what is in the way: SELECT pg_terminate_backend(%" PRId64 ");",
-            pid);
+            "what is in the way: evo-locks kill %" PRId64 "%s (or SELECT pg_terminate_backend(%" PRId64 ");)",
+            pid, s->o->plan.next_options, pid);
     else
         (void)evo_error_hint(err,
                              "Nothing was changed. Try at a quieter time, or with a higher --lock-retries; "
-                             "evo-status%s says who is in the way.",
+                             "evo-locks show%s says who is in the way.",
                              s->o->plan.next_options);
+}
+
+enum evo_errc evo_failure_locks(const struct evo_session *s, const struct evo_step *step,
+                                const struct evo_tries *tries, struct evo_error *err)
+{
+    const struct evo_error old = *err;
+    if (tries->seen.cancelled)
+        harmful(s, step, tries, tries->seen.blockers.buf, err);
+    else
+        unavailable(s, step, tries, tries->seen.blockers.buf, err);
+    memcpy(err->sqlstate, old.sqlstate, sizeof(err->sqlstate));
+    err->retryable = true;
+    err->schema_clean = EVO_YES;
     (void)evo_error_at(err, old.file, old.line);
     propose_again(s, step, err);
     return evo_error_migration(err, step->migration->name);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/strbuf.h"
+#include "migration/again.h"
 #include "migration/session.h"
 #include "migration/step.h"
 
@@ -14,9 +15,10 @@
  * before this file. Returns err->code. */
 enum evo_errc evo_failure_shape(const struct evo_session *s, const struct evo_step *step,
                                 enum evo_tristate clean, struct evo_error *err);
-/* The locks were not to be had in `tries` tries. blockers may be "". */
-enum evo_errc evo_failure_locks(const struct evo_session *s, const struct evo_step *step, int64_t tries,
-                                const char *blockers, struct evo_error *err);
+/* The locks were not to be had in so many tries, or the last one was given up for those who waited behind it
+ * (evo_tries_were_in_vain()). */
+enum evo_errc evo_failure_locks(const struct evo_session *s, const struct evo_step *step,
+                                const struct evo_tries *tries, struct evo_error *err);
 /* Names what is done and stays, and what stopped the file, in front of the detail. done, stopped_at: as in struct
  * evo_applied. `known`: false where the connection was lost, and nobody knows what became of that statement. */
 void evo_failure_done(const struct evo_step *step, size_t done, size_t stopped_at, bool known,

@@ -1,5 +1,7 @@
 #include "migration/run.h"
 
+#include <inttypes.h>
+
 #include "base/cancel.h"
 #include "base/parse.h"
 #include "base/quote.h"
@@ -147,6 +149,35 @@ struct evo_json *evo_run_warnings_json(const struct evo_run *r)
     return array;
 }
 
+static struct evo_json *harm_json(const struct evo_applied *a)
+{
+    struct evo_json *o = evo_json_object();
+    evo_json_set_int(o, "sessions_max", a->harm.sessions_max);
+    evo_json_set_int(o, "session_seconds", evo_harm_seconds(a->harm.session_ms));
+    evo_json_set_int(o, "cancelled", a->cancelled);
+    return o;
+}
+
+/* Less is what every statement does to its neighbours. */
+#define HARM_WORTH_A_WORD_MS 1000
+
+static void warn_of_harm(struct evo_run *r, const struct evo_step *step, const struct evo_applied *a)
+{
+    if (!a->cancelled && a->harm.session_ms < HARM_WORTH_A_WORD_MS)
+        return;
+    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    evo_strbuf_addf(
+        &text,
+        "migration \"%s\": up to %" PRId64 " session%s waited behind it, %" PRId64 " session-second%s in all",
+        step->migration->name, a->harm.sessions_max, a->harm.sessions_max == 1 ? "" : "s",
+        evo_harm_seconds(a->harm.session_ms), evo_harm_seconds(a->harm.session_ms) == 1 ? "" : "s");
+    if (a->cancelled)
+        evo_strbuf_addf(&text, "; it was cancelled %" PRId64 " time%s for their sake", a->cancelled,
+                        a->cancelled == 1 ? "" : "s");
+    evo_warn(r->session->o->task, "%s", text.buf);
+    (void)evo_strvec_push(&r->warnings, text.buf);
+}
+
 static void append_done(struct evo_json *done, const struct evo_step *step, const struct evo_applied *a)
 {
     struct evo_json *o = evo_json_object();
@@ -158,6 +189,7 @@ static void append_done(struct evo_json *done, const struct evo_step *step, cons
                         a->verified                    ? "passed"
                         : a->committed && step->probed ? "failed"
                                                        : "none");
+    evo_json_set(o, "harm", harm_json(a));
     evo_json_append(done, o);
 }
 
@@ -283,6 +315,7 @@ enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct e
                   evo_step_mode_name(step->mode));
         struct evo_applied applied = { 0 };
         rc = evo_apply(s, step, &applied, err);
+        warn_of_harm(r, step, &applied);
         if (!rc || applied.committed)
             append_done(done, step, &applied);
         if (!rc && applied.lost)

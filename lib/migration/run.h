@@ -37,8 +37,8 @@ bool evo_run_is_in(const struct evo_json *done, const char *name);
 /* Sets, where the state was read at all: applied_total (migrations applied when the run ended), stopped. */
 void evo_run_outcome_json(const struct evo_run *r, const struct evo_session *s, const struct evo_json *done,
                           struct evo_json *data);
-/* Runs them; each one that is in the database and on record is appended to `done` {name, elapsed_ms, transaction, retries, verify}, also when a
- * later one fails. */
+/* Runs them; each one that is in the database and on record is appended to `done` {name, elapsed_ms, transaction, retries, verify, harm},
+ * also when a later one fails. */
 enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct evo_error *err) EVO_CHECK;
 
 #endif

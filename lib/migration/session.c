@@ -50,12 +50,23 @@ static enum evo_errc connect_to(const struct evo_migrate_options *o, struct evo_
     return EVO_OK;
 }
 
+static enum evo_errc ask_pid(struct evo_session *s, struct evo_error *err)
+{
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    enum evo_errc rc = evo_pg_query(s->pg, "SELECT pg_catalog.pg_backend_pid()", 0, NULL, &r, err);
+    if (!rc)
+        s->backend_pid = evo_pg_value_int(r, 0, 0, 0);
+    return rc;
+}
+
 static enum evo_errc prepare(struct evo_session *s, bool lock, struct evo_error *err)
 {
     const struct evo_migrate_options *o = s->o;
     enum evo_errc rc = connect_to(o, &s->pg, err);
     if (!rc)
         rc = evo_pg_refuse_pooler(s->pg, o->info, err);
+    if (!rc)
+        rc = ask_pid(s, err);
     if (!rc)
         rc = evo_project_settle(s->pg, o->info->schema, o->project, err);
     if (rc)

@@ -27,6 +27,7 @@ struct evo_migrate_options {
     bool dry_run;
     int64_t lock_timeout_ms, statement_timeout_ms; /* 0: none */
     int64_t lock_retries;
+    int64_t harm_budget_ms; /* session-milliseconds that others may wait behind a statement; 0: no limit */
     int64_t wait_ms; /* for the migration lock */
     struct evo_task *task;
 };
@@ -41,6 +42,7 @@ enum evo_session_lock {
 struct evo_session {
     const struct evo_migrate_options *o;
     struct evo_pg *pg;
+    int64_t backend_pid; /* of the server process; behind a session pooler the protocol tells another one */
     struct evo_settings settings;
     char *search_path;
     int64_t lock_key, lock_key_too; /* the second is taken as well; 0: there is none */

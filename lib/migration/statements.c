@@ -3,11 +3,11 @@
 #include <strings.h>
 
 #include "base/cancel.h"
+#include "migration/again.h"
 #include "migration/begun.h"
 #include "migration/checkpoint.h"
 #include "migration/concurrent.h"
 #include "migration/failure.h"
-#include "migration/retry.h"
 #include "migration/script.h"
 
 /* "2147483647ms" */
@@ -27,6 +27,7 @@ struct run {
     bool unsure; /* a statement that leaves something where it fails in the middle failed */
     bool partly; /* a statement that may commit inside failed */
     bool committing; /* a COMMIT was sent whose answer may have been missed */
+    struct evo_tries tries; /* of the unit that is being run */
     bool asks; /* what an earlier run began cannot be found out */
 };
 
@@ -110,16 +111,11 @@ static enum evo_errc apply_directives(struct run *r, struct evo_error *err)
 }
 
 /* Statements [first, first + count) of the script. */
-static enum evo_errc send(struct run *r, size_t first, size_t count, bool waits, struct evo_strbuf *blockers,
-                          struct evo_error *err)
+static enum evo_errc send(struct run *r, size_t first, size_t count, struct evo_error *err)
 {
     struct evo_script_outcome outcome = { 0 };
-    int64_t lock = waits ? 0 : evo_session_lock_timeout(r->s, r->step);
-    evo_watch_arm(r->s->watch, evo_pg_backend_pid(r->s->pg), evo_apply_watch_after(lock));
     enum evo_errc rc = evo_script_run(r->s->pg, r->step, first, count, &outcome, err);
     r->at = first + (outcome.done < count ? outcome.done : count - 1);
-    evo_strbuf_clear(blockers);
-    evo_watch_disarm(r->s->watch, blockers);
     return rc;
 }
 
@@ -131,8 +127,7 @@ static enum evo_errc refuse_open(const struct run *r, struct evo_error *err)
 }
 
 /* In a transaction of ours, with its checkpoint. */
-static enum evo_errc run_wrapped(struct run *r, size_t unit, struct evo_strbuf *blockers,
-                                 struct evo_error *err)
+static enum evo_errc run_wrapped(struct run *r, size_t unit, struct evo_error *err)
 {
     struct evo_session *s = r->s;
     const struct evo_step_unit *u = &r->step->units[unit];
@@ -141,7 +136,7 @@ static enum evo_errc run_wrapped(struct run *r, size_t unit, struct evo_strbuf *
     if (!rc)
         rc = set_timeouts(r, false, err);
     if (!rc)
-        rc = send(r, u->first, u->count, false, blockers, err);
+        rc = send(r, u->first, u->count, err);
     if (!rc)
         rc = evo_checkpoint_inside(&r->checkpoint, unit, &read_only, err);
     r->committing = !rc;
@@ -182,7 +177,7 @@ static enum ending ending_of(const struct run *r, size_t unit)
 }
 
 /* A BEGIN … COMMIT of the file's own, its checkpoint before its COMMIT. */
-static enum evo_errc run_block(struct run *r, size_t unit, struct evo_strbuf *blockers, struct evo_error *err)
+static enum evo_errc run_block(struct run *r, size_t unit, struct evo_error *err)
 {
     const struct evo_step_unit *u = &r->step->units[unit];
     size_t body = u->count - 1;
@@ -190,12 +185,12 @@ static enum evo_errc run_block(struct run *r, size_t unit, struct evo_strbuf *bl
     bool read_only = false;
     enum evo_errc rc = set_timeouts(r, false, err);
     if (!rc)
-        rc = send(r, u->first, body, false, blockers, err);
+        rc = send(r, u->first, body, err);
     if (!rc && inside)
         rc = evo_checkpoint_inside(&r->checkpoint, unit, &read_only, err);
     r->committing = !rc;
     if (!rc)
-        rc = send(r, u->first + body, 1, false, blockers, err);
+        rc = send(r, u->first + body, 1, err);
     if (!rc)
         rc = refuse_open(r, err);
     r->changed = r->changed || !rc;
@@ -207,7 +202,7 @@ static enum evo_errc run_block(struct run *r, size_t unit, struct evo_strbuf *bl
 }
 
 /* Without a transaction around it. */
-static enum evo_errc run_bare(struct run *r, size_t unit, struct evo_strbuf *blockers, struct evo_error *err)
+static enum evo_errc run_bare(struct run *r, size_t unit, struct evo_error *err)
 {
     const struct evo_step_unit *u = &r->step->units[unit];
     size_t n = 0;
@@ -217,7 +212,7 @@ static enum evo_errc run_bare(struct run *r, size_t unit, struct evo_strbuf *blo
         return rc;
     rc = set_timeouts(r, u->concurrent_index, err);
     if (!rc)
-        rc = send(r, u->first, u->count, u->concurrent_index, blockers, err);
+        rc = send(r, u->first, u->count, err);
     if (!rc)
         rc = refuse_open(r, err);
     if (rc && evo_pg_alive(r->s->pg) && evo_pg_in_transaction(r->s->pg))
@@ -299,19 +294,31 @@ static enum evo_errc wants_begin(const struct run *r, size_t unit, bool *ret, st
     return evo_bare_dropped_is_there(r->s->pg, sql, n, ret, err);
 }
 
-static enum evo_errc try_unit(struct run *r, size_t unit, struct evo_strbuf *blockers, struct evo_error *err)
+/* What may commit inside is not cancelled for the sake of others: it could not be tried again. */
+static enum evo_errc run_watched(struct run *r, size_t unit, struct evo_error *err)
+{
+    const struct evo_step_unit *u = &r->step->units[unit];
+    enum evo_errc rc;
+    evo_try_begin(r->s, r->step, u->concurrent_index,
+                  !u->bare || u->block || class_of(r, unit) != EVO_BARE_COMMITS);
+    rc = u->block ? run_block(r, unit, err) : u->bare ? run_bare(r, unit, err) : run_wrapped(r, unit, err);
+    evo_try_end(r->s, &r->tries);
+    return rc;
+}
+
+static enum evo_errc try_unit(struct run *r, size_t unit, struct evo_error *err)
 {
     const struct evo_step_unit *u = &r->step->units[unit];
     bool begun = false;
     r->committing = false;
-    enum evo_errc rc = wants_begin(r, unit, &begun, err);
+    enum evo_errc rc = u->setting ? EVO_OK : evo_try_look(r->s, r->step, u->first, u->count, err);
+    if (!rc)
+        rc = wants_begin(r, unit, &begun, err);
     if (!rc && begun)
         rc = evo_checkpoint_begin(&r->checkpoint, unit, err);
     if (rc)
         return rc;
-    rc = u->block  ? run_block(r, unit, blockers, err)
-         : u->bare ? run_bare(r, unit, blockers, err)
-                   : run_wrapped(r, unit, blockers, err);
+    rc = run_watched(r, unit, err);
     if (!rc && u->bare && !u->block && !u->setting) {
         r->changed = true;
         return evo_checkpoint_done(&r->checkpoint, unit, err);
@@ -352,23 +359,25 @@ static enum evo_errc run_unit(struct run *r, size_t unit, struct evo_error *err)
         r->changed = true;
     if (rc || done)
         return rc;
-    EVO_AUTO(strbuf) blockers = EVO_STRBUF_INIT;
-    int64_t failed = 0;
-    while ((rc = try_unit(r, unit, &blockers, err)) != EVO_OK) {
+    r->tries.failed = 0;
+    while ((rc = try_unit(r, unit, err)) != EVO_OK) {
         if (wants_none(u, err)) {
             u->bare = true;
             continue;
         }
-        if (r->partly || !evo_apply_again(r->s, r->step, &failed, err))
+        if (r->partly || !evo_try_again(r->s, r->step, u->first, u->count, &r->tries, err))
             break;
         r->applied->retries++;
     }
+    r->applied->harm = r->tries.harm;
+    r->applied->cancelled = r->tries.cancelled;
     if (!rc) {
         r->changed = r->changed || !u->setting;
         return u->setting ? remember_timeouts(r, err) : EVO_OK;
     }
-    bool locks = evo_retry_wants(err->sqlstate) && err->code != EVO_ERR_CANCELLED && evo_pg_alive(r->s->pg);
-    return locks && !r->partly ? evo_failure_locks(r->s, r->step, failed, blockers.buf, err) : rc;
+    return evo_tries_were_in_vain(r->s, &r->tries, err) && !r->partly
+               ? evo_failure_locks(r->s, r->step, &r->tries, err)
+               : rc;
 }
 
 static enum evo_errc finish(struct run *r, struct evo_error *err)
@@ -440,7 +449,9 @@ static enum evo_errc stop(struct run *r, struct evo_error *err)
 enum evo_errc evo_statements_run(struct evo_session *s, struct evo_step *step, struct evo_applied *ret,
                                  struct evo_error *err)
 {
-    struct run r = { .s = s, .step = step, .applied = ret, .kind = s->o->project->kind };
+    struct run r = {
+        .s = s, .step = step, .applied = ret, .kind = s->o->project->kind, .tries = EVO_TRIES_INIT
+    };
     ret->transaction = false;
     enum evo_errc rc = step->resume ? evo_journal_prove(&s->journal, r.kind, step, err) : EVO_OK;
     if (rc)
@@ -456,6 +467,7 @@ enum evo_errc evo_statements_run(struct evo_session *s, struct evo_step *step, s
         rc = apply_directives(&r, err);
     for (size_t u = 0; !rc && u < step->nunits; u++)
         rc = run_unit(&r, u, err);
+    evo_tries_release(&r.tries);
     if (!rc) {
         r.at = r.before = step->script.count;
         rc = evo_session_reset(s, err);

@@ -1,14 +1,21 @@
 /*
- * watch.h - a second pair of eyes: who stands in the way of the statement that is running.
+ * watch.h - a second pair of eyes: who stands in the way of our statement, and who waits behind it.
  *
- * A statement that waits for a lock cannot say for whom. A thread with a session of its own asks pg_blocking_pids()
- * once the statement has run for a while, logs each new blocker, and keeps the last answer for the error message. It
- * connects only when first needed: a run whose statements are quick pays nothing for it.
+ * A statement that waits for a lock cannot say for whom, and one that holds its locks does not notice the queue behind it.
+ * A thread with a session of its own looks at the locks (locks/view.h) once the statement has run for a while, logs who
+ * blocks us and who waits behind us each time that changes, adds up the harm (locks/harm.h), and past the budget cancels
+ * our statement by pg_cancel_backend(): by a session and not by PQcancel, so that it is encrypted as the session is, and
+ * gets through a session pooler. It connects only when first needed: a run whose statements are quick pays nothing for
+ * it. A look takes at most a fifth of the time.
+ *
+ * Who waits for our migration lock (an advisory lock) is not harmed by the statement, and a vacuum can wait: neither
+ * counts.
  *
  *	EVO_AUTO_PTR(watch) watch = evo_watch_new(info, task);
- *	evo_watch_arm(watch, evo_pg_backend_pid(pg), 500);
+ *	evo_watch_arm(watch, &(struct evo_watch_target){ .pid = pid, .after_ms = 500, .budget_ms = 30000 });
  *	rc = evo_pg_exec(pg, ddl, err);
- *	evo_watch_disarm(watch, &blockers);
+ *	evo_watch_disarm(watch, &seen);
+ *	if (rc && seen.cancelled) …                     // by us: roll back, and try again at a quieter moment
  */
 #ifndef EVO_MIGRATION_WATCH_H
 #define EVO_MIGRATION_WATCH_H
@@ -18,7 +25,25 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 #include "base/task.h"
+#include "locks/harm.h"
 #include "pg/conninfo.h"
+
+struct evo_watch_target {
+    int64_t pid; /* of the server process, as the server says it */
+    int64_t after_ms; /* the first look */
+    int64_t budget_ms; /* of harm, in session-milliseconds; 0: nothing is cancelled */
+};
+
+/* What was seen between arm and disarm. */
+struct evo_watch_seen {
+    struct evo_strbuf
+        blockers; /* the last: "pid 42 (user "app", …): UPDATE …; …"; empty: nobody was in the way */
+    struct evo_harm harm;
+    bool cancelled; /* the statement was told to end */
+    bool held; /* when it was told, it waited for nobody: it held its locks */
+};
+void evo_watch_seen_release(struct evo_watch_seen *s);
+EVO_DEFINE_AUTO(watch_seen);
 
 struct evo_watch;
 /* Borrows info and task for its life. A thread that cannot be started is no error: nothing is seen then. */
@@ -26,10 +51,10 @@ struct evo_watch *evo_watch_new(const struct evo_conninfo *info, struct evo_task
 void evo_watch_free(struct evo_watch *w);
 EVO_DEFINE_AUTO_PTR(watch, evo_watch_free);
 
-/* From now on backend `pid` is watched; the first look is after_ms from now. NULL w: nothing. */
-void evo_watch_arm(struct evo_watch *w, int pid, int64_t after_ms);
-/* Stops looking; appends what was seen last ("pid 42 (user "app", application "web", idle in transaction for 12 s): UPDATE
- * …"), nothing where nobody stood in the way. blockers may be NULL. */
-void evo_watch_disarm(struct evo_watch *w, struct evo_strbuf *blockers);
+/* From now on the target is watched. NULL w: nothing. */
+void evo_watch_arm(struct evo_watch *w, const struct evo_watch_target *target);
+/* Stops looking; a cancel that is on its way has been delivered when it returns. Replaces *ret, which is initialized.
+ * NULL w: nothing was seen. */
+void evo_watch_disarm(struct evo_watch *w, struct evo_watch_seen *ret);
 
 #endif
