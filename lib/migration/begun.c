@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "migration/concurrent.h"
+#include "migration/definition.h"
 
 #define LINE_MAX_BYTES ((size_t)1024)
 #define DROP_INDEX     "DROP INDEX CONCURRENTLY "
@@ -54,53 +55,24 @@ enum evo_errc evo_bare_dropped_is_there(struct evo_pg *pg, const char *sql, size
     return rc;
 }
 
-/* From " USING " on: without the names of the index and of its table. */
-#define DEFINITION(oid)                                      \
-    "pg_catalog.substr(pg_catalog.pg_get_indexdef(" oid ")," \
-    " pg_catalog.strpos(pg_catalog.pg_get_indexdef(" oid "), ' USING '))"
-
-/* Indexes of the table that are valid and of the statement's name, or of any where it gives none. */
-static const char compare_sql[] =
-    "SELECT i.indisunique OPERATOR(pg_catalog.=) p.indisunique"
-    " AND " DEFINITION("i.indexrelid") " OPERATOR(pg_catalog.=) " DEFINITION(
-        "p.indexrelid") ","
+/* Indexes of the table that are valid and of the statement's name, or of any where it gives none. *ret_same: 1 yes, 0 no,
+ * -1 not there. */
+static enum evo_errc compare(struct evo_pg *pg, const struct evo_sql_index *index, const char *definition,
+                             int *ret_same, char **ret_found, struct evo_error *err)
+{
+    static const char sql[] = "SELECT " EVO_INDEX_DEFINITION(
+        "i.indexrelid") " OPERATOR(pg_catalog.=) $3::pg_catalog.text,"
                         " pg_catalog.pg_get_indexdef(i.indexrelid)"
                         " FROM pg_catalog.pg_index i"
                         " JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid"
-                        " CROSS JOIN pg_catalog.pg_index p"
-                        " WHERE i.indrelid OPERATOR(pg_catalog.=) $1::pg_catalog.oid AND i.indisvalid"
+                        " WHERE i.indrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1) AND i.indisvalid"
                         " AND ($2::pg_catalog.text IS NULL"
                         "  OR c.relname::pg_catalog.text OPERATOR(pg_catalog.=) $2::pg_catalog.text)"
-                        " AND p.indrelid OPERATOR(pg_catalog.=) $3::pg_catalog.oid"
                         " ORDER BY 1 DESC LIMIT 1";
-
-/* The same index of an empty table, in a transaction that is rolled back. *ret_same: 1 yes, 0 no, -1 not there. */
-static enum evo_errc compare(struct evo_pg *pg, const char *sql, size_t n, const struct evo_sql_index *index,
-                             int *ret_same, char **ret_found, struct evo_error *err)
-{
-    EVO_AUTO_STR table = evo_pg_identifier(pg, index->table);
-    EVO_AUTO_STR schema = index->table_schema ? evo_pg_identifier(pg, index->table_schema) : NULL;
-    EVO_AUTO_STR name = evo_asprintf("%s%s%s", schema ? schema : "", schema ? "." : "", table);
-    const char *params[] = { name };
-    EVO_AUTO_PTR(pg_result) real = NULL;
-    EVO_AUTO_PTR(pg_result) copy = NULL;
+    EVO_AUTO_STR table = evo_index_table(pg, index);
+    const char *params[] = { table, index->name, definition };
     EVO_AUTO_PTR(pg_result) r = NULL;
-    enum evo_errc rc =
-        evo_pg_query(pg, "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid", 1, params, &real, err);
-    if (!rc)
-        rc = evo_pg_execf(pg, err, "CREATE TEMPORARY TABLE %s (LIKE %s) ON COMMIT DROP", table, name);
-    if (!rc)
-        rc = evo_pg_execf(pg, err, "CREATE %sINDEX ON pg_temp.%s %.*s", index->unique ? "UNIQUE " : "", table,
-                          (int)(n - index->tail), sql + index->tail);
-    EVO_AUTO_STR temporary = evo_asprintf("pg_temp.%s", table);
-    const char *temporary_params[] = { temporary };
-    if (!rc)
-        rc = evo_pg_query(pg, "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid", 1, temporary_params, &copy,
-                          err);
-    if (rc)
-        return rc;
-    const char *pair[] = { evo_pg_value(real, 0, 0), index->name, evo_pg_value(copy, 0, 0) };
-    rc = evo_pg_query(pg, compare_sql, 3, pair, &r, err);
+    enum evo_errc rc = evo_pg_query(pg, sql, 3, params, &r, err);
     if (rc)
         return rc;
     *ret_same = evo_pg_rows(r) == 0 ? -1 : evo_pg_value_bool(r, 0, 0);
@@ -113,10 +85,8 @@ static enum evo_errc compare(struct evo_pg *pg, const char *sql, size_t n, const
 static enum evo_errc name_is_taken(struct evo_pg *pg, const struct evo_sql_index *index, bool *ret,
                                    struct evo_error *err)
 {
-    EVO_AUTO_STR table = evo_pg_identifier(pg, index->table);
-    EVO_AUTO_STR schema = index->table_schema ? evo_pg_identifier(pg, index->table_schema) : NULL;
-    EVO_AUTO_STR name = evo_asprintf("%s%s%s", schema ? schema : "", schema ? "." : "", table);
-    const char *params[] = { name, index->name };
+    EVO_AUTO_STR table = evo_index_table(pg, index);
+    const char *params[] = { table, index->name };
     EVO_AUTO_PTR(pg_result) r = NULL;
     enum evo_errc rc =
         evo_pg_query(pg,
@@ -151,18 +121,14 @@ enum evo_errc evo_bare_prove_index(struct evo_pg *pg, const char *sql, size_t n,
     }
     int same = 0;
     EVO_AUTO_STR found = NULL;
-    struct evo_error ignored = EVO_ERROR_INIT;
-    bool compared = !evo_pg_exec(pg, "BEGIN READ WRITE", &ignored) &&
-                    !compare(pg, sql, n, &index, &same, &found, &ignored);
-    if (!evo_pg_alive(pg) || ignored.code == EVO_ERR_CANCELLED) {
-        *err = ignored;
-        return ignored.code;
-    }
-    rc = evo_pg_exec(pg, "ROLLBACK", err);
+    EVO_AUTO_STR definition = NULL;
+    rc = evo_index_definition(pg, sql, n, &index, &definition, err);
+    if (!rc && definition)
+        rc = compare(pg, &index, definition, &same, &found, err);
     if (rc)
         return rc;
-    *ret = !compared ? EVO_PROOF_NONE : same > 0 ? EVO_PROOF_DONE : EVO_PROOF_NONE;
-    if (compared && same <= 0 && !index.name)
+    *ret = !definition ? EVO_PROOF_NONE : same > 0 ? EVO_PROOF_DONE : EVO_PROOF_NONE;
+    if (definition && same <= 0 && !index.name)
         *ret = EVO_PROOF_UNDONE; /* whatever else is there is not of this definition */
     *ret_found = found;
     found = NULL;

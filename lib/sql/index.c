@@ -1,4 +1,4 @@
-/* evo_sql_index_of: what a CREATE INDEX CONCURRENTLY makes. From its tokens, so that it is known also of a statement
+/* evo_sql_index_of: what a CREATE INDEX CONCURRENTLY makes; evo_sql_reindex_of: what a REINDEX CONCURRENTLY is of. From its tokens, so that it is known also of a statement
  * with syntax newer than the parser: an INVALID index that it leaves behind must be found. */
 #include "base/utf8.h"
 #include "sql/classify.h"
@@ -85,5 +85,57 @@ enum evo_errc evo_sql_index_of(const char *sql, size_t n, struct evo_sql_index *
         return evo_error_set(err, EVO_ERR_NOT_FOUND, "the statement creates no index concurrently");
     }
     *ret = index;
+    return EVO_OK;
+}
+
+/* ---- REINDEX ------------------------------------------------------------------ */
+
+void evo_sql_reindex_release(struct evo_sql_reindex *r)
+{
+    free(r->schema);
+    free(r->name);
+    *r = (struct evo_sql_reindex){ 0 };
+}
+
+static bool read_reindex(const struct evo_sql_tokens *t, struct evo_sql_reindex *r)
+{
+    static const struct {
+        const char *pattern;
+        enum evo_sql_reindex_of of;
+    } kinds[] = {
+        { "REINDEX (*) INDEX [CONCURRENTLY]", EVO_SQL_REINDEX_INDEX },
+        { "REINDEX (*) TABLE [CONCURRENTLY]", EVO_SQL_REINDEX_TABLE },
+        { "REINDEX (*) SCHEMA [CONCURRENTLY]", EVO_SQL_REINDEX_SCHEMA },
+        { "REINDEX (*) DATABASE|SYSTEM [CONCURRENTLY]", EVO_SQL_REINDEX_DATABASE },
+    };
+    for (size_t k = 0; k < EVO_COUNT(kinds); k++) {
+        int taken = evo_sql_match(t, 0, kinds[k].pattern);
+        if (taken < 0)
+            continue;
+        size_t i = (size_t)taken;
+        int name = evo_sql_match(t, i, "?");
+        r->of = kinds[k].of;
+        if (name <= 0)
+            return r->of == EVO_SQL_REINDEX_DATABASE && i == t->count;
+        size_t last = i + (size_t)name - 1;
+        r->name = identifier(t, last);
+        if (name >= 3)
+            r->schema = identifier(t, last - 2);
+        return r->name && (name < 3 || r->schema);
+    }
+    return false;
+}
+
+enum evo_errc evo_sql_reindex_of(const char *sql, size_t n, struct evo_sql_reindex *ret,
+                                 struct evo_error *err)
+{
+    EVO_AUTO(sql_tokens) tokens = { 0 };
+    struct evo_sql_reindex r = { 0 };
+    if (!evo_sql_tokens_read(&tokens, sql, n, HEAD_TOKENS) || !evo_sql_classify(&tokens).concurrent_index ||
+        !read_reindex(&tokens, &r)) {
+        evo_sql_reindex_release(&r);
+        return evo_error_set(err, EVO_ERR_NOT_FOUND, "the statement rebuilds no index concurrently");
+    }
+    *ret = r;
     return EVO_OK;
 }

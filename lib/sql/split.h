@@ -90,6 +90,23 @@ EVO_DEFINE_AUTO(sql_index);
 enum evo_errc evo_sql_index_of(const char *sql, size_t n, struct evo_sql_index *ret,
                                struct evo_error *err) EVO_CHECK;
 
+/* What a REINDEX … CONCURRENTLY is of. EVO_ERR_NOT_FOUND for any other statement. */
+enum evo_sql_reindex_of {
+    EVO_SQL_REINDEX_INDEX,
+    EVO_SQL_REINDEX_TABLE,
+    EVO_SQL_REINDEX_SCHEMA,
+    EVO_SQL_REINDEX_DATABASE
+};
+struct evo_sql_reindex {
+    enum evo_sql_reindex_of of;
+    char *schema; /* NULL where unqualified */
+    char *name; /* case as in the catalog; NULL: a database that is not named */
+};
+void evo_sql_reindex_release(struct evo_sql_reindex *r);
+EVO_DEFINE_AUTO(sql_reindex);
+enum evo_errc evo_sql_reindex_of(const char *sql, size_t n, struct evo_sql_reindex *ret,
+                                 struct evo_error *err) EVO_CHECK;
+
 /* Relations a statement names and the strongest table lock it takes, as PostgreSQL's documentation says
  * (https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES); for `plan`. */
 struct evo_sql_lock {

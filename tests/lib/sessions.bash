@@ -8,6 +8,7 @@
 # shellcheck shell=bash
 
 declare -gA SESSION_FD=() SESSION_PSQL=() SESSION_PID=()
+declare -gi SESSIONS=0
 
 # session NAME SQL [TEXT]: runs SQL and stays; waits until its output shows TEXT, where one is given.
 session() {
@@ -24,7 +25,7 @@ session_as() {
 
 _session() {
     local url=$1 name=$2 sql=$3 text=${4:-} fifo fd
-    fifo=$BATS_TEST_TMPDIR/session.${#SESSION_FD[@]}
+    fifo=$BATS_TEST_TMPDIR/session.$((SESSIONS += 1))
     mkfifo "$fifo"
     PGAPPNAME=$name "$PG_BINDIR/psql" -Xtq "$url" <"$fifo" >"$fifo.out" 2>&1 3>&- &
     SESSION_PSQL[$name]=$!

@@ -83,12 +83,53 @@ static void test_index_of_refuses_other_statements(void **state)
     }
 }
 
+static void test_reindex_of_names_what_is_rebuilt(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sql;
+        enum evo_sql_reindex_of of;
+        const char *schema, *name;
+    } rebuilt[] = {
+        { "REINDEX INDEX CONCURRENTLY i", EVO_SQL_REINDEX_INDEX, NULL, "i" },
+        { "reindex (verbose, tablespace x) table concurrently \"S x\".Tab", EVO_SQL_REINDEX_TABLE, "S x",
+          "tab" },
+        { "REINDEX (CONCURRENTLY) INDEX s.i", EVO_SQL_REINDEX_INDEX, "s", "i" },
+        { "REINDEX (CONCURRENTLY on) SCHEMA \"My\"", EVO_SQL_REINDEX_SCHEMA, NULL, "My" },
+        { "REINDEX DATABASE CONCURRENTLY shop", EVO_SQL_REINDEX_DATABASE, NULL, "shop" },
+        { "REINDEX (CONCURRENTLY) DATABASE", EVO_SQL_REINDEX_DATABASE, NULL, NULL },
+    };
+    for (size_t i = 0; i < EVO_COUNT(rebuilt); i++) {
+        EVO_AUTO(sql_reindex) r = { 0 };
+        struct evo_error err = EVO_ERROR_INIT;
+        assert_int_equal(evo_sql_reindex_of(rebuilt[i].sql, strlen(rebuilt[i].sql), &r, &err), EVO_OK);
+        assert_int_equal(r.of, rebuilt[i].of);
+        assert_true(evo_streq(r.schema, rebuilt[i].schema));
+        assert_true(evo_streq(r.name, rebuilt[i].name));
+    }
+}
+
+static void test_reindex_of_takes_nothing_else(void **state)
+{
+    (void)state;
+    static const char *const others[] = { "REINDEX INDEX i", "REINDEX (CONCURRENTLY off) TABLE t",
+                                          "CREATE INDEX CONCURRENTLY i ON t (a)",
+                                          "REINDEX TABLE CONCURRENTLY" };
+    for (size_t i = 0; i < EVO_COUNT(others); i++) {
+        EVO_AUTO(sql_reindex) r = { 0 };
+        struct evo_error err = EVO_ERROR_INIT;
+        assert_int_equal(evo_sql_reindex_of(others[i], strlen(others[i]), &r, &err), EVO_ERR_NOT_FOUND);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_index_of_names_index_and_table),
         cmocka_unit_test(test_index_of_knows_syntax_that_the_parser_does_not),
         cmocka_unit_test(test_index_of_refuses_other_statements),
+        cmocka_unit_test(test_reindex_of_names_what_is_rebuilt),
+        cmocka_unit_test(test_reindex_of_takes_nothing_else),
     };
     return cmocka_run_group_tests_name("sql/index", tests, NULL, NULL);
 }
