@@ -1,3 +1,4 @@
+#include "migration/again.h"
 #include "migration/delegate_child.h"
 
 #include <errno.h>

@@ -124,6 +124,7 @@ with_argument() {
     shift
     case "$*" in
     evo-restore | 'evo-backup show' | 'evo-backup verify' | 'evo-backup drill' | 'evo-migrate new') "$function" "$@" some_name ;;
+    'evo-locks kill') "$function" "$@" 4711 ;;
     'evo-backup export') "$function" "$@" some_name some_file ;;
     *) "$function" "$@" ;;
     esac

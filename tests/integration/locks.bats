@@ -173,89 +173,66 @@ seen_building() {
     [ "$(json '.data.progress[0].percent // -1')" -ge 2 ]
 }
 
-@test "kill: without --yes it only says what it would end, and the command to do it" {
-    pg_fresh_role
-    session_as "$PG_ROLE" "$PG_ROLE_PASSWORD" victim "BEGIN; SELECT count(*) AS held FROM pg_class" held
-    local pid=$(pid_of victim)
-    run_evo evo-locks kill "$pid" --json
-    assert_exit 2
+# shown COMMAND FILTER: true when the progress of that command is shown, and the filter holds.
+shown() {
+    run_evo evo-locks show --json
+    jq -e ".data.progress[] | select(.command == \"$1\") | $2" "$OUT" >/dev/null
+}
+
+# Slow as their own settings make them.
+progress_of_the_others() {
+    local slow="SET vacuum_cost_delay = '100ms'; SET vacuum_cost_limit = 1"
+    pg_sql 'CREATE TABLE big AS SELECT i AS id, repeat(md5(i::text), 4) AS t FROM generate_series(1, 40000) i'
+    session vacuum "$slow; VACUUM big"
+    session analyze "$slow; ANALYZE orders, big"
+    wait_until 20 shown VACUUM '.relation == "public.big" and .phase == "scanning heap" and .unit == "blocks" and .total > 100 and .percent >= 0'
+    wait_until 20 shown ANALYZE '.phase == "acquiring sample rows" and .unit == "blocks" and .total > .done'
+    session copy 'COPY orders (id) FROM STDIN'
+    session_says copy "$(seq 1 20000)" # no end of the data
+    wait_until 20 shown 'COPY FROM' '.relation == "public.orders" and .unit == "bytes" and .done > 1000 and .total == null and .phase == null'
+    "$PG_BINDIR/pg_basebackup" -h "$PG_SOCKET" -p "$PG_PORT" -U postgres -D - -Ft -X none --max-rate=1M --checkpoint=fast >/dev/null 2>&1 3>&- &
+    local base=$!
+    wait_until 20 shown 'base backup' '.unit == "bytes" and .phase == "streaming database files" and .total > .done and .relation == null'
     schema_holds
-    assert_json ".error.reason == \"usage\" and .data.ended == false and .data.target.pid == $pid and .data.target.application == \"victim\""
-    assert_json ".error.next | startswith(\"evo-locks kill $pid --yes --started 20\")"
-    session_lives victim
-    # the command that it proposes
-    eval "run_evo $(json .error.next) --json"
+    run_evo evo-locks show
+    assert_stdout_has 'VACUUM public.big, pid'
+    assert_stdout_has 'streaming database files, '
+    kill "$base"
+    wait "$base" || true
+}
+
+@test "the progress of VACUUM, ANALYZE, COPY and a base backup" {
+    progress_of_the_others
+}
+
+@test "the progress of CLUSTER, and that REINDEX keeps waiting is told" {
+    pg_sql 'CREATE INDEX by_id ON orders (id)'
+    session writer "BEGIN; INSERT INTO orders VALUES (999) RETURNING 'held'" held
+    session reindex 'REINDEX INDEX CONCURRENTLY by_id'
+    wait_until 20 shown 'REINDEX CONCURRENTLY' ".waits_for_pid == $(pid_of writer) and .unit == \"sessions\""
+    run_evo evo-locks show
+    assert_stdout_has "waits for pid $(pid_of writer)"
+    # what a concurrent build waits for is no lock of a table
+    assert_stdout_has 'for the end of a transaction, to build on public.orders'
+    session_end writer
+    session_end reindex
+    pg_sql "CREATE FUNCTION slow(i int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN IF i > 0 THEN PERFORM pg_sleep(0.2); END IF; RETURN i; END'"
+    pg_sql 'CREATE TABLE small (id int PRIMARY KEY); CREATE INDEX by_slow ON small (slow(id)); ALTER TABLE small CLUSTER ON small_pkey'
+    pg_sql 'INSERT INTO small SELECT -i FROM generate_series(1, 100) i; ALTER FUNCTION slow(int) RENAME TO was_slow'
+    pg_sql "CREATE OR REPLACE FUNCTION was_slow(i int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM pg_sleep(0.1); RETURN i; END'"
+    session cluster 'CLUSTER small'
+    wait_until 20 shown CLUSTER '.relation == "public.small" and (.phase | type) == "string"'
+}
+
+@test "the newest server: what it tells otherwise is understood" {
+    pg_version_start 18
+    pg_fresh_db
+    pg_sql 'CREATE TABLE orders (id int, "User Name" text); INSERT INTO orders SELECT i, i FROM generate_series(1, 100) i'
+    queue
+    run_evo evo-locks show --json
     assert_exit 0
     schema_holds
-    assert_json ".data.ended and .data.target.user == \"$PG_ROLE\""
-    wait_until 5 session_gone "$pid"
-    run_evo evo-locks kill "$pid" --yes --json
-    assert_exit 1
-    assert_json '.error.reason == "not_found"'
-}
-
-@test "kill --yes says whom it ended and who waited; those go on" {
-    pg_fresh_role
-    pg_sql "GRANT SELECT ON orders TO $PG_ROLE"
-    session_as "$PG_ROLE" "$PG_ROLE_PASSWORD" victim "BEGIN; SELECT count(*) AS held FROM orders" held
-    session alter 'ALTER TABLE orders ADD COLUMN note text'
-    wait_until 10 waits 1
-    run_evo evo-locks kill "$(pid_of victim)" --yes
-    assert_exit 0
-    assert_stdout_has "ended: pid $(pid_of victim) (user \"$PG_ROLE\", application \"victim\", idle in transaction for"
-    assert_stdout_has "1 session waits behind it: pid $(pid_of alter) (public.orders)"
-    wait_until 10 waits 0
-    assert_equal note "$(pg_sql "SELECT attname FROM pg_attribute WHERE attrelid = 'orders'::regclass AND attname = 'note'")"
-}
-
-@test "kill --cancel ends the query and leaves the session; an idle one has none" {
-    pg_fresh_role
-    session_as "$PG_ROLE" "$PG_ROLE_PASSWORD" victim 'SELECT pg_sleep(600)'
-    wait_until 10 query_runs 'SELECT pg_sleep(600)%'
-    run_evo evo-locks kill "$(pid_of victim)" --cancel --yes --json
-    assert_exit 0
-    session_lives victim
-    assert_equal f "$(pg_sql "SELECT state = 'active' FROM pg_stat_activity WHERE pid = $(pid_of victim)")"
-    run_evo evo-locks kill "$(pid_of victim)" --cancel --yes --json
-    assert_exit 2
-    assert_json '.error.message | contains("runs no query that could be cancelled")'
-}
-
-@test "kill never ends a superuser, itself, the server's own, another database's, or another session with the pid" {
-    session boss "BEGIN; SELECT count(*) AS held FROM orders" held
-    run_evo evo-locks kill "$(pid_of boss)" --yes --json
-    assert_exit 3
-    assert_json '.error.reason == "permission" and (.error.message | contains("superuser")) and (.error.detail | contains("application \"boss\"")) and .data.ended == false'
-    session_lives boss
-    local own
-    own=$(pg_sql "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")
-    run_evo evo-locks kill "$own" --yes --json
-    assert_exit 3
-    assert_json '.error.message | contains("server'"'"'s own, checkpointer")'
-    pg_fresh_role
-    session_as "$PG_ROLE" "$PG_ROLE_PASSWORD" victim "BEGIN; SELECT count(*) AS held FROM pg_class" held
-    run_evo evo-locks kill "$(pid_of victim)" --yes --started 2020-01-01T00:00:00.000000Z --json
-    assert_exit 1
-    assert_json '.error.reason == "not_found" and (.error.detail | contains("another session now"))'
-    DATABASE_URL=$(pg_url postgres) run_evo evo-locks kill "$(pid_of victim)" --yes --json
-    assert_exit 3
-    assert_json '.error.message | contains("another database")'
-    session_lives victim
-    # a role without the right to see it
-    local victim=$PG_ROLE
-    pg_fresh_role
-    DATABASE_URL=$(pg_tcp_url "$PG_DB" "$PG_ROLE" "$PG_ROLE_PASSWORD") run_evo evo-locks kill "$(pid_of victim)" --yes --json
-    assert_exit 3
-    assert_json '.error.reason == "permission" and (.error.hint | contains("GRANT"))'
-    # one that may see and not end
-    pg_sql "GRANT pg_read_all_stats TO $PG_ROLE"
-    DATABASE_URL=$(pg_tcp_url "$PG_DB" "$PG_ROLE" "$PG_ROLE_PASSWORD") run_evo evo-locks kill "$(pid_of victim)" --yes --json
-    assert_exit 3
-    assert_json '.error.reason == "permission" and .error.sqlstate == "42501" and (.error.hint | contains("pg_signal_backend"))'
-    session_lives victim
-    run_evo evo-locks kill nobody --yes
-    assert_exit 2
-    run_evo evo-locks kill 2147483646 --yes --json
-    assert_exit 1
-    assert_json '.error.reason == "not_found"'
+    assert_json ".data.waits | length == 2 and all(.[]; .wait_ms >= 0)"
+    sessions_end
+    progress_of_the_others
 }
