@@ -129,6 +129,28 @@ static bool wait_for_lock(struct evo_session *s, const struct evo_step *step, co
     return evo_cancel_sleep(wait_ms, err) == EVO_OK;
 }
 
+/* Nobody in the way, and nobody waiting. Of a file whose locks its text does not tell (DO, DROP INDEX …): nobody in the
+ * database waits for anybody. */
+static enum evo_errc is_quiet(struct evo_session *s, const struct wanted *wanted, bool *ret,
+                              struct evo_error *err)
+{
+    EVO_AUTO(way) way = { .waiting = 0 };
+    EVO_AUTO(locks_view) view = { .nwaits = 0 };
+    struct evo_error failed = EVO_ERROR_INIT;
+    bool seen = false;
+    if (wanted->named.count) {
+        enum evo_errc rc = look(s, wanted, &way, &seen, err);
+        *ret = !rc && seen && !way.holders.nsessions && !way.waiting;
+        return rc;
+    }
+    enum evo_errc rc = evo_locks_look(s->pg, &view, &failed);
+    *ret = !rc && !view.nwaits;
+    if (rc != EVO_ERR_CANCELLED)
+        return EVO_OK;
+    *err = failed;
+    return rc;
+}
+
 /* Looks at the queue until it is quiet, or has been long enough. */
 static bool wait_for_quiet(struct evo_session *s, const struct evo_step *step, const struct wanted *wanted,
                            const struct evo_tries *t, struct evo_error *err)
@@ -137,11 +159,10 @@ static bool wait_for_quiet(struct evo_session *s, const struct evo_step *step, c
     int64_t began = evo_clock_ms(), next_ms = 0;
     unsigned looks = 0;
     for (;;) {
-        EVO_AUTO(way) way = { .waiting = 0 };
-        bool seen = false;
-        if (look(s, wanted, &way, &seen, err))
+        bool quiet = false;
+        if (is_quiet(s, wanted, &quiet, err))
             return false;
-        looks = seen && !way.holders.nsessions && !way.waiting ? looks + 1 : 0;
+        looks = quiet ? looks + 1 : 0;
         switch (evo_quiet_decide(&policy, evo_clock_ms() - began, looks, &next_ms)) {
         case EVO_QUIET_GO:
             return true;

@@ -49,7 +49,8 @@ queue() {
     run_evo evo-locks show --json
     assert_exit 0
     schema_holds
-    local holder=$(pid_of holder) alter=$(pid_of alter) reader=$(pid_of reader)
+    local holder alter reader
+    holder=$(pid_of holder) alter=$(pid_of alter) reader=$(pid_of reader)
     assert_json ".data.waits | map([.blocked_pid, .blocking_pid]) | sort == ([[$alter, $holder], [$reader, $alter]] | sort)"
     assert_json ".data.waits[] | select(.blocked_pid == $alter) | .relation == \"public.orders\" and .mode == \"ACCESS EXCLUSIVE\" and .held_mode == \"ACCESS SHARE\" and .lock_type == \"relation\" and .wait_ms >= 0 and (.blocked_query | startswith(\"ALTER TABLE\")) and (.blocking_query | startswith(\"SELECT count\"))"
     # the reader waits for a lock that is only asked for

@@ -27,7 +27,8 @@ waits() {
 @test "kill: without --yes it only says what it would end, and the command to do it" {
     pg_fresh_role
     session_as "$PG_ROLE" "$PG_ROLE_PASSWORD" victim "BEGIN; SELECT count(*) AS held FROM pg_class" held
-    local pid=$(pid_of victim)
+    local pid
+    pid=$(pid_of victim)
     run_evo evo-locks kill "$pid" --json
     assert_exit 2
     schema_holds

@@ -92,7 +92,7 @@ teardown() {
     finish_evo
     assert_exit 143
     assert_json '.error.reason == "cancelled"'
-    pg_sql "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'" >/dev/null
+    pg_sql "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())" >/dev/null
     release
     hold 'SELECT count(*) FROM users'
     migration 20250102000000_email up 'ALTER TABLE users ADD COLUMN email text;'
