@@ -20,7 +20,7 @@ struct options {
 
 static const struct evo_option options[] = {
     { "yes", EVO_OPT_FLAG, offsetof(struct options, yes), .flag_only = true, .help = "do it" },
-    { "cancel", EVO_OPT_FLAG, offsetof(struct options, cancel),
+    { "cancel", EVO_OPT_FLAG, offsetof(struct options, cancel), .flag_only = true,
       .help = "end its running query only; the session and, until it is told, its transaction stay" },
     { "started", EVO_OPT_STRING, offsetof(struct options, started), .value = "TIME", .flag_only = true,
       .help = "only if the session began then, as show --json and kill without --yes tell it" },
