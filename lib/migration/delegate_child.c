@@ -1,4 +1,3 @@
-#include "migration/again.h"
 #include "migration/delegate_child.h"
 
 #include <errno.h>
@@ -14,6 +13,7 @@
 #include "base/secret.h"
 #include "base/utf8.h"
 #include "crypto/random.h"
+#include "migration/again.h"
 #include "migration/apply.h"
 
 /* Between two looks at the child and the server. */
