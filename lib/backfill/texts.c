@@ -145,20 +145,22 @@ static void add_scan(const struct evo_backfill_table *t, const struct evo_backfi
     add_param(out, params, limit, "bigint");
 }
 
-static void add_arrays(const struct evo_backfill_table *t, const char *filter, struct evo_strbuf *out)
+/* The keys of the rows that `which` is true of. */
+static void add_arrays(const struct evo_backfill_table *t, const char *which, struct evo_strbuf *out)
 {
-    for (size_t i = 0; i < t->ncolumns; i++)
-        evo_strbuf_addf(out,
-                        ", pg_catalog.array_agg(evo_c.evo_%zu ORDER BY evo_c.evo_n)"
-                        " FILTER (WHERE evo_l.evo_n IS %s)",
-                        i + 1, filter);
+    for (size_t i = 0; i < t->ncolumns; i++) {
+        evo_strbuf_addf(out, ", pg_catalog.array_agg(evo_%zu ORDER BY ", i + 1);
+        add_names(t, "", "", out);
+        evo_strbuf_addf(out, ") FILTER (WHERE %s)", which);
+    }
 }
 
+/* What was found and what was locked are put side by side by grouping, not by a join: with statistics that promise one
+ * row the planner would compare each with each. */
 void evo_text_lock(const struct evo_backfill_table *t, const struct evo_backfill_form *f,
                    const struct evo_span *span, const char *const *list, const char *limit, bool wait,
                    struct evo_strbuf *out, struct evo_params *params)
 {
-    const char *alias = f->batch.alias;
     evo_strbuf_adds(out, "WITH evo_found (");
     add_names(t, "", "", out);
     evo_strbuf_adds(out, ") AS MATERIALIZED (");
@@ -167,18 +169,24 @@ void evo_text_lock(const struct evo_backfill_table *t, const struct evo_backfill
     add_names(t, "", "", out);
     evo_strbuf_adds(out, ") AS MATERIALIZED (");
     add_scan(t, f, span, list, limit, out, params);
-    evo_strbuf_addf(out, " FOR UPDATE OF %s%s), ", alias, wait ? "" : " SKIP LOCKED");
-    evo_strbuf_adds(out, "evo_c AS (SELECT *, pg_catalog.row_number() OVER () AS evo_n FROM evo_found), "
-                         "evo_l AS (SELECT *, 1 AS evo_n FROM evo_locked) "
-                         "SELECT pg_catalog.count(*), pg_catalog.count(evo_l.evo_n)");
-    for (size_t i = 0; i < t->ncolumns; i++)
-        evo_strbuf_addf(out, ", (pg_catalog.array_agg(evo_c.evo_%zu ORDER BY evo_c.evo_n DESC))[1]", i + 1);
-    add_arrays(t, "NOT NULL", out);
-    add_arrays(t, "NULL", out);
-    evo_strbuf_adds(out, ", pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::bigint");
-    evo_strbuf_adds(out, " FROM evo_c LEFT JOIN evo_l ON ");
-    for (size_t i = 0; i < t->ncolumns; i++)
-        evo_strbuf_addf(out, "%sevo_l.evo_%zu = evo_c.evo_%zu", i ? " AND " : "", i + 1, i + 1);
+    evo_strbuf_addf(out, " FOR UPDATE OF %s%s), evo_rows AS (SELECT ", f->batch.alias,
+                    wait ? "" : " SKIP LOCKED");
+    add_names(t, "", "", out);
+    evo_strbuf_adds(out, ", pg_catalog.bool_or(evo_is_found) AS evo_is_found,"
+                         " pg_catalog.bool_or(NOT evo_is_found) AS evo_is_locked FROM"
+                         " (SELECT *, true AS evo_is_found FROM evo_found"
+                         " UNION ALL SELECT *, false FROM evo_locked) AS evo_both GROUP BY ");
+    add_names(t, "", "", out);
+    evo_strbuf_adds(out, ") SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE evo_is_locked)");
+    for (size_t i = 0; i < t->ncolumns; i++) {
+        evo_strbuf_addf(out, ", (pg_catalog.array_agg(evo_%zu ORDER BY ", i + 1);
+        add_names(t, "", " DESC", out);
+        evo_strbuf_adds(out, "))[1]");
+    }
+    add_arrays(t, "evo_is_locked", out);
+    add_arrays(t, "NOT evo_is_locked", out);
+    evo_strbuf_adds(out, ", pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::bigint"
+                         " FROM evo_rows WHERE evo_is_found");
 }
 
 void evo_text_change(const struct evo_backfill_table *t, const struct evo_backfill_form *f,
