@@ -127,7 +127,7 @@ static enum evo_errc take_where(struct head *h, const char *value, int line, str
     if (!is_condition(value))
         return refuse(h, line, err, "directive \"evo:where\" needs a condition, and this is none: %s", value);
     h->where_line = line;
-    evo_strbuf_addf(&h->where, "%s(%s)", h->where.len ? " AND " : "", value);
+    evo_strbuf_addf(&h->where, "%s(%s\n)", h->where.len ? " AND " : "", value);
     return EVO_OK;
 }
 

@@ -2,13 +2,21 @@
 
 enum { AWAY_LEAST_MS = 250, AWAY_MOST_MS = 5000 };
 
-/* Every second one goes: what is old needs no exact time. */
-static void thin_out(struct evo_lag *l)
+/* Older ones stand wider apart, by a sixteenth of their age: a lag of any length is known to a sixteenth. */
+static void thin_out(struct evo_lag *l, int64_t now_ms)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < l->count; i += 2)
-        l->samples[kept++] = l->samples[i];
-    l->count = kept;
+    size_t kept = 1;
+    for (size_t i = 1; i + 1 < l->count; i++) {
+        int64_t gap = l->samples[i + 1].at_ms - l->samples[kept - 1].at_ms;
+        if (gap > (now_ms - l->samples[i + 1].at_ms) / 16)
+            l->samples[kept++] = l->samples[i];
+    }
+    l->samples[kept++] = l->samples[l->count - 1];
+    /* Samples that come faster than ever: the oldest makes room. */
+    if (kept == EVO_LAG_SAMPLES)
+        for (size_t i = 1; i < kept; i++)
+            l->samples[i - 1] = l->samples[i];
+    l->count = kept == EVO_LAG_SAMPLES ? kept - 1 : kept;
 }
 
 void evo_lag_note(struct evo_lag *l, int64_t now_ms, uint64_t position)
@@ -17,7 +25,7 @@ void evo_lag_note(struct evo_lag *l, int64_t now_ms, uint64_t position)
     if (l->count && l->samples[l->count - 1].position >= position)
         return;
     if (l->count == EVO_LAG_SAMPLES)
-        thin_out(l);
+        thin_out(l, now_ms);
     l->samples[l->count].at_ms = now_ms;
     l->samples[l->count++].position = position;
 }
