@@ -76,12 +76,24 @@ static void show(struct evo_run *run, const struct view *v, bool done)
 
 /* ---- looking around ----------------------------------------------------------- */
 
+static void say_hidden(struct evo_run *run, const char *role)
+{
+    if (run->told_hidden)
+        return;
+    run->told_hidden = true;
+    evo_warn(run->o->task,
+             "how far the standbys are behind is hidden from this role, so they are not waited for: GRANT "
+             "pg_monitor TO %s",
+             role);
+}
+
 static enum evo_errc look_at_standbys(struct evo_run *run, struct evo_error *err)
 {
     static const char sql[] =
         "SELECT pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), '0/0')::bigint, r.pid,"
         " pg_catalog.pg_wal_lsn_diff(r.replay_lsn, '0/0')::bigint,"
-        " (EXTRACT(epoch FROM r.replay_lag) * 1000)::bigint, r.state"
+        " (EXTRACT(epoch FROM r.replay_lag) * 1000)::bigint, r.state,"
+        " pg_catalog.quote_ident(current_user)"
         " FROM (SELECT) one LEFT JOIN pg_catalog.pg_stat_replication r"
         "  ON r.state IS NULL OR r.state IN ('streaming', 'catchup')";
     EVO_AUTO_PTR(pg_result) r = NULL;
@@ -93,6 +105,8 @@ static enum evo_errc look_at_standbys(struct evo_run *run, struct evo_error *err
     int64_t now = evo_clock_ms(), worst = -1;
     evo_lag_note(&run->lag, now, (uint64_t)evo_pg_value_int(r, 0, 0, 0));
     for (int i = 0; i < evo_pg_rows(r); i++) {
+        if (evo_pg_value(r, i, 1) && !evo_pg_value(r, i, 4))
+            say_hidden(run, evo_pg_value(r, i, 5));
         if (!evo_pg_value(r, i, 2))
             continue; /* none, hidden, or a receiver that replays nothing */
         int64_t told = evo_pg_value_int(r, i, 3, 0);

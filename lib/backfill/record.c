@@ -252,14 +252,17 @@ enum evo_errc evo_record_take(struct evo_pg *pg, struct evo_record *c, struct ev
 enum evo_errc evo_record_sweep(struct evo_pg *pg, struct evo_record *c, bool waits,
                                    struct evo_error *err)
 {
+    char sweep[NUMBER_MAX];
+    (void)snprintf(sweep, sizeof(sweep), "%" PRId64, evo_record_sum(c).sweep);
+    /* By its number: said twice, since the first answer was lost, it is one sweep more and not two. */
     enum evo_errc rc =
         write_sql(pg,
               "UPDATE evo.backfill SET sweep = sweep + 1, waits = $3::boolean, finished = false,"
               " \"position\" = NULL, sweep_looked = 0, sweep_settled = 0, sweep_skipped = 0,"
               " once = (SELECT pg_catalog.bool_or(once) FROM evo.backfill WHERE name = $1),"
               " version = version + 1, updated_at = pg_catalog.clock_timestamp()"
-              " WHERE name = $1 AND run = $2",
-              3, (const char *const[]){ c->name, c->run, waits ? "t" : "f" }, err);
+              " WHERE name = $1 AND run = $2 AND sweep = $4::integer",
+              4, (const char *const[]){ c->name, c->run, waits ? "t" : "f", sweep }, err);
     return rc ? rc : load_again(pg, c, err);
 }
 

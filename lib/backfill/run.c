@@ -5,7 +5,7 @@
 #include "base/parallel.h"
 #include "pg/lock.h"
 
-enum { PARTS_PER_JOB = 4, LOCK_WAIT_MS = 5000, TAKE_TRIES = 5, DIGEST_SHOWN = 12 };
+enum { PARTS_PER_JOB = 4, LOCK_WAIT_MS = 5000, TAKE_TRIES = 5, DIGEST_SHOWN = 12, TURN_TRIES = 6, TURN_PAUSE_MS = 300 };
 
 static void run_release(struct evo_run *run)
 {
@@ -242,6 +242,39 @@ static void say_how(struct evo_run *run, const struct evo_part *sum, int64_t cha
                  changed);
 }
 
+/* The control session may have been lost while the workers were at it. */
+static enum evo_errc connect_again(struct evo_run *run, struct evo_error *err)
+{
+    if (run->control && evo_pg_alive(run->control))
+        return EVO_OK;
+    evo_pg_close(run->control);
+    run->control = NULL;
+    enum evo_errc rc = evo_run_connect(run->o, &run->control, err);
+    return rc ? rc
+              : evo_pg_lock(run->control, run->lock_key, LOCK_WAIT_MS, "lock of the backfill", run->o->task, err);
+}
+
+/* Between two sweeps, or behind the last one; tried again over a new session where the old one is lost. */
+static enum evo_errc turn_over(struct evo_run *run, bool done, bool waits, struct evo_error *err)
+{
+    for (int i = 1;; i++) {
+        struct evo_error e = EVO_ERROR_INIT;
+        enum evo_errc rc = connect_again(run, &e);
+        if (!rc)
+            rc = done ? evo_record_done(run->control, &run->record, &e)
+                      : evo_record_sweep(run->control, &run->record, waits, &e);
+        if (!rc)
+            return EVO_OK;
+        bool lost = !run->control || !evo_pg_alive(run->control);
+        if (i == TURN_TRIES || rc == EVO_ERR_CANCELLED || !(lost || e.retryable) ||
+            evo_cancel_sleep(TURN_PAUSE_MS * i, &e)) {
+            if (err)
+                *err = e;
+            return e.code;
+        }
+    }
+}
+
 static enum evo_errc run_sweeps(struct evo_run *run, struct evo_error *err)
 {
     for (;;) {
@@ -255,10 +288,10 @@ static enum evo_errc run_sweeps(struct evo_run *run, struct evo_error *err)
         bool waits;
         say_how(run, &sum, sum.rows_done - before);
         if (is_done(&sum, &waits))
-            return evo_record_done(run->control, &run->record, err);
+            return turn_over(run, true, false, err);
         if (sum.sweep >= EVO_BACKFILL_SWEEPS_MAX)
             return keep_coming(run, &sum, err);
-        rc = evo_record_sweep(run->control, &run->record, waits, err);
+        rc = turn_over(run, false, waits, err);
         if (rc)
             return rc;
     }

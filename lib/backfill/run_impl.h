@@ -37,7 +37,8 @@ struct evo_run {
     int64_t rows_before; /* done by earlier runs */
     bool resumed;
     struct evo_rate wal;
-    struct evo_lag lag;
+    struct evo_lag lag; /* the monitor's */
+    bool told_hidden; /* the monitor's, too */
     atomic_bool stop; /* a thread failed */
     atomic_bool out_of_time;
     atomic_int hold; /* enum evo_hold */
