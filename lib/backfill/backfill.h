@@ -17,8 +17,8 @@
 #define EVO_BACKFILL_BACKFILL_H
 
 #include "backfill/form.h"
-#include "json/json.h"
 #include "pg/conn.h"
+#include "json/json.h"
 
 /* Sweeps over the whole table at most; rows that still come then are the application's to stop. */
 #define EVO_BACKFILL_SWEEPS_MAX 10

@@ -78,7 +78,8 @@ static enum evo_errc lock_rows(struct batch *b, const struct evo_part *p, struct
         span.upto = upto;
     }
     (void)snprintf(limit, sizeof(limit), "%" PRId64, b->w->pace.rows);
-    evo_text_lock(b->t, b->f, &span, b->listed ? constant(p->left_out) : NULL, limit, b->waits, &sql, &params);
+    evo_text_lock(b->t, b->f, &span, b->listed ? constant(p->left_out) : NULL, limit, b->waits, &sql,
+                  &params);
     enum evo_errc rc = send(b, &sql, &params, &b->locked, err);
     if (rc)
         return evo_error_prefix(err, "could not lock rows of %s", b->t->shown);
@@ -108,7 +109,8 @@ static enum evo_errc look_whether_settled(struct batch *b, const char *const *ke
     struct evo_run *run = b->w->run;
     b->settled = b->changed;
     bool known = atomic_load(&run->settles) != EVO_SETTLES_UNKNOWN;
-    if (!b->f->batch.where || b->f->batch.kind == EVO_SQL_DELETE || (known && b->next.sweep == 1) || b->next.once)
+    if (!b->f->batch.where || b->f->batch.kind == EVO_SQL_DELETE || (known && b->next.sweep == 1) ||
+        b->next.once)
         return EVO_OK;
     EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
     EVO_AUTO_PTR(pg_result) r = NULL;
@@ -244,8 +246,7 @@ static enum evo_errc note(struct batch *b, struct evo_part *p, struct evo_error 
             publish(b, p);
         return rc;
     }
-    enum evo_errc rc =
-        evo_record_store(w->pg, &w->run->record, &b->next, kept, &wal, &w->stale, err);
+    enum evo_errc rc = evo_record_store(w->pg, &w->run->record, &b->next, kept, &wal, &w->stale, err);
     if (!rc && w->stale) {
         evo_run_rollback(w->pg);
         return EVO_OK;
@@ -297,8 +298,7 @@ enum evo_errc evo_batch_run(struct evo_worker *w, struct evo_part *p, struct evo
         copy_part(p, &b.next);
         b.next.finished = true;
         uint64_t wal;
-        enum evo_errc rc =
-            evo_record_store(w->pg, &w->run->record, &b.next, false, &wal, &w->stale, err);
+        enum evo_errc rc = evo_record_store(w->pg, &w->run->record, &b.next, false, &wal, &w->stale, err);
         if (!rc && !w->stale)
             publish(&b, p);
         return rc;

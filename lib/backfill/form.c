@@ -181,7 +181,8 @@ static enum evo_errc settle(struct evo_backfill_form *f, struct head *h, struct 
 {
     struct evo_sql_batch *b = &f->batch;
     if (h->where.len && !b->placeholder) {
-        refuse(h, h->where_line, err, "\"evo:where\" goes with :batch: this statement has a WHERE of its own");
+        refuse(h, h->where_line, err,
+               "\"evo:where\" goes with :batch: this statement has a WHERE of its own");
         return evo_error_hint(err, "Put the condition into the statement's WHERE.");
     }
     if (h->where.len)

@@ -5,6 +5,9 @@
 #include "base/parse.h"
 #include "pg/lock.h"
 
+/* pg_locks.waitstart */
+#define WAITSTART_SINCE 140000
+
 enum { LOOK_MS = 500, SHOW_MS = 25, RECONNECT_MS = 1000, RATE_AFTER_MS = 1000, LEFT_AFTER_MS = 3000 };
 
 /* ---- progress ---------------------------------------------------------------- */
@@ -51,8 +54,8 @@ static void describe(struct evo_run *run, const struct view *v, struct evo_strbu
     int64_t left = run->table.rows - v->sum.sweep_looked;
     if (elapsed >= LEFT_AFTER_MS && looked > 0 && left > 0)
         evo_strbuf_addf(out, ", %s left",
-                        evo_format_duration((int64_t)((double)left / (double)looked * (double)elapsed) / 1000 * 1000,
-                                            human));
+                        evo_format_duration(
+                            (int64_t)((double)left / (double)looked * (double)elapsed) / 1000 * 1000, human));
     add_state(run, out);
 }
 
@@ -65,13 +68,12 @@ static void show(struct evo_run *run, const struct view *v, bool done)
     int64_t total = run->table.rows;
     if (done || v->sum.sweep_looked > total)
         total = v->sum.finished ? v->sum.sweep_looked : 0;
-    evo_task_progress(run->o->task,
-                      &(struct evo_progress){ .what = what,
-                                              .items = (uint64_t)v->sum.sweep_looked,
-                                              .items_total = total > 0 ? (uint64_t)total : 0,
-                                              .item = "rows",
-                                              .current = text.buf,
-                                              .done = done });
+    evo_task_progress(run->o->task, &(struct evo_progress){ .what = what,
+                                                            .items = (uint64_t)v->sum.sweep_looked,
+                                                            .items_total = total > 0 ? (uint64_t)total : 0,
+                                                            .item = "rows",
+                                                            .current = text.buf,
+                                                            .done = done });
 }
 
 /* ---- looking around ----------------------------------------------------------- */
@@ -126,7 +128,8 @@ static enum evo_errc look_at_standbys(struct evo_run *run, struct evo_error *err
     return EVO_OK;
 }
 
-/* Sessions that wait for a lock of ours. pg_locks shows everybody's; pg_stat_activity would hide others' waits. */
+/* Sessions that wait for a lock of ours, and longer than a short batch takes (of servers before 14: at all). pg_locks
+ * shows everybody's; pg_stat_activity would hide others' waits. */
 static enum evo_errc look_at_waiting(struct evo_run *run, struct evo_error *err)
 {
     EVO_AUTO(strbuf) pids = EVO_STRBUF_INIT;
@@ -138,14 +141,19 @@ static enum evo_errc look_at_waiting(struct evo_run *run, struct evo_error *err)
             evo_strbuf_addf(&pids, ",%d", run->pids[i]);
     (void)pthread_mutex_unlock(&run->mutex);
     evo_strbuf_adds(&pids, "}");
-    enum evo_errc rc = evo_pg_query(run->control,
-                                    "SELECT pg_catalog.count(DISTINCT pid) FROM pg_catalog.pg_locks"
-                                    " WHERE NOT granted AND pid <> ALL ($1::int[])"
-                                    " AND pg_catalog.pg_blocking_pids(pid) && $1::int[]",
-                                    1, (const char *const[]){ pids.buf }, &r, err);
-    if (!rc)
-        atomic_store(&run->blocked, evo_pg_value_int(r, 0, 0, 0));
-    return rc;
+    bool timed = evo_pg_version(run->control) >= WAITSTART_SINCE;
+    EVO_AUTO_STR sql =
+        evo_asprintf("SELECT pg_catalog.count(DISTINCT pid) FROM pg_catalog.pg_locks WHERE NOT granted%s"
+                     " AND pid <> ALL ($1::int[]) AND pg_catalog.pg_blocking_pids(pid) && $1::int[]",
+                     timed ? " AND waitstart < pg_catalog.clock_timestamp() - interval '100 ms'" : "");
+    enum evo_errc rc = evo_pg_query(run->control, sql, 1, (const char *const[]){ pids.buf }, &r, err);
+    if (rc)
+        return rc;
+    int64_t blocked = evo_pg_value_int(r, 0, 0, 0);
+    atomic_store(&run->blocked, blocked);
+    if (blocked)
+        (void)atomic_fetch_add(&run->looks, 1);
+    return EVO_OK;
 }
 
 /* The control session broke: a new one, and the lock again. Until then nothing is known of the standbys. */

@@ -50,8 +50,10 @@ static enum evo_errc ask_for(struct evo_pg *pg, struct evo_error *err)
         return EVO_ERR_PERMISSION;
     const char *role = evo_pg_value(r, 0, 0);
     if (evo_pg_value_bool(r, 0, 3))
-        evo_error_hint(err, "Ask for it: GRANT USAGE ON SCHEMA evo TO %s; GRANT SELECT, INSERT, UPDATE, DELETE "
-                            "ON evo.backfill TO %s;", role, role);
+        evo_error_hint(err,
+                       "Ask for it: GRANT USAGE ON SCHEMA evo TO %s; GRANT SELECT, INSERT, UPDATE, DELETE "
+                       "ON evo.backfill TO %s;",
+                       role, role);
     else if (evo_pg_value_bool(r, 0, 2))
         evo_error_hint(err, "Ask for it: GRANT USAGE, CREATE ON SCHEMA evo TO %s;", role);
     else
@@ -68,8 +70,9 @@ enum evo_errc evo_record_create(struct evo_pg *pg, struct evo_error *err)
 {
     enum evo_errc rc = evo_pg_exec(pg, evo_schema_sql_backfill, err);
     /* Somebody made it at the same time: then it is there. */
-    if (rc == EVO_ERR_DATABASE && err && (evo_streq(err->sqlstate, "23505") || evo_streq(err->sqlstate, "42P07") ||
-                                          evo_streq(err->sqlstate, "42P06")))
+    if (rc == EVO_ERR_DATABASE && err &&
+        (evo_streq(err->sqlstate, "23505") || evo_streq(err->sqlstate, "42P07") ||
+         evo_streq(err->sqlstate, "42P06")))
         rc = evo_pg_exec(pg, evo_schema_sql_backfill, err);
     return explained(pg, rc, err);
 }
@@ -110,16 +113,17 @@ static void take_part(const struct evo_pg_result *r, int row, size_t ncolumns, s
     }
 }
 
-enum evo_errc evo_record_load(struct evo_pg *pg, const char *name, size_t columns,
-                                  struct evo_record *ret, struct evo_error *err)
+enum evo_errc evo_record_load(struct evo_pg *pg, const char *name, size_t columns, struct evo_record *ret,
+                              struct evo_error *err)
 {
     EVO_AUTO(record) c = { .name = evo_strdup(name), .ncolumns = columns };
     (void)evo_random_hex(c.run, sizeof(c.run) - 1);
     EVO_AUTO_PTR(pg_result) there = NULL;
     EVO_AUTO_PTR(pg_result) r = NULL;
-    enum evo_errc rc = evo_pg_query(pg, "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN"
-                                        " pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                                        " WHERE n.nspname = 'evo' AND c.relname = 'backfill')",
+    enum evo_errc rc = evo_pg_query(pg,
+                                    "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN"
+                                    " pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                                    " WHERE n.nspname = 'evo' AND c.relname = 'backfill')",
                                     0, NULL, &there, err);
     if (!rc && evo_pg_value_bool(there, 0, 0)) {
         EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
@@ -146,7 +150,7 @@ enum evo_errc evo_record_load(struct evo_pg *pg, const char *name, size_t column
 }
 
 enum evo_errc evo_record_reload(struct evo_pg *pg, const struct evo_record *c, struct evo_part *p,
-                                    struct evo_error *err)
+                                struct evo_error *err)
 {
     EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
     EVO_AUTO_PTR(pg_result) r = NULL;
@@ -155,8 +159,7 @@ enum evo_errc evo_record_reload(struct evo_pg *pg, const struct evo_record *c, s
     evo_strbuf_adds(&sql, "SELECT ");
     add_columns(c->ncolumns, &sql);
     evo_strbuf_adds(&sql, ", run FROM evo.backfill WHERE name = $1 AND part = $2::integer FOR UPDATE");
-    enum evo_errc rc =
-        evo_pg_query(pg, sql.buf, 2, (const char *const[]){ c->name, number }, &r, err);
+    enum evo_errc rc = evo_pg_query(pg, sql.buf, 2, (const char *const[]){ c->name, number }, &r, err);
     if (rc)
         return evo_error_prefix(err, "could not read evo.backfill");
     if (evo_pg_rows(r) == 0 || !evo_streq(evo_pg_value(r, 0, COLUMNS + 2 * (int)c->ncolumns), c->run))
@@ -187,7 +190,7 @@ struct evo_part evo_record_sum(const struct evo_record *c)
 /* ---- writing ----------------------------------------------------------------- */
 
 static enum evo_errc write_sql(struct evo_pg *pg, const char *sql, int nparams, const char *const *params,
-                           struct evo_error *err)
+                               struct evo_error *err)
 {
     enum evo_errc rc = explained(pg, evo_pg_query(pg, sql, nparams, params, NULL, err), err);
     return rc && rc != EVO_ERR_PERMISSION ? evo_error_prefix(err, "could not write evo.backfill") : rc;
@@ -210,9 +213,9 @@ static enum evo_errc insert_parts(struct evo_pg *pg, const struct evo_record *c,
                                  i < points->count ? points->items[i] : NULL,
                                  once ? "t" : "f" };
         rc = write_sql(pg,
-                   "INSERT INTO evo.backfill (name, part, definition, statement, run, lower, upper, once)"
-                   " VALUES ($1, $2::integer, $3, $4, $5, $6, $7, $8::boolean)",
-                   (int)EVO_COUNT(params), params, err);
+                       "INSERT INTO evo.backfill (name, part, definition, statement, run, lower, upper, once)"
+                       " VALUES ($1, $2::integer, $3, $4, $5, $6, $7, $8::boolean)",
+                       (int)EVO_COUNT(params), params, err);
     }
     return rc;
 }
@@ -232,7 +235,7 @@ static enum evo_errc load_again(struct evo_pg *pg, struct evo_record *c, struct 
 }
 
 enum evo_errc evo_record_begin(struct evo_pg *pg, struct evo_record *c, const char *statement,
-                                   const struct evo_strvec *points, bool once, struct evo_error *err)
+                               const struct evo_strvec *points, bool once, struct evo_error *err)
 {
     enum evo_errc rc = evo_pg_exec(pg, "BEGIN", err);
     if (!rc)
@@ -244,34 +247,35 @@ enum evo_errc evo_record_begin(struct evo_pg *pg, struct evo_record *c, const ch
 
 enum evo_errc evo_record_take(struct evo_pg *pg, struct evo_record *c, struct evo_error *err)
 {
-    enum evo_errc rc = write_sql(pg, "UPDATE evo.backfill SET run = $2, version = version + 1 WHERE name = $1", 2,
-                             (const char *const[]){ c->name, c->run }, err);
+    enum evo_errc rc =
+        write_sql(pg, "UPDATE evo.backfill SET run = $2, version = version + 1 WHERE name = $1", 2,
+                  (const char *const[]){ c->name, c->run }, err);
     return rc ? rc : load_again(pg, c, err);
 }
 
-enum evo_errc evo_record_sweep(struct evo_pg *pg, struct evo_record *c, bool waits,
-                                   struct evo_error *err)
+enum evo_errc evo_record_sweep(struct evo_pg *pg, struct evo_record *c, bool waits, struct evo_error *err)
 {
     char sweep[NUMBER_MAX];
     (void)snprintf(sweep, sizeof(sweep), "%" PRId64, evo_record_sum(c).sweep);
     /* By its number: said twice, since the first answer was lost, it is one sweep more and not two. */
     enum evo_errc rc =
         write_sql(pg,
-              "UPDATE evo.backfill SET sweep = sweep + 1, waits = $3::boolean, finished = false,"
-              " \"position\" = NULL, sweep_looked = 0, sweep_settled = 0, sweep_skipped = 0,"
-              " once = (SELECT pg_catalog.bool_or(once) FROM evo.backfill WHERE name = $1),"
-              " version = version + 1, updated_at = pg_catalog.clock_timestamp()"
-              " WHERE name = $1 AND run = $2 AND sweep = $4::integer",
-              4, (const char *const[]){ c->name, c->run, waits ? "t" : "f", sweep }, err);
+                  "UPDATE evo.backfill SET sweep = sweep + 1, waits = $3::boolean, finished = false,"
+                  " \"position\" = NULL, sweep_looked = 0, sweep_settled = 0, sweep_skipped = 0,"
+                  " once = (SELECT pg_catalog.bool_or(once) FROM evo.backfill WHERE name = $1),"
+                  " version = version + 1, updated_at = pg_catalog.clock_timestamp()"
+                  " WHERE name = $1 AND run = $2 AND sweep = $4::integer",
+                  4, (const char *const[]){ c->name, c->run, waits ? "t" : "f", sweep }, err);
     return rc ? rc : load_again(pg, c, err);
 }
 
 enum evo_errc evo_record_done(struct evo_pg *pg, struct evo_record *c, struct evo_error *err)
 {
-    enum evo_errc rc = write_sql(pg,
-                             "UPDATE evo.backfill SET done_at = pg_catalog.clock_timestamp(), left_out = NULL,"
-                             " version = version + 1 WHERE name = $1 AND run = $2",
-                             2, (const char *const[]){ c->name, c->run }, err);
+    enum evo_errc rc =
+        write_sql(pg,
+                  "UPDATE evo.backfill SET done_at = pg_catalog.clock_timestamp(), left_out = NULL,"
+                  " version = version + 1 WHERE name = $1 AND run = $2",
+                  2, (const char *const[]){ c->name, c->run }, err);
     return rc ? rc : load_again(pg, c, err);
 }
 
@@ -299,16 +303,19 @@ static void add_array(const char *column, char *const *elements, size_t n, struc
 }
 
 enum evo_errc evo_record_store(struct evo_pg *pg, const struct evo_record *c, struct evo_part *p,
-                                   bool left_out_changed, uint64_t *ret_wal, bool *ret_stale,
-                                   struct evo_error *err)
+                               bool left_out_changed, uint64_t *ret_wal, bool *ret_stale,
+                               struct evo_error *err)
 {
     const struct {
         const char *column;
         int64_t value;
     } numbers[] = {
-        { "left_out_rows", p->left_out_rows }, { "sweep_looked", p->sweep_looked },
-        { "sweep_settled", p->sweep_settled }, { "sweep_skipped", p->sweep_skipped },
-        { "rows_done", p->rows_done },         { "skipped", p->skipped },
+        { "left_out_rows", p->left_out_rows },
+        { "sweep_looked", p->sweep_looked },
+        { "sweep_settled", p->sweep_settled },
+        { "sweep_skipped", p->sweep_skipped },
+        { "rows_done", p->rows_done },
+        { "skipped", p->skipped },
         { "batches", p->batches },
     };
     char text[2][NUMBER_MAX];
@@ -321,16 +328,18 @@ enum evo_errc evo_record_store(struct evo_pg *pg, const struct evo_record *c, st
     v.items[v.count++] = text[0];
     v.items[v.count++] = c->run;
     v.items[v.count++] = text[1];
-    evo_strbuf_addf(&sql, "UPDATE evo.backfill SET version = version + 1, once = %s, finished = %s,"
-                          " updated_at = pg_catalog.clock_timestamp()",
+    evo_strbuf_addf(&sql,
+                    "UPDATE evo.backfill SET version = version + 1, once = %s, finished = %s,"
+                    " updated_at = pg_catalog.clock_timestamp()",
                     p->once ? "true" : "false", p->finished ? "true" : "false");
     for (size_t i = 0; i < EVO_COUNT(numbers); i++)
         evo_strbuf_addf(&sql, ", %s = %" PRId64, numbers[i].column, numbers[i].value);
     add_array("\"position\"", p->position, c->ncolumns, &v, &sql);
     if (left_out_changed)
         add_array("left_out", p->left_out, c->ncolumns, &v, &sql);
-    evo_strbuf_adds(&sql, " WHERE name = $1 AND part = $2::integer AND run = $3 AND version = $4::bigint RETURNING"
-                          " pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::bigint");
+    evo_strbuf_adds(&sql,
+                    " WHERE name = $1 AND part = $2::integer AND run = $3 AND version = $4::bigint RETURNING"
+                    " pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::bigint");
     enum evo_errc rc = evo_pg_query(pg, sql.buf, v.count, v.items, &r, err);
     if (rc)
         return evo_error_prefix(err, "could not write evo.backfill");

@@ -43,28 +43,27 @@ EVO_DEFINE_AUTO(record);
 /* Makes schema evo and the table where they are missing. EVO_ERR_PERMISSION with the GRANT to ask for. */
 enum evo_errc evo_record_create(struct evo_pg *pg, struct evo_error *err) EVO_CHECK;
 /* Reads the parts of `name`. A database without the table has none. `columns`: of the key. */
-enum evo_errc evo_record_load(struct evo_pg *pg, const char *name, size_t columns,
-                                  struct evo_record *ret, struct evo_error *err) EVO_CHECK;
+enum evo_errc evo_record_load(struct evo_pg *pg, const char *name, size_t columns, struct evo_record *ret,
+                              struct evo_error *err) EVO_CHECK;
 /* Begins from the start: one part more than there are points. Whatever was recorded of the name goes. */
 enum evo_errc evo_record_begin(struct evo_pg *pg, struct evo_record *c, const char *statement,
-                                   const struct evo_strvec *points, bool once,
-                                   struct evo_error *err) EVO_CHECK;
+                               const struct evo_strvec *points, bool once, struct evo_error *err) EVO_CHECK;
 /* Goes on where another run stopped: its parts are this run's from now on. */
 enum evo_errc evo_record_take(struct evo_pg *pg, struct evo_record *c, struct evo_error *err) EVO_CHECK;
 /* One more sweep, from the beginning of every part. */
 enum evo_errc evo_record_sweep(struct evo_pg *pg, struct evo_record *c, bool waits,
-                                   struct evo_error *err) EVO_CHECK;
+                               struct evo_error *err) EVO_CHECK;
 enum evo_errc evo_record_done(struct evo_pg *pg, struct evo_record *c, struct evo_error *err) EVO_CHECK;
 
 /* Writes what has become of a part (all of it but its bounds), as its next version, which is p's from then on.
  * *ret_wal (may be NULL): bytes of log the server has written so far. EVO_ERR_LOCK_UNAVAILABLE, not retryable, where the
  * row is another run's. *ret_stale: nothing was written, since this run has written another version; read it again. */
 enum evo_errc evo_record_store(struct evo_pg *pg, const struct evo_record *c, struct evo_part *p,
-                                   bool left_out_changed, uint64_t *ret_wal, bool *ret_stale,
-                                   struct evo_error *err) EVO_CHECK;
+                               bool left_out_changed, uint64_t *ret_wal, bool *ret_stale,
+                               struct evo_error *err) EVO_CHECK;
 /* Reads a part again, waiting for a transaction that may still write it. */
 enum evo_errc evo_record_reload(struct evo_pg *pg, const struct evo_record *c, struct evo_part *p,
-                                    struct evo_error *err) EVO_CHECK;
+                                struct evo_error *err) EVO_CHECK;
 
 /* Over all parts. */
 struct evo_part evo_record_sum(const struct evo_record *c);

@@ -5,7 +5,14 @@
 #include "base/parallel.h"
 #include "pg/lock.h"
 
-enum { PARTS_PER_JOB = 4, LOCK_WAIT_MS = 5000, TAKE_TRIES = 5, DIGEST_SHOWN = 12, TURN_TRIES = 6, TURN_PAUSE_MS = 300 };
+enum {
+    PARTS_PER_JOB = 4,
+    LOCK_WAIT_MS = 5000,
+    TAKE_TRIES = 5,
+    DIGEST_SHOWN = 12,
+    TURN_TRIES = 6,
+    TURN_PAUSE_MS = 300
+};
 
 static void run_release(struct evo_run *run)
 {
@@ -20,10 +27,10 @@ static void run_release(struct evo_run *run)
 
 void evo_backfill_data_init(struct evo_json *data)
 {
-    static const char *const nulls[] = { "name", "table", "rows_total", "rows_per_second", "statement", "plan",
-                                         "batch_rows" };
-    static const char *const zeros[] = { "rows_done", "batches", "skipped", "sweeps", "retries", "held_ms",
-                                         "backed_off_ms", "elapsed_ms", "parts" };
+    static const char *const nulls[] = { "name",      "table", "rows_total", "rows_per_second",
+                                         "statement", "plan",  "batch_rows" };
+    static const char *const zeros[] = { "rows_done", "batches",       "skipped",    "sweeps", "retries",
+                                         "held_ms",   "backed_off_ms", "elapsed_ms", "parts" };
     static const char *const no[] = { "more", "resumed", "dry_run", "once", "rows_total_exact" };
     for (size_t i = 0; i < EVO_COUNT(nulls); i++)
         evo_json_set_null(data, nulls[i]);
@@ -102,13 +109,15 @@ static enum evo_errc look_at_table(struct evo_run *run, struct evo_error *err)
     return rc ? evo_error_prefix(err, "could not estimate the rows of %s", run->table.shown) : EVO_OK;
 }
 
-static enum evo_errc refuse_other(const struct evo_run *run, const struct evo_record *c, struct evo_error *err)
+static enum evo_errc refuse_other(const struct evo_run *run, const struct evo_record *c,
+                                  struct evo_error *err)
 {
     const struct evo_part sum = evo_record_sum(c);
     evo_error_set(err, EVO_ERR_EDITED, "backfill \"%s\" is not finished, and was another one when it began",
                   c->name);
     evo_error_detail(err,
-                     "%" PRId64 " rows were done by a statement, table or key that is not the present one: its "
+                     "%" PRId64
+                     " rows were done by a statement, table or key that is not the present one: its "
                      "SHA-256 was %.12s and is %.12s.",
                      sum.rows_done, c->found_definition, c->definition);
     evo_error_hint(err, "Finish the old one with its own text, or begin anew: %s --restart", run->o->again);
@@ -120,15 +129,15 @@ static enum evo_errc begin_anew(struct evo_run *run, struct evo_error *err)
     EVO_AUTO(strvec) points = EVO_STRVEC_INIT;
     enum evo_errc rc = evo_record_create(run->control, err);
     if (!rc && run->o->jobs > 1)
-        rc = evo_backfill_table_split(run->control, &run->table, (size_t)run->o->jobs * PARTS_PER_JOB, &points,
-                                      err);
+        rc = evo_backfill_table_split(run->control, &run->table, (size_t)run->o->jobs * PARTS_PER_JOB,
+                                      &points, err);
     if (!rc && run->o->jobs > 1 && !points.count)
         evo_notice(run->o->task, "the key of %s cannot be cut into parts: one session works on all of it",
                    run->table.shown);
     if (rc)
         return rc;
     return evo_record_begin(run->control, &run->record, run->o->form->text, &points,
-                                !run->o->form->batch.where, err);
+                            !run->o->form->batch.where, err);
 }
 
 /* The last transaction of a killed run may still be about to end. */
@@ -161,8 +170,8 @@ static enum evo_errc settle(struct evo_run *run, bool *ret_done, struct evo_erro
     struct evo_record *c = &run->record;
     char digest[EVO_SHA256_HEX];
     evo_backfill_form_digest(o->form, run->table.name, &run->table.key, digest);
-    EVO_AUTO_STR name = o->name ? evo_strdup(o->name)
-                                : evo_asprintf("%s %.*s", run->table.shown, DIGEST_SHOWN, digest);
+    EVO_AUTO_STR name =
+        o->name ? evo_strdup(o->name) : evo_asprintf("%s %.*s", run->table.shown, DIGEST_SHOWN, digest);
     EVO_AUTO_STR what = evo_asprintf("lock of backfill \"%s\"", name);
     run->lock_key = lock_key_of(name);
     enum evo_errc rc = evo_pg_lock(run->control, run->lock_key, LOCK_WAIT_MS, what, o->task, err);
@@ -234,11 +243,13 @@ static bool is_done(const struct evo_part *sum, bool *ret_waits)
 static void say_how(struct evo_run *run, const struct evo_part *sum, int64_t changed)
 {
     if (sum->sweep == 1 && sum->once && run->o->form->batch.where)
-        evo_warn(run->o->task,
-                 "the condition stays true of the rows that were changed: each row is changed once, in one pass");
+        evo_warn(
+            run->o->task,
+            "the condition stays true of the rows that were changed: each row is changed once, in one pass");
     else if (!sum->once && sum->sweep > 1 && changed > 0 && sum->sweep_settled == 0)
         evo_warn(run->o->task,
-                 "the condition is still true of %" PRId64 " rows although they were changed: they are left so",
+                 "the condition is still true of %" PRId64
+                 " rows although they were changed: they are left so",
                  changed);
 }
 
@@ -251,7 +262,8 @@ static enum evo_errc connect_again(struct evo_run *run, struct evo_error *err)
     run->control = NULL;
     enum evo_errc rc = evo_run_connect(run->o, &run->control, err);
     return rc ? rc
-              : evo_pg_lock(run->control, run->lock_key, LOCK_WAIT_MS, "lock of the backfill", run->o->task, err);
+              : evo_pg_lock(run->control, run->lock_key, LOCK_WAIT_MS, "lock of the backfill", run->o->task,
+                            err);
 }
 
 /* Between two sweeps, or behind the last one; tried again over a new session where the old one is lost. */

@@ -12,8 +12,8 @@
 #include <stdatomic.h>
 
 #include "backfill/backfill.h"
-#include "backfill/record.h"
 #include "backfill/pace.h"
+#include "backfill/record.h"
 #include "backfill/throttle.h"
 #include "base/clock.h"
 #include "base/rate.h"
@@ -43,7 +43,8 @@ struct evo_run {
     atomic_bool out_of_time;
     atomic_int hold; /* enum evo_hold */
     atomic_int settles; /* enum evo_settles */
-    atomic_llong blocked; /* sessions that wait for ours */
+    atomic_llong blocked; /* sessions that wait for ours, as last seen */
+    atomic_llong looks; /* that saw some: a worker makes way once for each */
     pthread_mutex_t mutex;
     /* Under the mutex. */
     size_t next_part;
@@ -72,6 +73,7 @@ struct evo_worker {
     int64_t stored_ms; /* when the place was last written */
     int64_t last_ms; /* how long the last batch took */
     uint64_t last_wal; /* what it wrote */
+    long long look; /* the last one it has made way for */
     bool stale; /* the part is to be read again */
 };
 /* One batch of the part: committed and noted, or nothing. */

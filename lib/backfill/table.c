@@ -30,7 +30,8 @@ static const char table_sql[] =
     " c.oid::pg_catalog.regclass::text, c.relkind::text,"
     " c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent = c.oid),"
     " pg_catalog.row_security_active(c.oid),"
-    " pg_catalog.has_any_column_privilege(c.oid, 'SELECT'), pg_catalog.has_any_column_privilege(c.oid, 'UPDATE'),"
+    " pg_catalog.has_any_column_privilege(c.oid, 'SELECT'), pg_catalog.has_any_column_privilege(c.oid, "
+    "'UPDATE'),"
     " pg_catalog.quote_ident(current_user)"
     " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE c.oid = pg_catalog.to_regclass($1)";
@@ -62,7 +63,8 @@ static enum evo_errc find_table(struct evo_pg *pg, const char *name, struct evo_
                               evo_pg_value(r, 0, 7));
     }
     if (evo_pg_value_bool(r, 0, 4))
-        evo_warn(task, "row security hides rows of %s from this role: what is hidden is not changed", t->shown);
+        evo_warn(task, "row security hides rows of %s from this role: what is hidden is not changed",
+                 t->shown);
     return EVO_OK;
 }
 
@@ -98,7 +100,9 @@ struct index {
 
 static struct index index_at(const struct evo_pg_result *r, int row)
 {
-    struct index x = { .first = row, .name = evo_pg_value(r, row, 0), .primary = evo_pg_value_bool(r, row, 1) };
+    struct index x = { .first = row,
+                       .name = evo_pg_value(r, row, 0),
+                       .primary = evo_pg_value_bool(r, row, 1) };
     for (; row < evo_pg_rows(r) && evo_streq(evo_pg_value(r, row, 0), x.name); row++, x.count++)
         if (!x.why)
             x.why = evo_pg_value(r, row, 6);
@@ -118,11 +122,10 @@ static bool is_on(const struct evo_pg_result *r, const struct index *x, const st
 static void take_index(const struct evo_pg_result *r, const struct index *x, struct evo_backfill_table *t)
 {
     for (int i = x->first; i < x->first + x->count && t->ncolumns < EVO_BACKFILL_KEY_MAX; i++) {
-        t->columns[t->ncolumns++] =
-            (struct evo_backfill_column){ .name = evo_strdup(evo_pg_value(r, i, 2)),
-                                          .quoted = evo_strdup(evo_pg_value(r, i, 3)),
-                                          .type = evo_strdup(evo_pg_value(r, i, 4)),
-                                          .integer = evo_pg_value_bool(r, i, 5) };
+        t->columns[t->ncolumns++] = (struct evo_backfill_column){ .name = evo_strdup(evo_pg_value(r, i, 2)),
+                                                                  .quoted = evo_strdup(evo_pg_value(r, i, 3)),
+                                                                  .type = evo_strdup(evo_pg_value(r, i, 4)),
+                                                                  .integer = evo_pg_value_bool(r, i, 5) };
         evo_strvec_push(&t->key, evo_pg_value(r, i, 2));
     }
 }
@@ -152,14 +155,14 @@ static enum evo_errc refuse_key(const struct evo_pg_result *r, const struct evo_
         evo_error_set(err, EVO_ERR_CONFIG, "cannot walk through %s by (%s): %s", t->shown, names.buf,
                       near ? "its unique index will not do" : "no unique index is on exactly these columns");
     else
-        evo_error_set(err, EVO_ERR_CONFIG, "cannot walk through %s: it has no primary key to go by", t->shown);
+        evo_error_set(err, EVO_ERR_CONFIG, "cannot walk through %s: it has no primary key to go by",
+                      t->shown);
     if (near)
         evo_error_detail(err, "Of index \"%s\": %s.", near->name, near->why);
     if (usable.len)
         return evo_error_hint(err, "Would do: %s", usable.buf);
-    return evo_error_hint(err,
-                          "Make one: CREATE UNIQUE INDEX CONCURRENTLY ON %s (…), on columns that are NOT NULL",
-                          t->name);
+    return evo_error_hint(
+        err, "Make one: CREATE UNIQUE INDEX CONCURRENTLY ON %s (…), on columns that are NOT NULL", t->name);
 }
 
 static enum evo_errc find_key(struct evo_pg *pg, const struct evo_backfill_form *f,
@@ -265,13 +268,14 @@ enum evo_errc evo_backfill_table_split(struct evo_pg *pg, const struct evo_backf
     const struct evo_backfill_column *c = &t->columns[0];
     /* Of a partitioned table the row with its children counts, where there is one. The bounds stand in the order of the
      * column's own collation; to sort them here would be to sort them by another. */
-    evo_strbuf_addf(&sql,
-                    "SELECT b.b::text FROM (SELECT histogram_bounds FROM pg_catalog.pg_stats WHERE"
-                    " pg_catalog.to_regclass(pg_catalog.quote_ident(schemaname) || '.' ||"
-                    " pg_catalog.quote_ident(tablename)) = pg_catalog.to_regclass($1) AND attname = $2"
-                    " ORDER BY inherited DESC LIMIT 1) s,"
-                    " LATERAL pg_catalog.unnest(s.histogram_bounds::text::%s[]) WITH ORDINALITY b (b, n) ORDER BY b.n",
-                    c->type);
+    evo_strbuf_addf(
+        &sql,
+        "SELECT b.b::text FROM (SELECT histogram_bounds FROM pg_catalog.pg_stats WHERE"
+        " pg_catalog.to_regclass(pg_catalog.quote_ident(schemaname) || '.' ||"
+        " pg_catalog.quote_ident(tablename)) = pg_catalog.to_regclass($1) AND attname = $2"
+        " ORDER BY inherited DESC LIMIT 1) s,"
+        " LATERAL pg_catalog.unnest(s.histogram_bounds::text::%s[]) WITH ORDINALITY b (b, n) ORDER BY b.n",
+        c->type);
     enum evo_errc rc = evo_pg_query(pg, sql.buf, 2, (const char *const[]){ t->name, c->name }, &r, err);
     if (rc)
         return rc;

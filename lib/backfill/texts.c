@@ -25,7 +25,7 @@ static void add_names(const struct evo_backfill_table *t, const char *prefix, co
 
 /* (a, b) > (x, y): the server compares rows so, and its indexes too. */
 static void add_compare(const struct evo_backfill_table *t, const char *alias, const char *operator,
-                        const char *const *values, struct evo_strbuf *out, struct evo_params *params)
+                        const char * const * values, struct evo_strbuf *out, struct evo_params *params)
 {
     bool several = t->ncolumns > 1;
     evo_strbuf_adds(out, several ? "(" : "");
@@ -39,7 +39,7 @@ static void add_compare(const struct evo_backfill_table *t, const char *alias, c
 }
 
 static void add_bound(const struct evo_backfill_table *t, const char *alias, const char *operator,
-                      const char *value, struct evo_strbuf *out, struct evo_params *params)
+                      const char * value, struct evo_strbuf *out, struct evo_params *params)
 {
     evo_strbuf_addf(out, "%s.%s %s ", alias, t->columns[0].quoted, operator);
     add_param(out, params, value, t->columns[0].type);

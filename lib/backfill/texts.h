@@ -47,12 +47,12 @@ void evo_text_window(const struct evo_backfill_table *t, const struct evo_backfi
 void evo_text_lock(const struct evo_backfill_table *t, const struct evo_backfill_form *f,
                    const struct evo_span *span, const char *const *list, const char *limit, bool wait,
                    struct evo_strbuf *out, struct evo_params *params);
-#define EVO_LOCK_FOUND                0
-#define EVO_LOCK_LOCKED               1
-#define EVO_LOCK_LAST(t, i)           (2 + (int)(i))
-#define EVO_LOCK_KEYS(t, i)           (2 + (int)(t)->ncolumns + (int)(i))
-#define EVO_LOCK_LEFT(t, i)           (2 + 2 * (int)(t)->ncolumns + (int)(i))
-#define EVO_LOCK_WAL(t)               (2 + 3 * (int)(t)->ncolumns)
+#define EVO_LOCK_FOUND      0
+#define EVO_LOCK_LOCKED     1
+#define EVO_LOCK_LAST(t, i) (2 + (int)(i))
+#define EVO_LOCK_KEYS(t, i) (2 + (int)(t)->ncolumns + (int)(i))
+#define EVO_LOCK_LEFT(t, i) (2 + 2 * (int)(t)->ncolumns + (int)(i))
+#define EVO_LOCK_WAL(t)     (2 + 3 * (int)(t)->ncolumns)
 
 /* The user's statement for the rows with these keys. */
 void evo_text_change(const struct evo_backfill_table *t, const struct evo_backfill_form *f,

@@ -1,6 +1,6 @@
 #include "backfill/throttle.h"
 
-enum { AWAY_LEAST_MS = 250, AWAY_MOST_MS = 5000 };
+enum { AWAY_LEAST_MS = 50, AWAY_MOST_MS = 5000 };
 
 /* Older ones stand wider apart, by a sixteenth of their age: a lag of any length is known to a sixteenth. */
 static void thin_out(struct evo_lag *l, int64_t now_ms)

@@ -30,7 +30,7 @@ int64_t evo_lag_of(const struct evo_lag *l, int64_t now_ms, uint64_t replayed);
 bool evo_lag_holds(bool holding, int64_t lag_ms, int64_t limit_ms);
 
 /* How long to stay away after a batch behind which `blocked` other sessions had to wait: as long as it took, and at
- * least a quarter of a second; 0 where nobody waits. */
+ * least 50 ms, 5 s at most; 0 where nobody waits. */
 int64_t evo_throttle_for_blocked(int64_t blocked, int64_t batch_ms);
 
 #endif

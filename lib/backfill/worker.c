@@ -106,7 +106,8 @@ static enum evo_errc give_up(struct evo_worker *w, int64_t failed, struct evo_er
     if (failed > 1 && e->code != EVO_ERR_CANCELLED)
         (void)evo_error_prefix(e, "tried %lld times", (long long)failed);
     if (evo_streq(e->sqlstate, "57014"))
-        (void)evo_error_hint(e, "A batch of one row takes too long: give it more time with --statement-timeout.");
+        (void)evo_error_hint(
+            e, "A batch of one row takes too long: give it more time with --statement-timeout.");
     if (err)
         *err = *e;
     atomic_store(&w->run->stop, true);
@@ -162,7 +163,10 @@ static enum evo_errc make_way(struct evo_worker *w, struct evo_error *err)
     w->last_wal = 0;
     if (evo_clock_ms() - began > 1)
         count(run, &run->held_ms, evo_clock_ms() - began);
-    int64_t away = evo_throttle_for_blocked((int64_t)atomic_load(&run->blocked), w->last_ms);
+    long long look = atomic_load(&run->looks);
+    int64_t away =
+        look == w->look ? 0 : evo_throttle_for_blocked((int64_t)atomic_load(&run->blocked), w->last_ms);
+    w->look = look;
     if (!rc && away && !is_over(run)) {
         (void)evo_pace_yield(&w->pace);
         count(run, &run->backed_off_ms, away);

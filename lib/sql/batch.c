@@ -86,8 +86,8 @@ static char *alias_of(const PgQuery__RangeVar *range)
 
 static bool is_table(const PgQuery__RangeVar *a, const PgQuery__RangeVar *b)
 {
-    bool same_schema = !is_given(a->schemaname) || !is_given(b->schemaname) ||
-                       evo_streq(a->schemaname, b->schemaname);
+    bool same_schema =
+        !is_given(a->schemaname) || !is_given(b->schemaname) || evo_streq(a->schemaname, b->schemaname);
     return same_schema && evo_streq(a->relname, b->relname);
 }
 
@@ -301,7 +301,8 @@ static enum evo_errc placeholder(struct look *l, const struct target *target, si
     if (!r.found)
         return refuse(l, at, err, "the statement does not name the table");
     if (r.count > 1)
-        return refuse(l, at, err, "the statement names the table more than once: whose rows :batch means is not clear");
+        return refuse(l, at, err,
+                      "the statement names the table more than once: whose rows :batch means is not clear");
     take_range(l, r.found);
     l->b->placeholder = true;
     size_t start = start_of(l, at);

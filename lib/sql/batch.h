@@ -25,7 +25,8 @@ struct evo_sql_batch {
     enum evo_sql_batch_kind kind;
     char *table; /* whose rows make the batches: "schema"."name" or "name", quoted */
     char *alias; /* how that table is called where the condition goes, quoted */
-    char *where; /* the condition that the statement has itself, for rows of `alias`; NULL where it has none, or (:batch)
+    char *
+        where; /* the condition that the statement has itself, for rows of `alias`; NULL where it has none, or (:batch)
                     where it is not known */
     char *head, *tail; /* the statement is head, a condition, tail */
     bool placeholder; /* the form :batch */

@@ -41,18 +41,29 @@ static void test_parse_refuses_with_file_and_line(void **state)
         { "", "a backfill needs a statement, and the file has none", 1 },
         { "-- evo:backfill\n\n", "directive \"evo:backfill\" does not stand above the statement", 1 },
         { "\nUPDATE t SET a = 1", "the line \"-- evo:backfill\" is missing above the statement", 2 },
-        { "-- evo:backfill\nUPDATE t SET a = 1;\nUPDATE t SET b = 1;", "a backfill is one statement, and this is the second one", 3 },
-        { "-- evo:backfill\n-- evo:backfill\nUPDATE t SET a = 1", "directive \"evo:backfill\" is given twice", 2 },
-        { "-- evo:backfill tabel=t\nUPDATE t SET a = 1", "directive \"evo:backfill\" does not take \"tabel=t\"", 1 },
-        { "-- evo:backfill key=a key=b\nUPDATE t SET a = 1", "directive \"evo:backfill\" does not take \"key=b\"", 1 },
+        { "-- evo:backfill\nUPDATE t SET a = 1;\nUPDATE t SET b = 1;",
+          "a backfill is one statement, and this is the second one", 3 },
+        { "-- evo:backfill\n-- evo:backfill\nUPDATE t SET a = 1", "directive \"evo:backfill\" is given twice",
+          2 },
+        { "-- evo:backfill tabel=t\nUPDATE t SET a = 1",
+          "directive \"evo:backfill\" does not take \"tabel=t\"", 1 },
+        { "-- evo:backfill key=a key=b\nUPDATE t SET a = 1",
+          "directive \"evo:backfill\" does not take \"key=b\"", 1 },
         { "-- evo:backfill key=a,,b\nUPDATE t SET a = 1", "\"key=a,,b\" names no columns", 1 },
-        { "-- evo:backfill\n-- evo:no-transaction\nUPDATE t SET a = 1", "unknown directive \"evo:no-transaction\"", 2 },
-        { "-- evo:backfill\n-- evo:where a; b\nUPDATE t SET a = 1 WHERE :batch", "directive \"evo:where\" needs a condition, and this is none: a; b", 2 },
-        { "-- evo:backfill\n-- evo:where\nUPDATE t SET a = 1 WHERE :batch", "directive \"evo:where\" needs a condition, and this is none: ", 2 },
-        { "-- evo:backfill\n-- evo:where a\nUPDATE t SET a = 1 WHERE b", "\"evo:where\" goes with :batch: this statement has a WHERE of its own", 2 },
-        { "-- evo:backfill\nUPDATE t SET\n -- evo:where b\na = 1", "directive \"evo:where\" does not stand above the statement", 3 },
-        { "-- evo:backfill key=a\nUPDATE t SET a = 1", "the statement changes \"a\", a column of the key it goes by", 1 },
-        { "-- evo:backfill\n\nUPDATE t\nSET a = $1", "the only parameter that has a value is the $1 of one LIMIT $1", 4 },
+        { "-- evo:backfill\n-- evo:no-transaction\nUPDATE t SET a = 1",
+          "unknown directive \"evo:no-transaction\"", 2 },
+        { "-- evo:backfill\n-- evo:where a; b\nUPDATE t SET a = 1 WHERE :batch",
+          "directive \"evo:where\" needs a condition, and this is none: a; b", 2 },
+        { "-- evo:backfill\n-- evo:where\nUPDATE t SET a = 1 WHERE :batch",
+          "directive \"evo:where\" needs a condition, and this is none: ", 2 },
+        { "-- evo:backfill\n-- evo:where a\nUPDATE t SET a = 1 WHERE b",
+          "\"evo:where\" goes with :batch: this statement has a WHERE of its own", 2 },
+        { "-- evo:backfill\nUPDATE t SET\n -- evo:where b\na = 1",
+          "directive \"evo:where\" does not stand above the statement", 3 },
+        { "-- evo:backfill key=a\nUPDATE t SET a = 1",
+          "the statement changes \"a\", a column of the key it goes by", 1 },
+        { "-- evo:backfill\n\nUPDATE t\nSET a = $1",
+          "the only parameter that has a value is the $1 of one LIMIT $1", 4 },
         { "-- evo:backfill table=a-b\nUPDATE t SET a = 1", "\"a-b\" is no name of a table", 1 },
         { "-- evo:backfill\nUPDATE t SET a = 'open", "quoted string", 2 },
     };
@@ -73,8 +84,8 @@ static void test_of_options_makes_an_update(void **state)
 {
     (void)state;
     EVO_AUTO(backfill_form) f = { 0 };
-    assert_int_equal(
-        evo_backfill_form_of_options("Users", "b, A", "c = 1, d = now()", "c IS NULL", &f, NULL), EVO_OK);
+    assert_int_equal(evo_backfill_form_of_options("Users", "b, A", "c = 1, d = now()", "c IS NULL", &f, NULL),
+                     EVO_OK);
     assert_string_equal(f.text, "UPDATE \"users\" SET c = 1, d = now()\nWHERE c IS NULL");
     assert_string_equal(f.batch.where, "c IS NULL");
     assert_string_equal(f.key.items[1], "a");

@@ -57,7 +57,7 @@ static void test_for_blocked_stays_away_as_long_as_a_batch_took(void **state)
 {
     (void)state;
     assert_int_equal(evo_throttle_for_blocked(0, 5000), 0);
-    assert_int_equal(evo_throttle_for_blocked(1, 10), 250);
+    assert_int_equal(evo_throttle_for_blocked(1, 10), 50);
     assert_int_equal(evo_throttle_for_blocked(3, 700), 700);
     assert_int_equal(evo_throttle_for_blocked(1, 60000), 5000);
 }

@@ -60,10 +60,11 @@ static void test_of_a_placeholder_takes_its_place(void **state)
 {
     (void)state;
     static const struct good table[] = {
-        { "UPDATE t x SET a = u.a FROM u WHERE u.id = x.id AND :batch", NULL, EVO_SQL_UPDATE, "\"t\"", "\"x\"",
-          "(none)", "UPDATE t x SET a = u.a FROM u WHERE u.id = x.id AND <>" },
+        { "UPDATE t x SET a = u.a FROM u WHERE u.id = x.id AND :batch", NULL, EVO_SQL_UPDATE, "\"t\"",
+          "\"x\"", "(none)", "UPDATE t x SET a = u.a FROM u WHERE u.id = x.id AND <>" },
         { "INSERT INTO archive SELECT * FROM t o WHERE :batch ON CONFLICT DO NOTHING", "t", EVO_SQL_INSERT,
-          "\"t\"", "\"o\"", "(none)", "INSERT INTO archive SELECT * FROM t o WHERE <> ON CONFLICT DO NOTHING" },
+          "\"t\"", "\"o\"", "(none)",
+          "INSERT INTO archive SELECT * FROM t o WHERE <> ON CONFLICT DO NOTHING" },
         { "INSERT INTO t (id, a) SELECT id, a::text FROM t AS old WHERE :BATCH", "t", EVO_SQL_INSERT, "\"t\"",
           "\"old\"", "(none)", "INSERT INTO t (id, a) SELECT id, a::text FROM t AS old WHERE <>" },
         { "WITH m AS (DELETE FROM t WHERE :batch RETURNING *) INSERT INTO u SELECT * FROM m", "t",
@@ -116,20 +117,29 @@ static void test_of_any_other_form_is_refused_with_its_line(void **state)
         { "SELECT 1", NULL, "the statement is no UPDATE, DELETE or INSERT", 1 },
         { "UPDATE t SET", NULL, "the statement is not understood", 1 },
         { "INSERT INTO u SELECT * FROM t", "t", "an INSERT has to say where the batch goes", 1 },
-        { "INSERT INTO u SELECT * FROM t WHERE :batch", NULL, "whose rows the batches are made of has to be said: table=NAME", 1 },
-        { "UPDATE t SET a = u.a FROM u WHERE t.id = u.id", NULL, "a statement over several tables has to say where the batch goes", 1 },
-        { "WITH x AS (SELECT 1) UPDATE t SET a = 1", NULL, "a statement over several tables has to say where the batch goes", 1 },
+        { "INSERT INTO u SELECT * FROM t WHERE :batch", NULL,
+          "whose rows the batches are made of has to be said: table=NAME", 1 },
+        { "UPDATE t SET a = u.a FROM u WHERE t.id = u.id", NULL,
+          "a statement over several tables has to say where the batch goes", 1 },
+        { "WITH x AS (SELECT 1) UPDATE t SET a = 1", NULL,
+          "a statement over several tables has to say where the batch goes", 1 },
         { "DELETE FROM t WHERE CURRENT OF c", NULL, "WHERE CURRENT OF cannot be cut into batches", 1 },
         { "UPDATE t SET a = 1\nWHERE :batch AND\n:batch", NULL, ":batch stands twice", 3 },
         { "UPDATE t SET a = $1", NULL, "the only parameter that has a value is the $1 of one LIMIT $1", 1 },
-        { "UPDATE t SET a = 1 WHERE id IN (SELECT id FROM t LIMIT $2)", NULL, "the only parameter that has a value is the $1 of one LIMIT $1", 1 },
-        { "UPDATE t SET a = 1 WHERE id IN\n(SELECT id FROM t, u LIMIT $1)", NULL, "LIMIT $1 has to stand in a plain sub-select of one table", 2 },
-        { "UPDATE t SET a = 1 WHERE id IN (SELECT id FROM t GROUP BY id LIMIT $1)", NULL, "LIMIT $1 has to stand in a plain sub-select of one table", 1 },
-        { "UPDATE t SET a = 1 WHERE id IN (SELECT id FROM t FOR UPDATE LIMIT $1)", NULL, "FOR UPDATE has to stand behind LIMIT $1", 1 },
-        { "UPDATE t SET a = 1 WHERE :batch AND id IN (SELECT id FROM t LIMIT $1)", NULL, ":batch and LIMIT $1 exclude each other", 1 },
+        { "UPDATE t SET a = 1 WHERE id IN (SELECT id FROM t LIMIT $2)", NULL,
+          "the only parameter that has a value is the $1 of one LIMIT $1", 1 },
+        { "UPDATE t SET a = 1 WHERE id IN\n(SELECT id FROM t, u LIMIT $1)", NULL,
+          "LIMIT $1 has to stand in a plain sub-select of one table", 2 },
+        { "UPDATE t SET a = 1 WHERE id IN (SELECT id FROM t GROUP BY id LIMIT $1)", NULL,
+          "LIMIT $1 has to stand in a plain sub-select of one table", 1 },
+        { "UPDATE t SET a = 1 WHERE id IN (SELECT id FROM t FOR UPDATE LIMIT $1)", NULL,
+          "FOR UPDATE has to stand behind LIMIT $1", 1 },
+        { "UPDATE t SET a = 1 WHERE :batch AND id IN (SELECT id FROM t LIMIT $1)", NULL,
+          ":batch and LIMIT $1 exclude each other", 1 },
         { "UPDATE t SET a = 1", "u", "the statement changes another table than the one named", 1 },
         { "INSERT INTO u SELECT * FROM t WHERE :batch", "x", "the statement does not name the table", 1 },
-        { "INSERT INTO u SELECT a.* FROM t a, t b WHERE :batch", "t", "the statement names the table more than once: whose rows :batch means is not clear", 1 },
+        { "INSERT INTO u SELECT a.* FROM t a, t b WHERE :batch", "t",
+          "the statement names the table more than once: whose rows :batch means is not clear", 1 },
     };
     for (size_t i = 0; i < EVO_COUNT(table); i++) {
         EVO_AUTO(sql_batch) b = { 0 };
@@ -148,10 +158,10 @@ static void test_table_name_quotes_and_refuses_what_is_more_than_a_name(void **s
     static const struct {
         const char *text, *want;
     } table[] = {
-        { "orders", "\"orders\"" },      { "Shop.Orders", "\"shop\".\"orders\"" },
-        { "\"a\"\"b\"", "\"a\"\"b\"" },  { "a; DROP TABLE b", NULL },
-        { "a ORDER BY 1", NULL },        { "", NULL },
-        { "a LIMIT 1", NULL },           { "a FOR UPDATE", NULL },
+        { "orders", "\"orders\"" },     { "Shop.Orders", "\"shop\".\"orders\"" },
+        { "\"a\"\"b\"", "\"a\"\"b\"" }, { "a; DROP TABLE b", NULL },
+        { "a ORDER BY 1", NULL },       { "", NULL },
+        { "a LIMIT 1", NULL },          { "a FOR UPDATE", NULL },
         { "(SELECT 1)", NULL },
     };
     for (size_t i = 0; i < EVO_COUNT(table); i++) {
