@@ -60,7 +60,7 @@ static const struct evo_option options[] = {
 };
 
 static const char description[] =
-    "NAME is a migration with a backfill.sql beside it: one UPDATE, DELETE or INSERT ... SELECT\n"
+    "NAME is a migration with a backfill.sql: one UPDATE, DELETE or INSERT ... SELECT\n"
     "below the line\n\n"
     "  -- evo:backfill table=orders key=id\n\n"
     "table= may be left out where an UPDATE or DELETE says it, key= for the primary key. Forms:\n\n"
