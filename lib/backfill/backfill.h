@@ -36,7 +36,7 @@ struct evo_backfill_options {
     int64_t pause_ms; /* between batches */
     int64_t max_lag_ms; /* of any standby; < 0: not looked at */
     uint64_t max_wal_rate; /* bytes a second while we work; 0: no limit */
-    int64_t max_duration_ms; /* < 0: no limit */
+    int64_t max_duration_ms; /* < 0: no limit; one batch is done whatever it says */
     int64_t lock_timeout_ms, statement_timeout_ms;
     int64_t retries; /* of one batch */
     int jobs;

@@ -65,18 +65,40 @@ static bool is_last_window(const struct batch *b)
     return b->listed || evo_pg_rows(b->window) == 0;
 }
 
+/* The part's rows behind its place, up to the end of the window; `upto` has room for a key. */
+static struct evo_span window_of(const struct batch *b, const struct evo_part *p, const char **upto)
+{
+    struct evo_span span = span_of(p);
+    if (is_last_window(b))
+        return span;
+    for (size_t i = 0; i < b->t->ncolumns; i++)
+        upto[i] = evo_pg_value(b->window, 0, (int)i);
+    span.upto = upto;
+    return span;
+}
+
+/* Sweeps that follow up find nothing almost everywhere: one look, without a transaction, tells. */
+static enum evo_errc look_for_any(struct batch *b, const struct evo_part *p, bool *ret, struct evo_error *err)
+{
+    const char *upto[EVO_BACKFILL_KEY_MAX];
+    EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    struct evo_params params = { 0 };
+    const struct evo_span span = window_of(b, p, upto);
+    evo_text_any(b->t, b->f, &span, &sql, &params);
+    enum evo_errc rc = send(b, &sql, &params, &r, err);
+    if (!rc)
+        *ret = evo_pg_rows(r) > 0;
+    return rc;
+}
+
 static enum evo_errc lock_rows(struct batch *b, const struct evo_part *p, struct evo_error *err)
 {
     char limit[NUMBER_MAX];
     const char *upto[EVO_BACKFILL_KEY_MAX];
     EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
     struct evo_params params = { 0 };
-    struct evo_span span = span_of(p);
-    if (!is_last_window(b)) {
-        for (size_t i = 0; i < b->t->ncolumns; i++)
-            upto[i] = evo_pg_value(b->window, 0, (int)i);
-        span.upto = upto;
-    }
+    const struct evo_span span = window_of(b, p, upto);
     (void)snprintf(limit, sizeof(limit), "%" PRId64, b->w->pace.rows);
     evo_text_lock(b->t, b->f, &span, b->listed ? constant(p->left_out) : NULL, limit, b->waits, &sql,
                   &params);
@@ -198,6 +220,7 @@ static void publish(struct batch *b, struct evo_part *p)
     (void)pthread_mutex_lock(&run->mutex);
     *p = b->next;
     (void)pthread_mutex_unlock(&run->mutex);
+    atomic_store(&run->moved, true);
     b->next = old; /* its strings go with the batch; lower and upper are the same ones */
 }
 
@@ -273,9 +296,30 @@ static void copy_part(const struct evo_part *p, struct evo_part *ret)
     }
 }
 
+/* Over a window in which there is nothing to do. The place is written now and then. */
+static enum evo_errc pass_by(struct batch *b, struct evo_part *p, struct evo_error *err)
+{
+    struct evo_worker *w = b->w;
+    enum evo_errc rc = EVO_OK;
+    b->next.sweep_looked += is_last_window(b) ? 0 : w->pace.window;
+    move_on(b);
+    if (b->next.finished || evo_clock_ms() - w->stored_ms >= STORE_EVERY_MS) {
+        rc = evo_record_store(w->pg, &w->run->record, &b->next, false, NULL, &w->stale, err);
+        w->stored_ms = evo_clock_ms();
+    }
+    if (!rc && !w->stale)
+        publish(b, p);
+    return rc;
+}
+
 static enum evo_errc run_batch(struct batch *b, struct evo_part *p, struct evo_error *err)
 {
     enum evo_errc rc = b->listed ? EVO_OK : find_window(b, p, err);
+    bool any = true;
+    if (!rc && p->sweep > 1 && !b->listed && b->f->batch.where)
+        rc = look_for_any(b, p, &any, err);
+    if (!rc && !any)
+        return pass_by(b, p, err);
     if (!rc)
         rc = evo_pg_exec(b->w->pg, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", err);
     if (!rc)

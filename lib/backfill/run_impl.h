@@ -40,6 +40,7 @@ struct evo_run {
     struct evo_lag lag; /* the monitor's */
     bool told_hidden; /* the monitor's, too */
     atomic_bool stop; /* a thread failed */
+    atomic_bool moved; /* a batch of this run is committed: from then on the time counts */
     atomic_bool out_of_time;
     atomic_int hold; /* enum evo_hold */
     atomic_int settles; /* enum evo_settles */

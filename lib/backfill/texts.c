@@ -145,6 +145,15 @@ static void add_scan(const struct evo_backfill_table *t, const struct evo_backfi
     add_param(out, params, limit, "bigint");
 }
 
+void evo_text_any(const struct evo_backfill_table *t, const struct evo_backfill_form *f,
+                  const struct evo_span *span, struct evo_strbuf *out, struct evo_params *params)
+{
+    evo_strbuf_addf(out, "SELECT FROM %s AS %s WHERE ", t->name, f->batch.alias);
+    add_span(t, f->batch.alias, span, out, params);
+    add_condition(f, out);
+    evo_strbuf_adds(out, " LIMIT 1");
+}
+
 /* The keys of the rows that `which` is true of. */
 static void add_arrays(const struct evo_backfill_table *t, const char *which, struct evo_strbuf *out)
 {

@@ -40,6 +40,10 @@ void evo_text_window(const struct evo_backfill_table *t, const struct evo_backfi
                      const struct evo_span *span, const char *rows, struct evo_strbuf *out,
                      struct evo_params *params);
 
+/* A row where the condition holds of any row of the span. Locks nothing. */
+void evo_text_any(const struct evo_backfill_table *t, const struct evo_backfill_form *f,
+                  const struct evo_span *span, struct evo_strbuf *out, struct evo_params *params);
+
 /* Locks at most `limit` of the rows in the span that the condition holds of. With `list` (arrays, as the lock's answer
  * has them) only rows in it. One row comes back: how many were found, how many of them locked, then for each column of
  * the key: the last one found, the array of those locked, the array of those left out; and behind them how many bytes of

@@ -281,11 +281,11 @@ SQL
     run_evo evo-backfill 1_aa
     assert_exit 2
     assert_stderr_has 'Did you mean "1_a"?'
-    run_evo evo-backfill 1_a --batch 100 --pause 30ms --max-duration 100ms --json
+    run_evo evo-backfill 1_a --batch 100 --pause 200ms --max-duration 100ms --json
     assert_exit 1
     data_is_valid
     assert_json '.error.reason == "incomplete" and .data.more and .data.rows_done >= 100 and .data.rows_done < 1000'
-    assert_json '.error.next == "evo-backfill 1_a --batch 100 --pause 30ms --max-duration 100ms"'
+    assert_json '.error.next == "evo-backfill 1_a --batch 100 --pause 200ms --max-duration 100ms"'
     printf -- '-- evo:backfill\nUPDATE n SET hits = hits + 2;\n' >"$MIGRATIONS/1_a/backfill.sql"
     run_evo evo-backfill 1_a --json
     assert_exit 1
