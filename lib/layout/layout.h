@@ -47,6 +47,7 @@ struct evo_layout {
         in_schema; /* migrations run with search_path set to the ledger's schema (public, where the URL names none) */
     bool strict_order; /* what arrives behind an applied migration is refused unless --out-of-order */
     bool by_row; /* the ledger's rows are in order of application; else its times are */
+    bool graph; /* what a migration builds upon is said by itself (graph.h), not by the order */
     bool no_attempts; /* the ledger has no row for what was begun and not finished: only evo.journal knows */
     bool
         by_files; /* the ledger says where it stands, not what was applied: that follows from the files' order */
@@ -99,6 +100,9 @@ struct evo_migration {
     bool
         verify_script; /* its EVO_FILE_VERIFY_UP is a script of the tool: it passes where it raises no error */
     struct evo_directives directives; /* of the forward SQL */
+    /* Where the layout is a graph (graph.h): names of what it follows on its branch, and of what else it needs; labels of
+     * its branch; and the versions of all that it builds upon, as the ledger writes them. */
+    struct evo_strvec down, depends, labels, upon;
 };
 
 struct evo_project {

@@ -154,11 +154,12 @@ static const char survey_sql[] =
     "(EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1))::text, "
     "(EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'evo'))::text, "
     "(EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-    "WHERE n.nspname = $1 AND c.relkind = 'r'))::text "
+    "WHERE n.nspname = $1 AND c.relkind = 'r'))::text, pg_catalog.current_schema()::text "
     "UNION ALL "
     "(SELECT n.nspname::text, c.relname::text, "
     "' ' || (SELECT pg_catalog.string_agg(a.attname, ' ') FROM pg_catalog.pg_attribute a "
-    "WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) || ' ', NULL, NULL "
+    "WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) || ' ', NULL, NULL, "
+    "(n.nspname = ANY (pg_catalog.current_schemas(false)))::text "
     "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
     "WHERE c.relkind IN ('r', 'p') AND c.relname = ANY ($2::name[]) "
     "AND (n.nspname = $1 OR n.nspname = ANY (pg_catalog.current_schemas(false)) OR n.nspname = ANY "
@@ -189,8 +190,23 @@ static enum evo_errc refuse_shape(const struct evo_ledger *l, struct evo_error *
     return evo_error_hint(err, "Look at it: psql -c '\\d %s.%s'", schema, table);
 }
 
-static enum evo_errc survey(struct evo_pg *pg, struct evo_ledger *l, struct evo_ledger_found *found,
-                            struct evo_error *err)
+/* Whether this is the ledger's own table. One that follows search_path is where that finds it. */
+static bool is_own(struct evo_ledger *l, const struct evo_project *p, const char *schema, const char *table,
+                   bool on_path)
+{
+    if (strcmp(table, l->table) != 0)
+        return false;
+    if (strcmp(schema, l->schema) == 0)
+        return true;
+    if (!evo_ledger_kind_of(l->kind)->by_search_path || p->ledger_schema || !on_path || l->exists)
+        return false;
+    free(l->schema);
+    l->schema = evo_strdup(schema);
+    return true;
+}
+
+static enum evo_errc survey(struct evo_pg *pg, struct evo_ledger *l, const struct evo_project *p,
+                            struct evo_ledger_found *found, struct evo_error *err)
 {
     EVO_AUTO(strbuf) tables = EVO_STRBUF_INIT;
     EVO_AUTO(strbuf) schemas = EVO_STRBUF_INIT;
@@ -213,11 +229,16 @@ static enum evo_errc survey(struct evo_pg *pg, struct evo_ledger *l, struct evo_
     l->app_schema_exists = evo_streq(evo_pg_value(r, 0, 2), "true");
     l->evo_schema_exists = evo_streq(evo_pg_value(r, 0, 3), "true");
     l->schema_empty = !evo_streq(evo_pg_value(r, 0, 4), "true");
+    const char *current = evo_pg_value(r, 0, 5);
+    if (evo_ledger_kind_of(l->kind)->by_search_path && !p->ledger_schema && current) {
+        free(l->schema);
+        l->schema = evo_strdup(current);
+    }
     for (int i = 1; i < evo_pg_rows(r); i++) {
         const char *schema = evo_pg_value(r, i, 0), *table = evo_pg_value(r, i, 1);
         const char *columns = evo_pg_value(r, i, 2);
         const struct evo_ledger_kind *kind = evo_ledger_kind_of(l->kind);
-        bool own = strcmp(schema, l->schema) == 0 && strcmp(table, l->table) == 0;
+        bool own = is_own(l, p, schema, table, evo_streq(evo_pg_value(r, i, 5), "true"));
         if (own &&
             (!kind->columns || evo_foreign_fits(columns ? columns : " ", kind->columns, kind->without))) {
             l->exists = true;
@@ -282,7 +303,7 @@ enum evo_errc evo_ledger_look(struct evo_pg *pg, const struct evo_project *p, co
     EVO_AUTO(ledger) l = { 0 };
     EVO_AUTO(ledger_found) found = { 0 };
     place(&l, p, schema);
-    enum evo_errc rc = survey(pg, &l, &found, err);
+    enum evo_errc rc = survey(pg, &l, p, &found, err);
     if (!rc && l.exists)
         rc = read_rows(pg, &l, p, err);
     if (rc)
@@ -428,6 +449,12 @@ static enum evo_errc look(struct evo_pg *pg, const struct evo_ledger *l, const c
     EVO_AUTO_PTR(pg_result) r = NULL;
     struct attempts a = { 0 };
     const struct evo_ledger_kind *kind = evo_ledger_kind_of(l->kind);
+    if (kind->rows_tell) {
+        for (size_t i = 0; i < l->count; i++)
+            a.applied += strcmp(l->items[i].name, name) == 0;
+        *ret = a;
+        return EVO_OK;
+    }
     if (kind->look) {
         bool applied = false, failed = false;
         enum evo_errc looked = kind->look(pg, l, name, &applied, &failed, err);

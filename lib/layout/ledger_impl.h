@@ -17,6 +17,8 @@ struct evo_ledger_kind {
     bool in_path; /* the first of search_path, where the connection names no schema */
     const char *columns,
         *without; /* which tell it from a namesake, as in foreign.h; NULL: nothing has its name */
+    bool by_search_path; /* schema NULL: where the session's search_path finds the table, or would make it */
+    bool rows_tell; /* no statement finds a migration by its name: what was read (struct evo_ledger) does */
     int64_t lock_key;
     /* Instead of lock_key, of the ledger's place; and evo_ledger_lock_key_too(). */
     int64_t (*lock_key_of)(const char *database, const char *schema, const char *table);
@@ -61,7 +63,7 @@ struct evo_ledger_kind {
                             char **ret_id, struct evo_error *err);
 };
 extern const struct evo_ledger_kind evo_ledger_prisma, evo_ledger_sql, evo_ledger_typeorm, evo_ledger_laravel,
-    evo_ledger_dbmate, evo_ledger_goose, evo_ledger_golang_migrate;
+    evo_ledger_dbmate, evo_ledger_goose, evo_ledger_golang_migrate, evo_ledger_alembic;
 extern const struct evo_ledger_kind evo_ledger_flyway, evo_ledger_sqitch;
 /* By kinds.c; a layout that is not supported has none. */
 const struct evo_ledger_kind *evo_ledger_kind_of(enum evo_layout_kind kind);

@@ -17,6 +17,10 @@ void evo_migration_release(struct evo_migration *m)
     for (size_t i = 0; i < EVO_COMPANIONS; i++)
         free(m->companion[i]);
     evo_directives_release(&m->directives);
+    evo_strvec_release(&m->down);
+    evo_strvec_release(&m->depends);
+    evo_strvec_release(&m->labels);
+    evo_strvec_release(&m->upon);
     *m = (struct evo_migration){ 0 };
 }
 

@@ -33,6 +33,9 @@ enum evo_errc evo_flyway_read(struct evo_project *p, const struct evo_strvec *na
 enum evo_errc evo_sqitch_read(struct evo_project *p, const struct evo_strvec *names,
                               struct evo_error *err) EVO_CHECK;
 
+enum evo_errc evo_alembic_read(struct evo_project *p, const struct evo_strvec *names,
+                               struct evo_error *err) EVO_CHECK;
+
 void evo_migration_release(struct evo_migration *m);
 EVO_DEFINE_AUTO(migration);
 

@@ -140,7 +140,7 @@ static void add_up(struct evo_state *s)
         s->failed += item->state == EVO_STATE_FAILED;
         s->edited += item->state == EVO_STATE_EDITED;
         s->missing += item->state == EVO_STATE_MISSING;
-        item->behind = item->state == EVO_STATE_PENDING && later_applied;
+        item->behind = item->state == EVO_STATE_PENDING && later_applied && !evo_layout_of(s->kind)->graph;
         later_applied |= item->file && is_applied(item) && !item->row->stays;
     }
     const struct evo_state_item **reverse;
@@ -160,7 +160,7 @@ static struct evo_state_item *add_item(struct evo_state *s)
 enum evo_errc evo_state_of(const struct evo_project *p, const struct evo_ledger *l, struct evo_state *ret,
                            struct evo_error *err)
 {
-    EVO_AUTO(state) s = { .kind = p->kind };
+    EVO_AUTO(state) s = { .kind = p->kind, .project = p };
     __attribute__((cleanup(row_index_auto))) struct row_index index = index_rows(l);
     for (size_t i = 0; i < p->count; i++) {
         struct evo_state_item *item = add_item(&s);

@@ -27,7 +27,8 @@ struct evo_state_item {
     const struct evo_migration *file; /* NULL where it is gone */
     const struct evo_ledger_row *row; /* the deciding one; NULL for what was never tried */
     bool was_rolled_back; /* pending only */
-    bool behind; /* pending, and a later one (in file order) is applied already */
+    bool
+        behind; /* pending, and a later one (in file order) is applied already; never in a graph, which has no line */
 };
 struct evo_state {
     struct evo_state_item
@@ -35,6 +36,7 @@ struct evo_state {
     size_t count, alloc;
     size_t applied, pending, failed, edited,
         missing; /* applied counts edited ones too, and missing ones not */
+    const struct evo_project *project; /* borrowed */
     const char *last_applied; /* the one applied last, in time; NULL. Borrowed */
     enum evo_layout_kind kind;
 };

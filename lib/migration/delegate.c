@@ -21,6 +21,7 @@ const struct evo_delegate *evo_delegate_of(enum evo_layout_kind kind)
     static const struct evo_delegate *const tools[EVO_LAYOUTS] = {
         [EVO_LAYOUT_TYPEORM] = &evo_delegate_typeorm,
         [EVO_LAYOUT_LARAVEL] = &evo_delegate_laravel,
+        [EVO_LAYOUT_ALEMBIC] = &evo_delegate_alembic,
     };
     return tools[kind];
 }

@@ -70,7 +70,8 @@ struct evo_delegate {
     bool (*may_have_committed)(const struct evo_ledger *l, const char *output);
 };
 
-extern const struct evo_delegate evo_delegate_typeorm, evo_delegate_laravel;
+extern const struct evo_delegate evo_delegate_alembic, evo_delegate_typeorm, evo_delegate_laravel;
+
 /* By the layout; NULL: evo applies its files itself. */
 const struct evo_delegate *evo_delegate_of(enum evo_layout_kind kind);
 

@@ -3,6 +3,10 @@
 #include "base/clock.h"
 #include "base/nearest.h"
 #include "base/quote.h"
+#include "layout/graph.h"
+
+/* `to`: all heads of a graph. */
+#define ALL_HEADS "heads"
 
 void evo_plan_release(struct evo_plan *p)
 {
@@ -107,12 +111,19 @@ enum evo_errc evo_plan_hint_name(const struct evo_state *state, const char *name
     return evo_error_next(err, "evo-status%s", next_options);
 }
 
+/* `to` may name it by its version where versions are what people know. */
+static bool is_called(const struct evo_state *state, const struct evo_state_item *item, const char *to)
+{
+    return evo_streq(item->name, to) ||
+           (evo_layout_of(state->kind)->graph && item->file && evo_streq(item->file->version, to));
+}
+
 static enum evo_errc find_to(const struct evo_state *state, const struct evo_plan_options *o, size_t *ret,
                              struct evo_error *err)
 {
     const char *to = o->to;
     for (size_t i = 0; i < state->count; i++) {
-        if (state->items[i].file && evo_streq(state->items[i].name, to)) {
+        if (state->items[i].file && is_called(state, &state->items[i], to)) {
             *ret = i;
             return EVO_OK;
         }
@@ -153,23 +164,101 @@ static enum evo_errc judge_up(enum evo_layout_kind kind, const struct evo_state_
     return EVO_OK;
 }
 
+/* Alembic itself does not go on either. */
+static enum evo_errc refuse_unknown_head(const struct evo_state_item *item, const struct evo_plan_options *o,
+                                         struct evo_error *err)
+{
+    (void)evo_error_set(err, EVO_ERR_NOT_FOUND, "the database is at revision \"%s\", which no file has",
+                        item->name);
+    (void)evo_error_detail(err, "What it builds upon is in its file, so nobody can say what is applied.");
+    (void)evo_error_hint(
+        err, "Bring its file back from version control; or is this an older branch than the one that "
+             "was deployed last?");
+    if (err)
+        err->schema_clean = EVO_YES;
+    (void)evo_error_migration(err, item->name);
+    return evo_error_next(err, "evo-status%s", o->next_options);
+}
+
+static enum evo_errc refuse_heads(const struct evo_project *p, const struct evo_plan_options *o,
+                                  struct evo_error *err)
+{
+    EVO_AUTO(strvec) heads = EVO_STRVEC_INIT;
+    EVO_AUTO(strbuf) list = EVO_STRBUF_INIT;
+    evo_graph_heads(p, &heads);
+    for (size_t i = 0; i < heads.count; i++)
+        evo_strbuf_addf(&list, "%s\"%s\"", i ? ", " : "", heads.items[i]);
+    (void)evo_error_set(err, EVO_ERR_CONFIG, "the migrations have %zu heads: %s", heads.count, list.buf);
+    (void)evo_error_detail(
+        err, "Two people wrote a revision upon the same one, most likely; where the branches are "
+             "meant, give each a label of its own (branch_labels).");
+    (void)evo_error_hint(
+        err,
+        "Merge them: alembic merge heads. Or apply all of them: evo-migrate up --to " ALL_HEADS
+        "%s. Or one: evo-migrate up --to NAME%s.",
+        o->next_options, o->next_options);
+    if (err)
+        err->schema_clean = EVO_YES;
+    return evo_error_next(err, "evo-migrate up --to " ALL_HEADS "%s", o->next_options);
+}
+
+/* In a graph: which items are wanted, by their place (the caller frees). *ret NULL: all of them. */
+static enum evo_errc wanted_in_graph(const struct evo_state *state, const struct evo_plan_options *o,
+                                     bool **ret, struct evo_error *err)
+{
+    const struct evo_project *p = state->project;
+    size_t at;
+    for (size_t i = 0; i < state->count; i++)
+        if (state->items[i].state == EVO_STATE_MISSING)
+            return refuse_unknown_head(&state->items[i], o, err);
+    if (!o->to && state->pending && !evo_graph_is_meant(p))
+        return refuse_heads(p, o, err);
+    if (!o->to || evo_streq(o->to, ALL_HEADS))
+        return EVO_OK;
+    enum evo_errc rc = find_to(state, o, &at, err);
+    if (rc)
+        return rc;
+    *ret = evo_calloc(p->count, sizeof(bool));
+    evo_graph_mark(p, state->items[at].name, *ret);
+    return EVO_OK;
+}
+
+/* The same for any layout; in a line it is all up to `to`. */
+static enum evo_errc wanted_of(const struct evo_state *state, const struct evo_plan_options *o, bool **ret,
+                               struct evo_error *err)
+{
+    if (evo_layout_of(state->kind)->graph)
+        return wanted_in_graph(state, o, ret, err);
+    size_t last = 0;
+    enum evo_errc rc = o->to ? find_to(state, o, &last, err) : EVO_OK;
+    if (rc || !o->to)
+        return rc;
+    *ret = evo_calloc(state->count, sizeof(bool));
+    for (size_t i = 0; i <= last; i++)
+        (*ret)[i] = true;
+    return EVO_OK;
+}
+
+static void free_flags(bool **flags)
+{
+    free(*flags);
+}
+
 enum evo_errc evo_plan_up(enum evo_layout_kind kind, const struct evo_state *state,
                           const struct evo_journal *journal, const struct evo_plan_options *options,
                           struct evo_plan *ret, struct evo_error *err)
 {
     EVO_AUTO(plan) plan = { 0 };
-    size_t last = state->count;
-    if (options->to) {
-        enum evo_errc rc = find_to(state, options, &last, err);
-        if (rc)
-            return rc;
-    }
+    __attribute__((cleanup(free_flags))) bool *wanted_items = NULL;
+    enum evo_errc rc = wanted_of(state, options, &wanted_items, err);
+    if (rc)
+        return rc;
     for (size_t i = 0; i < state->count; i++) {
         const struct evo_state_item *item = &state->items[i];
-        bool beyond = options->to && i > last;
+        bool beyond = wanted_items && !wanted_items[i];
         if (beyond && item->state == EVO_STATE_PENDING)
             continue;
-        enum evo_errc rc = judge_up(kind, item, state, journal, options, &plan, err);
+        rc = judge_up(kind, item, state, journal, options, &plan, err);
         if (rc)
             return rc;
         bool wanted = item->state == EVO_STATE_PENDING || item->state == EVO_STATE_FAILED;
@@ -280,7 +369,7 @@ enum evo_errc evo_plan_down(enum evo_layout_kind kind, const struct evo_state *s
     bool reached = false;
     for (size_t i = 0; i < count; i++) {
         const struct evo_state_item *item = applied[i];
-        if (options->to && evo_streq(item->name, options->to)) {
+        if (options->to && is_called(state, item, options->to)) {
             reached = true;
             break;
         }

@@ -4,12 +4,18 @@
  * A plan is a function of the state (folder and ledger side by side), the journal and the options. Everything that
  * can be refused is refused here, before a statement is sent, and each refusal carries the exact next command.
  *
+ * In a graph `to` may be a version (Alembic: a revision's id), and stands for that migration with all that it builds upon;
+ * "heads" stands for all there is. Without `to` all of them are meant as well, where that is no surprise: of several heads
+ * each has to have a label of its own.
+ *
  *   up      EVO_ERR_FAILED      a migration failed earlier (unless it is evo's own, on record, and can be resumed), or
  *                               a rollback was begun and not finished
  *           EVO_ERR_EDITED      a file changed since it was applied, without `allow_edited`
  *           EVO_ERR_PENDING     strict_order (layout.h): one arrived behind an applied one, without
  *                               `out_of_order` (else a warning)
  *           EVO_ERR_NOT_FOUND   `to` names no migration
+ *           in a graph also     EVO_ERR_CONFIG: several heads that are not meant (layout/graph.h), without `to`;
+ *                               EVO_ERR_NOT_FOUND: the database is at a revision that no file has
  *   down    EVO_ERR_FAILED, EVO_ERR_NOT_FOUND (`to` is not applied, or a file is gone),
  *           EVO_ERR_IRREVERSIBLE (all of those that have no way back are named)
  */
