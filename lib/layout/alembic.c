@@ -147,7 +147,14 @@ static enum evo_errc settle_location(struct evo_project *p, const struct evo_ale
     EVO_AUTO_STR parent = evo_path_dir(p->migrations);
     EVO_AUTO_STR env = evo_path_join(p->migrations, "env.py");
     EVO_AUTO_STR parent_env = evo_path_join(parent, "env.py");
-    const char *found = !evo_is_file(env) && evo_is_file(parent_env) ? parent : p->migrations;
+    bool above = !evo_is_file(env) && evo_is_file(parent_env);
+    const char *found = above ? parent : p->migrations;
+    if (!config->location && !above && !evo_is_file(env)) {
+        (void)evo_error_set(err, EVO_ERR_CONFIG, "there is no env.py in \"%s\"%s%s%s", p->migrations,
+                            config->ini ? ", and script_location of \"" : "", config->ini ? config->ini : "",
+                            config->ini ? "\" names no folder" : "");
+        return evo_error_hint(err, "Name the folder of Alembic's env.py with --migrations DIR.");
+    }
     if (config->location && !is_same_folder(found, config->location)) {
         bool listed = false;
         for (size_t i = 0; i < config->versions.count; i++)

@@ -63,12 +63,14 @@ static bool look_at_root(const char *root, struct find *found)
         found->saw = evo_strdup(path);
         return true;
     }
-    /* What is wrong with alembic.ini is said by its reader. */
-    if (evo_alembic_config_load(root, &config, &ignored) || !config.location || !evo_is_dir(config.location))
+    /* What is wrong with it is said by its reader. */
+    bool wrong = evo_alembic_config_load(root, &config, &ignored) != EVO_OK;
+    if (!wrong && !config.ini)
         return false;
     found->tool = evo_tool_find("alembic");
-    found->saw = evo_strdup(config.ini);
-    found->place = found->named = evo_strdup(config.location);
+    found->saw = evo_strdup(config.ini ? config.ini : "alembic.ini");
+    if (config.location)
+        found->place = found->named = evo_strdup(config.location);
     return true;
 }
 

@@ -32,7 +32,8 @@ static size_t blanks(const char *line, size_t n)
 
 static void look(const char *text, const char *section, const char *key, struct found *ret)
 {
-    bool inside = false, taking = false;
+    bool inside = false, option = false; /* in the section; behind a key */
+    bool taking = false; /* … which is the one */
     size_t indent = 0; /* of the line with the key */
     int line = 1;
     for (const char *p = text; *p; line++) {
@@ -44,15 +45,18 @@ static void look(const char *text, const char *section, const char *key, struct 
         bool comment = length && (*content == '#' || *content == ';');
         if (comment || !length) {
             /* passed over, also inside a value */
-        } else if (taking && from > indent) {
-            evo_strbuf_addch(&ret->value, '\n');
-            evo_strbuf_add(&ret->value, content, length);
+        } else if (option && from > indent) {
+            if (taking)
+                evo_strbuf_addch(&ret->value, '\n');
+            if (taking)
+                evo_strbuf_add(&ret->value, content, length);
         } else if (*content == '[' && content[length - 1] == ']') {
             inside = length - 2 == strlen(section) && memcmp(content + 1, section, length - 2) == 0;
-            taking = false;
+            option = taking = false;
         } else {
             taking = inside && is_key(content, length, key);
             indent = from;
+            option = true;
             if (taking) {
                 size_t skip = strcspn(content, "=:") + 1;
                 skip += blanks(content + skip, length - skip);
