@@ -18,7 +18,7 @@
 struct options {
     char *to;
     int64_t steps;
-    bool dry_run, allow_edited, out_of_order, down;
+    bool dry_run, allow_edited, out_of_order, down, render;
     int64_t lock_timeout_ms, statement_timeout_ms, lock_retries, harm_budget_ms, wait_ms;
     char *applied, *rolled_back;
 };
@@ -46,6 +46,11 @@ struct options {
     {                                                                                                   \
         .name = "out-of-order", .type = EVO_OPT_FLAG, .offset = offsetof(struct options, out_of_order), \
         .help = "apply what arrived behind an applied migration (prisma always does)"                   \
+    }
+#define OPT_RENDER                                                                          \
+    {                                                                                       \
+        .name = "render", .type = EVO_OPT_FLAG, .offset = offsetof(struct options, render), \
+        .help = "alembic: have each revision rendered as SQL, and apply that natively"      \
     }
 #define OPT_WAIT                                                                               \
     {                                                                                          \
@@ -83,7 +88,10 @@ struct options {
         OPT_WAIT
 
 static const struct evo_option up_options[] = { OPT_TO("stop after this migration"),
-                                                OPT_STEPS("apply at most so many"), OPT_DRY_RUN, OPT_POLICY,
+                                                OPT_STEPS("apply at most so many"),
+                                                OPT_DRY_RUN,
+                                                OPT_RENDER,
+                                                OPT_POLICY,
                                                 OPT_TIMES };
 static const struct evo_option down_options[] = { OPT_STEPS("roll back so many, the last one first (1)"),
                                                   OPT_TO("roll back to this migration, which stays applied"),
@@ -95,6 +103,7 @@ static const struct evo_option plan_options[] = {
       .type = EVO_OPT_FLAG,
       .offset = offsetof(struct options, down),
       .help = "the plan of down instead of up" },
+    OPT_RENDER,
     OPT_POLICY,
 };
 static const struct evo_option resolve_options[] = {
@@ -154,6 +163,7 @@ static enum evo_errc prepare(struct evo_cmd *cmd, const struct options *o, struc
                   .out_of_order = o->out_of_order,
                   .next_options = c->next_options },
         .dry_run = o->dry_run,
+        .render = o->render && !o->down,
         .lock_timeout_ms = o->lock_timeout_ms,
         .statement_timeout_ms = o->statement_timeout_ms,
         .lock_retries = o->lock_retries,

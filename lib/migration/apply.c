@@ -475,6 +475,9 @@ enum evo_errc evo_apply(struct evo_session *s, struct evo_step *step, struct evo
     if (!rc && !step->resume &&
         evo_journal_holds(&s->journal, s->o->project->kind, step->down, step->migration->name))
         rc = evo_journal_forget(s->pg, s->o->project->kind, step->down, step->migration->name, &e);
+    /* Where the ledger holds heads alone, what is written depends on what is there. */
+    if (!rc && step->mode != EVO_STEP_DELEGATED && evo_layout_of(s->o->project->kind)->graph)
+        rc = evo_session_reload(s, &e);
     if (rc)
         rc = evo_failure_shape(s, step, EVO_YES, &e);
     else if (step->mode == EVO_STEP_TRANSACTION)

@@ -56,6 +56,9 @@ struct evo_delegate {
      * looking at files. */
     enum evo_errc (*command)(const struct evo_project *p, const struct evo_migration *m, bool down,
                              struct evo_delegate_command *ret, struct evo_error *err);
+    /* The same for a rendering of the migration as SQL on standard output (render.h); NULL: the tool has none. */
+    enum evo_errc (*render)(const struct evo_project *p, const struct evo_migration *m,
+                            struct evo_delegate_command *ret, struct evo_error *err);
     const char
         *elsewhere; /* a hint, where it succeeded and our ledger knows nothing of it: another database? */
     /* What follows may be missing. */

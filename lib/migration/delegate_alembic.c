@@ -130,9 +130,28 @@ static enum evo_errc command(const struct evo_project *p, const struct evo_migra
     return EVO_OK;
 }
 
+static enum evo_errc render(const struct evo_project *p, const struct evo_migration *m,
+                            struct evo_delegate_command *ret, struct evo_error *err)
+{
+    EVO_AUTO_STR program = NULL;
+    enum evo_errc rc = require_ini(p, err);
+    if (!rc)
+        rc = find_program(p, &program, err);
+    if (rc)
+        return rc;
+    EVO_AUTO_STR range = evo_asprintf("%s:%s", m->upon.count ? m->upon.items[0] : "base", m->version);
+    evo_strvec_push(&ret->argv, program);
+    evo_strvec_push(&ret->argv, "upgrade");
+    evo_strvec_push(&ret->argv, range);
+    evo_strvec_push(&ret->argv, "--sql");
+    ret->shown = evo_asprintf("alembic upgrade %s --sql", range);
+    return EVO_OK;
+}
+
 const struct evo_delegate evo_delegate_alembic = {
     .tool = "alembic",
     .command = command,
+    .render = render,
     .elsewhere =
         "Does alembic work on the same database? Its env.py has to take the URL from DATABASE_URL (or PG*), "
         "which evo sets; a URL written in alembic.ini leads elsewhere.",

@@ -8,6 +8,7 @@
 #include "migration/apply.h"
 #include "migration/delegate.h"
 #include "migration/failure.h"
+#include "migration/render.h"
 #include "pg/lock.h"
 
 /* Names in one warning. */
@@ -61,7 +62,9 @@ static enum evo_errc load_steps(struct evo_run *r, struct evo_error *err)
         if (rc)
             return rc;
         r->count++;
-        if (step->mode == EVO_STEP_DELEGATED)
+        if (s->o->render)
+            rc = evo_render_step(s, step, err);
+        else if (step->mode == EVO_STEP_DELEGATED)
             rc = evo_delegate_prepare(s->o->project, step, err);
         if (!rc && step->mode == EVO_STEP_DELEGATED)
             rc = evo_delegate_admit(s, step, err);

@@ -25,6 +25,7 @@ struct evo_migrate_options {
     const char *expect_database, *expect_system_identifier; /* guards; NULL: none */
     struct evo_plan_options plan;
     bool dry_run;
+    bool render; /* up: what the project's own tool would run, as SQL that evo runs (render.h) */
     int64_t lock_timeout_ms, statement_timeout_ms; /* 0: none */
     int64_t lock_retries;
     int64_t harm_budget_ms; /* session-milliseconds that others may wait behind a statement; 0: no limit */
