@@ -174,3 +174,50 @@ END
     assert_exit 0
     assert_json '[.data.rolled_back[].verify] == ["none", "passed"]'
 }
+
+pooler_answers() {
+    "$PG_BINDIR/psql" -XAtq -h 127.0.0.1 -p "$1" -U postgres -d "$PG_DB" -c 'SELECT 1' >/dev/null 2>&1
+}
+
+@test "a session pooler refuses the time-outs, and is named" {
+    local port dir bouncer
+    port=$(free_ports 1)
+    # A folder that the user the pooler drops to can reach.
+    dir=$(mktemp -d "$EVO_TEST_DIR/pooler.XXXXXX")
+    chmod 0777 "$dir"
+    cat >"$dir/pgbouncer.ini" <<INI
+[databases]
+$PG_DB = host=$PG_SOCKET port=$PG_PORT user=postgres
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = $port
+auth_type = any
+pool_mode = session
+unix_socket_dir =
+logfile = $dir/log
+INI
+    chmod 0644 "$dir/pgbouncer.ini"
+    "${_pg_drop[@]:-env}" pgbouncer -q "$dir/pgbouncer.ini" </dev/null >/dev/null 2>&1 3>&- &
+    bouncer=$!
+    wait_until 10 pooler_answers "$port" || fail 'pgbouncer did not start'
+    DATABASE_URL="postgresql://postgres@127.0.0.1:$port/$PG_DB" run_evo evo-migrate up --json
+    kill "$bouncer"
+    wait "$bouncer" || true
+    assert_exit 3
+    assert_json '.error.reason == "unsupported" and .error.schema_clean and (.error.message | contains("PGOPTIONS"))'
+    assert_json '.error.hint | contains("DIRECT_URL")'
+    assert_equal f "$(exists users)"
+}
+
+@test "a server that goes away under alembic leaves a verdict, not a guess" {
+    revision aaa1 "'2b3c4d5e6f70'" 'CREATE TABLE aaa1 (); SELECT pg_sleep(60)'
+    start_evo evo-migrate up --json
+    wait_until 20 query_runs 'CREATE TABLE aaa1%'
+    # Both sessions: evo's own, with the lock, and alembic's.
+    pg_sql "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'evo-migrate%'"
+    finish_evo
+    assert_exit 7
+    assert_json '.error.migration == "aaa1_step" and .error.schema_clean and (.data.applied | length) == 2'
+    assert_equal 2b3c4d5e6f70 "$(versions)"
+    assert_equal 0 "$(advisory_locks)"
+}

@@ -293,12 +293,89 @@ static void test_down_refuses_what_it_cannot_judge(void **state)
     }
 }
 
+/* r <- a, r <- b, m of both; labels on demand. */
+static void build_graph(struct world *w, struct evo_project *p, const struct fact *facts, bool labels)
+{
+    build(w, facts);
+    for (size_t i = 0; i < w->state.count; i++) {
+        struct evo_migration *m = &w->files[i];
+        m->version = evo_asprintf("%s-id", m->name);
+        if (strcmp(m->name, "a") == 0 || strcmp(m->name, "b") == 0)
+            evo_strvec_push(&m->down, "r");
+        if (labels && strcmp(m->name, "r") != 0)
+            evo_strvec_push(&m->labels, m->name);
+    }
+    *p = (struct evo_project){ .kind = EVO_LAYOUT_ALEMBIC, .items = w->files, .count = w->state.count };
+    w->state.project = p;
+    w->state.kind = EVO_LAYOUT_ALEMBIC;
+    for (size_t i = 0; i < w->state.count; i++)
+        w->state.pending += w->items[i].state == EVO_STATE_PENDING;
+}
+
+static void release_graph(struct world *w)
+{
+    for (size_t i = 0; i < w->state.count; i++) {
+        free(w->files[i].version);
+        evo_strvec_release(&w->files[i].down);
+        evo_strvec_release(&w->files[i].labels);
+    }
+}
+
+static void test_up_in_a_graph_takes_what_is_built_upon(void **state)
+{
+    (void)state;
+    static const struct fact fresh[] = {
+        { .name = "r", .state = P }, { .name = "a", .state = P }, { .name = "b", .state = P }, { 0 }
+    };
+    static const struct fact all[] = {
+        { .name = "r", .state = A }, { .name = "a", .state = A }, { .name = "b", .state = A }, { 0 }
+    };
+    static const struct fact unknown[] = {
+        { .name = "r", .state = P }, { .name = "a", .state = P }, { .name = "gone", .state = M }, { 0 }
+    };
+    static const struct {
+        const struct fact *facts;
+        const char *to;
+        bool labels;
+        enum evo_errc expected;
+        const char *plan;
+    } rows[] = {
+        { fresh, "b", false, EVO_OK, "r b" },
+        { fresh, "b-id", false, EVO_OK, "r b" },
+        { fresh, "r", false, EVO_OK, "r" },
+        { fresh, "heads", false, EVO_OK, "r a b" },
+        { fresh, NULL, true, EVO_OK, "r a b" },
+        { fresh, NULL, false, EVO_ERR_CONFIG, "" }, /* two heads */
+        { fresh, "nobody", false, EVO_ERR_NOT_FOUND, "" },
+        { all, NULL, false, EVO_OK, "" }, /* nothing to do, so nothing to be sure of */
+        { unknown, NULL, true, EVO_ERR_NOT_FOUND, "" },
+        { unknown, "a", true, EVO_ERR_NOT_FOUND, "" },
+    };
+    for (size_t i = 0; i < EVO_COUNT(rows); i++) {
+        struct world w;
+        struct evo_project p;
+        build_graph(&w, &p, rows[i].facts, rows[i].labels);
+        struct evo_plan_options o = { .to = rows[i].to, .next_options = "" };
+        EVO_AUTO(plan) plan = { 0 };
+        EVO_AUTO(strbuf) got = EVO_STRBUF_INIT;
+        struct evo_error err = EVO_ERROR_INIT;
+        enum evo_errc rc = evo_plan_up(EVO_LAYOUT_ALEMBIC, &w.state, &w.journal, &o, &plan, &err);
+        join(&plan, &got);
+        if (rc != rows[i].expected || strcmp(got.buf, rows[i].plan) != 0)
+            fail_msg("row %zu: %d, %s", i, (int)rc, got.buf);
+        if (rc)
+            assert_true(err.next[0] != '\0');
+        release_graph(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_up_plans_what_is_pending),
         cmocka_unit_test(test_up_refuses_and_names_the_next_command),
         cmocka_unit_test(test_up_warns_where_it_is_allowed),
+        cmocka_unit_test(test_up_in_a_graph_takes_what_is_built_upon),
         cmocka_unit_test(test_up_resumes_what_is_on_record),
         cmocka_unit_test(test_up_does_not_build_upon_half_a_rollback),
         cmocka_unit_test(test_down_goes_back_in_reverse_order_of_application),
