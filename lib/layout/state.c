@@ -88,8 +88,7 @@ static enum evo_errc is_edited(const struct evo_migration *m, const struct evo_l
 {
     *ret = false;
     /* A ledger without checksums says nothing about what was applied. */
-    if (!row->checksum || !row->checksum[0] ||
-        strcmp(row->checksum, m->own_checksum ? m->own_checksum : m->checksum) == 0)
+    if (!row->checksum || strcmp(row->checksum, m->own_checksum ? m->own_checksum : m->checksum) == 0)
         return EVO_OK;
     if (m->own_checksum) { /* the tool compares no other way */
         *ret = true;
