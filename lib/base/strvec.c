@@ -58,6 +58,11 @@ static int compare(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+bool evo_strvec_contains_sorted(const struct evo_strvec *v, const char *s)
+{
+    return v->count && bsearch(&s, v->items, v->count, sizeof(*v->items), compare);
+}
+
 void evo_strvec_sort(struct evo_strvec *v)
 {
     if (v->count)

@@ -27,6 +27,8 @@ const char *evo_strvec_pushf(struct evo_strvec *v, const char *fmt, ...) EVO_PRI
 /* Takes s over. */
 void evo_strvec_push_owned(struct evo_strvec *v, char *s);
 bool evo_strvec_contains(const struct evo_strvec *v, const char *s);
+/* The same of a list that is in byte order, by halving it. */
+bool evo_strvec_contains_sorted(const struct evo_strvec *v, const char *s);
 /* Byte order. */
 void evo_strvec_sort(struct evo_strvec *v);
 /* Adds what `text` lists, separated by commas or line ends, trimmed, empty ones left out. */

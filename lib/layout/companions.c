@@ -40,8 +40,43 @@ void evo_companions_in_folder(struct evo_project *p, struct evo_migration *m, co
     }
 }
 
+/* The migrations by their names: there may be thousands of folders, one for each. */
+struct by_name {
+    struct evo_migration **items;
+    size_t count;
+};
+
+static void by_name_auto(struct by_name *index)
+{
+    free(index->items);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp((*(struct evo_migration *const *)a)->name, (*(struct evo_migration *const *)b)->name);
+}
+
+static struct by_name sort_by_name(const struct evo_project *p)
+{
+    struct by_name index = { evo_calloc(p->count, sizeof(struct evo_migration *)), p->count };
+    for (size_t i = 0; i < p->count; i++)
+        index.items[i] = &p->items[i];
+    if (index.count)
+        qsort(index.items, index.count, sizeof(*index.items), compare_names);
+    return index;
+}
+
+static struct evo_migration *find(const struct by_name *index, const char *name)
+{
+    struct evo_migration wanted = { .name = (char *)(uintptr_t)name }, *key = &wanted;
+    struct evo_migration **found =
+        index->count ? bsearch(&key, index->items, index->count, sizeof(*index->items), compare_names) : NULL;
+    return found ? *found : NULL;
+}
+
 /* evo/<name>/ of one migration, or of none. */
-static enum evo_errc read_beside(struct evo_project *p, const char *folder, struct evo_error *err)
+static enum evo_errc read_beside(struct evo_project *p, const struct by_name *index, const char *folder,
+                                 struct evo_error *err)
 {
     EVO_AUTO(strvec) names = EVO_STRVEC_INIT;
     enum evo_errc rc = evo_dir_list(folder, &names, err);
@@ -51,10 +86,7 @@ static enum evo_errc read_beside(struct evo_project *p, const char *folder, stru
         return EVO_ERR_CONFIG;
     }
     const char *name = evo_path_base(folder);
-    struct evo_migration *m = NULL;
-    for (size_t i = 0; i < p->count && !m; i++)
-        if (strcmp(p->items[i].name, name) == 0)
-            m = &p->items[i];
+    struct evo_migration *m = find(index, name);
     EVO_AUTO_STR in_folder = evo_path_join(p->migrations, name);
     if (!m || evo_is_dir(in_folder)) {
         for (size_t i = 0; i < names.count; i++)
@@ -87,9 +119,10 @@ enum evo_errc evo_companions_in_root(struct evo_project *p, struct evo_error *er
     struct evo_error ignored = EVO_ERROR_INIT;
     if (evo_dir_list(evo, &names, &ignored))
         return EVO_OK;
+    __attribute__((cleanup(by_name_auto))) struct by_name index = sort_by_name(p);
     for (size_t i = 0; i < names.count; i++) {
         EVO_AUTO_STR folder = evo_path_join(evo, names.items[i]);
-        enum evo_errc rc = evo_is_dir(folder) ? read_beside(p, folder, err) : EVO_OK;
+        enum evo_errc rc = evo_is_dir(folder) ? read_beside(p, &index, folder, err) : EVO_OK;
         if (rc)
             return rc;
     }

@@ -24,14 +24,22 @@ static enum evo_errc add(struct evo_project *p, struct evo_migration *m, struct 
                          struct evo_error *err)
 {
     m->version = evo_strndup(m->name, version_length(m->name));
-    const struct evo_migration *twin = evo_project_find(p, m->name);
-    if (twin) {
-        evo_error_set(err, EVO_ERR_CONFIG, "migration \"%s\" exists twice: \"%s\" and \"%s\"", m->name,
-                      twin->path, m->path);
-        evo_error_migration(err, m->name);
+    return evo_project_add(p, m, buffer, err);
+}
+
+/* Of the same name, in two forms: they stand side by side once all are in order. */
+static enum evo_errc refuse_twins(const struct evo_project *p, struct evo_error *err)
+{
+    for (size_t i = 1; i < p->count; i++) {
+        const struct evo_migration *a = &p->items[i - 1], *b = &p->items[i];
+        if (strcmp(a->name, b->name) != 0)
+            continue;
+        evo_error_set(err, EVO_ERR_CONFIG, "migration \"%s\" exists twice: \"%s\" and \"%s\"", a->name,
+                      a->path, b->path);
+        evo_error_migration(err, a->name);
         return evo_error_hint(err, "Keep one of the two.");
     }
-    return evo_project_add(p, m, buffer, err);
+    return EVO_OK;
 }
 
 static enum evo_errc read_folder(struct evo_project *p, const char *name, const char *folder,
@@ -63,7 +71,7 @@ static enum evo_errc read_file(struct evo_project *p, const char *file, const ch
     size_t n = strlen(file);
     if (evo_ends_with(file, DOWN)) {
         EVO_AUTO_STR up = evo_asprintf("%.*s" UP, (int)(n - strlen(DOWN)), file);
-        if (evo_strvec_contains(names, up))
+        if (evo_strvec_contains_sorted(names, up))
             return EVO_OK; /* read with its other half */
         evo_error_set(err, EVO_ERR_CONFIG, "\"%s\" has no \"%s\" beside it", path, up);
         return evo_error_hint(err,
@@ -74,7 +82,7 @@ static enum evo_errc read_file(struct evo_project *p, const char *file, const ch
     if (evo_ends_with(file, UP)) {
         m.name = evo_strndup(file, n - strlen(UP));
         EVO_AUTO_STR down = evo_asprintf("%s" DOWN, m.name);
-        if (evo_strvec_contains(names, down))
+        if (evo_strvec_contains_sorted(names, down))
             m.companion[EVO_FILE_DOWN] = evo_path_join(p->migrations, down);
     } else {
         m.name = evo_strndup(file, n - strlen(".sql"));
@@ -105,8 +113,8 @@ enum evo_errc evo_sql_layout_read(struct evo_project *p, const struct evo_strvec
         }
     }
     if (!rc)
-        rc = evo_companions_in_root(p, err);
-    if (!rc)
         evo_order_sql(p);
-    return rc;
+    if (!rc)
+        rc = refuse_twins(p, err);
+    return rc ? rc : evo_companions_in_root(p, err);
 }
