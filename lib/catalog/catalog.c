@@ -22,34 +22,46 @@
 /* Far above any schema, below what would be felt as a mistake. */
 #define TEXT_MAX ((size_t)512 << 20)
 
-static enum evo_errc read_section(struct evo_pg *pg, const struct evo_catalog_section *s,
-                                  struct evo_strvec *lines, size_t *size, struct evo_error *err)
+/* The sections of one look, and what they gave. */
+struct reading {
+    struct evo_strbuf sql; /* all of them, one message: the way to a server is longer than a section takes */
+    struct evo_strvec sections; /* their names */
+    size_t at; /* section whose answer is awaited */
+    struct evo_strvec *lines;
+    size_t *size;
+};
+
+static void reading_auto(struct reading *r)
 {
-    EVO_AUTO_PTR(pg_result) r = NULL;
-    enum evo_errc rc = evo_pg_query(pg, s->sql, 0, NULL, &r, err);
-    if (rc)
-        return evo_error_prefix(err, "could not read the schema (%s)", s->what);
-    for (int i = 0; i < evo_pg_rows(r); i++) {
-        const char *value = evo_pg_value(r, i, 0);
+    evo_strbuf_release(&r->sql);
+    evo_strvec_release(&r->sections);
+}
+
+static enum evo_errc take_rows(void *ctx, const struct evo_pg_result *rows, struct evo_error *err)
+{
+    (void)err;
+    struct reading *reading = ctx;
+    for (int i = 0; i < evo_pg_rows(rows); i++) {
+        const char *value = evo_pg_value(rows, i, 0);
         if (!value)
             continue;
         EVO_AUTO(strbuf) line = EVO_STRBUF_INIT_MAX(TEXT_MAX);
         evo_catalog_line(&line, value);
-        *size += line.len + 1;
-        evo_strvec_push_owned(lines, evo_strbuf_detach(&line));
+        *reading->size += line.len + 1;
+        evo_strvec_push_owned(reading->lines, evo_strbuf_detach(&line));
     }
+    reading->at++;
     return EVO_OK;
 }
 
-static enum evo_errc read_sections(struct evo_pg *pg, const struct evo_catalog_section *s,
-                                   struct evo_strvec *lines, size_t *size, struct evo_error *err)
+static void add_sections(struct reading *r, const struct evo_catalog_section *s, int version)
 {
-    int version = evo_pg_version(pg);
-    enum evo_errc rc = EVO_OK;
-    for (; !rc && s->what; s++)
-        if (version >= s->since && (!s->before || version < s->before))
-            rc = read_section(pg, s, lines, size, err);
-    return rc;
+    for (; s->what; s++) {
+        if (version < s->since || (s->before && version >= s->before))
+            continue;
+        evo_strbuf_addf(&r->sql, "%s;\n", s->sql);
+        evo_strvec_push(&r->sections, s->what);
+    }
 }
 
 static enum evo_errc read_all(struct evo_pg *pg, bool grants, struct evo_strvec *lines, size_t *size,
@@ -62,11 +74,17 @@ static enum evo_errc read_all(struct evo_pg *pg, bool grants, struct evo_strvec 
         evo_catalog_relations,
         grants ? evo_catalog_grants : NULL,
     };
-    enum evo_errc rc = EVO_OK;
-    for (size_t i = 0; i < EVO_COUNT(tables) && !rc; i++)
+    __attribute__((
+        cleanup(reading_auto))) struct reading r = { .sql = EVO_STRBUF_INIT, .lines = lines, .size = size };
+    for (size_t i = 0; i < EVO_COUNT(tables); i++)
         if (tables[i])
-            rc = read_sections(pg, tables[i], lines, size, err);
-    return rc;
+            add_sections(&r, tables[i], evo_pg_version(pg));
+    enum evo_errc rc = evo_pg_script(pg, r.sql.buf, take_rows, &r, NULL, err);
+    if (rc && err)
+        err->line = err->column = 0; /* of a text that nobody wrote */
+    return rc && r.at < r.sections.count
+               ? evo_error_prefix(err, "could not read the schema (%s)", r.sections.items[r.at])
+               : rc;
 }
 
 /* Under settings of its own, which are gone afterwards. */
