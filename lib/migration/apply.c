@@ -9,23 +9,7 @@
 #include "migration/failure.h"
 #include "migration/script.h"
 #include "migration/statements.h"
-
-#define XID_MAX 24
-/* pg_current_xact_id() came with 13; before, txid_current(). */
-#define XACT_ID_SINCE 130000
-/* How long to look for a server that says what became of a COMMIT. */
-#define VERDICT_MS       (20 * 1000)
-#define VERDICT_PAUSE_MS 250
-
-enum stage { STAGE_BEFORE_COMMIT, STAGE_COMMIT };
-
-struct attempt {
-    struct evo_session *session;
-    enum stage stage;
-    size_t done; /* statements */
-    char xid[XID_MAX]; /* "" : not known */
-    struct evo_tries tries;
-};
+#include "migration/transaction.h"
 
 enum evo_errc evo_apply_probes(struct evo_pg *pg, const struct evo_step *step, struct evo_error *err)
 {
@@ -52,130 +36,13 @@ enum evo_errc evo_apply_probes_anew(const struct evo_session *s, const struct ev
 
 /* The same behind COMMIT, where a cancel changes nothing any more: the migration is in, and its probes have passed. The
  * next one says that it was cancelled. */
-static enum evo_errc probe_committed(const struct evo_session *s, const struct evo_step *step,
-                                     struct evo_error *err)
+enum evo_errc evo_apply_probes_committed(const struct evo_session *s, const struct evo_step *step,
+                                         struct evo_error *err)
 {
     if (evo_cancelled())
         return EVO_OK;
     enum evo_errc rc = evo_apply_probes_anew(s, step, err);
     return rc == EVO_ERR_CANCELLED ? EVO_OK : rc;
-}
-
-static enum evo_errc note_xid(void *ctx, const struct evo_pg_result *rows, struct evo_error *err)
-{
-    (void)err;
-    struct attempt *a = ctx;
-    if (evo_pg_rows(rows) != 1 || evo_pg_columns(rows) != 2 || !evo_pg_value(rows, 0, 0))
-        return EVO_OK;
-    (void)snprintf(a->xid, sizeof(a->xid), "%s", evo_pg_value(rows, 0, 0));
-    evo_session_lock_note(a->session, evo_pg_value(rows, 0, 1));
-    return EVO_OK;
-}
-
-/* Settings as evo wants them again, the id by which the transaction can be asked about, and a look at the lock. */
-static enum evo_errc reset_and_note_xid(struct evo_session *s, struct attempt *a, struct evo_error *err)
-{
-    EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
-    evo_settings_reset(&s->settings, &sql);
-    evo_strbuf_adds(&sql, evo_pg_version(s->pg) >= XACT_ID_SINCE
-                              ? "SELECT pg_catalog.pg_current_xact_id()::pg_catalog.text, "
-                              : "SELECT pg_catalog.txid_current()::pg_catalog.text, ");
-    evo_session_lock_look(s, &sql);
-    return evo_pg_script(s->pg, sql.buf, note_xid, a, NULL, err);
-}
-
-static enum evo_errc record(struct evo_session *s, const struct evo_step *step, int64_t started_ms,
-                            struct evo_error *err)
-{
-    if (step->down)
-        return evo_ledger_roll_back(s->pg, &s->ledger, step->migration, err);
-    return evo_ledger_record(s->pg, &s->ledger, step->migration, started_ms, err);
-}
-
-static enum evo_errc run_transaction(struct evo_session *s, const struct evo_step *step, struct attempt *a,
-                                     struct evo_error *err)
-{
-    int64_t started_ms = evo_wall_ms();
-    struct evo_script_outcome outcome = { 0 };
-    enum evo_errc rc = evo_session_begin(s, step, err);
-    if (!rc)
-        rc = evo_script_run(s->pg, step, 0, step->script.count, &outcome, err);
-    a->done = outcome.done;
-    if (!rc && !evo_pg_in_transaction(s->pg))
-        rc = evo_error_set(err, EVO_ERR_DATABASE, "the file ended the transaction it was run in");
-    if (!rc)
-        rc = reset_and_note_xid(s, a, err);
-    if (!rc)
-        rc = evo_apply_probes(s->pg, step, err);
-    if (!rc)
-        rc = record(s, step, started_ms, err);
-    if (rc)
-        return rc;
-    a->stage = STAGE_COMMIT;
-    return evo_session_commit(s, err);
-}
-
-/* Watched from BEGIN to COMMIT: the locks are held until then. */
-static enum evo_errc try_transaction(struct evo_session *s, const struct evo_step *step, struct attempt *a,
-                                     struct evo_error *err)
-{
-    a->stage = STAGE_BEFORE_COMMIT;
-    a->done = 0;
-    enum evo_errc rc = evo_try_look(s, step, 0, step->script.count, err);
-    if (rc)
-        return rc;
-    evo_try_begin(s, step, false, true);
-    rc = run_transaction(s, step, a, err);
-    evo_try_end(s, &a->tries);
-    return rc;
-}
-
-/* The connection was lost in COMMIT: what became of the transaction? */
-static enum evo_pg_verdict ask_verdict(struct evo_session *s, const char *xid)
-{
-    struct evo_deadline deadline = evo_deadline_in(VERDICT_MS);
-    enum evo_pg_verdict verdict = EVO_PG_VERDICT_UNKNOWN;
-    int signo = evo_session_grace_begin();
-    while (xid[0]) {
-        struct evo_error ignored = EVO_ERROR_INIT;
-        EVO_AUTO_PTR(pg) pg = NULL;
-        bool answered = !evo_session_second(s, &pg, &ignored) &&
-                        !evo_pg_xact_verdict(pg, xid, &verdict, &ignored) && verdict != EVO_PG_IN_PROGRESS;
-        if (answered || evo_deadline_passed(deadline) || evo_cancel_sleep(VERDICT_PAUSE_MS, &ignored))
-            break;
-    }
-    evo_session_grace_end(signo);
-    return verdict;
-}
-
-/* COMMIT was sent and its answer is not known: the connection was lost, or a cancel came in between. */
-static enum evo_errc judge_commit(struct evo_session *s, const struct evo_step *step, const struct attempt *a,
-                                  struct evo_applied *ret, struct evo_error *err)
-{
-    evo_notice(s->o->task, "%s in COMMIT of migration \"%s\"; asking what became of it",
-               evo_pg_alive(s->pg) ? "cancelled" : "the connection was lost", step->migration->name);
-    switch (ask_verdict(s, a->xid)) {
-    case EVO_PG_COMMITTED:
-        ret->lost = !evo_pg_alive(s->pg);
-        return EVO_OK;
-    case EVO_PG_ABORTED:
-        (void)evo_error_detail(err,
-                               "The connection was lost in COMMIT; the server says that transaction %s was "
-                               "rolled back.",
-                               a->xid);
-        return evo_failure_shape(s, step, EVO_YES, err);
-    case EVO_PG_IN_PROGRESS:
-    case EVO_PG_VERDICT_UNKNOWN:
-        break;
-    }
-    (void)evo_error_detail(err,
-                           "The connection was lost in COMMIT, and the server could not be asked what became "
-                           "of transaction %s. The ledger's row is part of it: evo-status says whether the "
-                           "migration is applied.",
-                           a->xid);
-    (void)evo_error_hint(err, "Ask when the server is back: evo-status%s", s->o->plan.next_options);
-    (void)evo_failure_shape(s, step, EVO_UNKNOWN, err);
-    return evo_error_next(err, "evo-status%s", s->o->plan.next_options);
 }
 
 /* A ledger that tells failures gets one although nothing is left of it. Nothing depends on that row. */
@@ -192,7 +59,7 @@ static void tell_failure(struct evo_session *s, const struct evo_step *step, con
 }
 
 /* The migration is in, and its probe says no: what the next run would build upon is wrong. */
-static enum evo_errc fail_after_commit(const struct evo_session *s, const struct evo_step *step,
+enum evo_errc evo_apply_fail_committed(const struct evo_session *s, const struct evo_step *step, size_t steps,
                                        struct evo_error *err)
 {
     const char *more = s->o->plan.next_options;
@@ -201,9 +68,9 @@ static enum evo_errc fail_after_commit(const struct evo_session *s, const struct
     (void)evo_failure_shape(s, step, EVO_NO, err);
     if (!step->down && evo_migration_has_down(step->migration)) {
         (void)evo_error_hint(
-            err, "It is committed, and %s.%s Take it back: evo-migrate down --steps 1%s", found,
-            step->mode == EVO_STEP_DELEGATED ? "" : " Inside the transaction they passed.", more);
-        return evo_error_next(err, "evo-migrate down --steps 1%s", more);
+            err, "It is committed, and %s.%s Take it back: evo-migrate down --steps %zu%s", found,
+            step->mode == EVO_STEP_DELEGATED ? "" : " Inside the transaction they passed.", steps, more);
+        return evo_error_next(err, "evo-migrate down --steps %zu%s", steps, more);
     }
     EVO_AUTO_STR name = evo_quote_shell(step->migration->name);
     (void)evo_error_hint(err, "It is committed, and %s. Look again: evo-verify %s %s%s", found,
@@ -214,58 +81,25 @@ static enum evo_errc fail_after_commit(const struct evo_session *s, const struct
 enum evo_errc evo_apply_committed(const struct evo_session *s, const struct evo_step *step,
                                   struct evo_error *err)
 {
-    enum evo_errc rc = probe_committed(s, step, err);
-    return rc ? fail_after_commit(s, step, err) : EVO_OK;
+    enum evo_errc rc = evo_apply_probes_committed(s, step, err);
+    return rc ? evo_apply_fail_committed(s, step, 1, err) : EVO_OK;
 }
 
-/* What cannot run in a transaction block although the parser could not see it: CALL and DO with COMMIT inside,
- * statements newer than the parser. */
-static bool wants_no_transaction(const struct evo_step *step, const struct attempt *a,
-                                 const struct evo_error *e)
-{
-    if (a->stage != STAGE_BEFORE_COMMIT || a->done >= step->script.count)
-        return false;
-    /* SET TRANSACTION behind another statement is 25001, too: that is the file's mistake */
-    if (evo_step_is_setting(step, a->done))
-        return false;
-    return evo_streq(e->sqlstate, "25001") || evo_streq(e->sqlstate, "2D000");
-}
-
-static enum evo_errc apply_in_transaction(struct evo_session *s, struct evo_step *step, struct attempt *a,
+static enum evo_errc apply_in_transaction(struct evo_session *s, struct evo_step *step,
                                           struct evo_applied *ret, struct evo_error *err)
 {
-    enum evo_errc rc;
-    ret->transaction = true;
-    while ((rc = try_transaction(s, step, a, err)) != EVO_OK) {
-        if (a->stage == STAGE_COMMIT && (!evo_pg_alive(s->pg) || rc == EVO_ERR_CANCELLED)) {
-            rc = judge_commit(s, step, a, ret, err);
-            break;
-        }
-        evo_session_rollback(s);
-        if (wants_no_transaction(step, a, err)) {
-            evo_notice(s->o->task,
-                       "migration \"%s\" holds a statement that cannot run in a transaction (%s): "
-                       "rolled back, now statement by statement",
-                       step->migration->name, err->message);
-            evo_step_without_transaction(step);
-            return evo_statements_run(s, step, ret, err);
-        }
-        if (evo_try_again(s, step, 0, step->script.count, &a->tries, err)) {
-            ret->retries++;
-            continue;
-        }
-        rc = evo_tries_were_in_vain(s, &a->tries, err) ? evo_failure_locks(s, step, &a->tries, err)
-                                                       : evo_failure_shape(s, step, EVO_YES, err);
-        break;
-    }
-    ret->harm = a->tries.harm;
-    ret->cancelled = a->tries.cancelled;
-    if (rc) {
+    bool unfit = false;
+    enum evo_errc rc = evo_transaction_run(s, step, 1, ret, &unfit, err);
+    if (rc && !unfit && !ret->committed)
         tell_failure(s, step, err);
+    if (!rc || !unfit)
         return rc;
-    }
-    ret->committed = true;
-    return evo_apply_committed(s, step, err);
+    evo_notice(s->o->task,
+               "migration \"%s\" holds a statement that cannot run in a transaction (%s): rolled back, now "
+               "statement by statement",
+               step->migration->name, err->message);
+    evo_step_without_transaction(step);
+    return evo_statements_run(s, step, ret, err);
 }
 
 /* Whether the start of such a file stands in the journal: the way back has no row in the ledger, and in some ledgers
@@ -327,11 +161,11 @@ static bool is_one_transaction(const struct evo_step *step)
     return controls <= 2;
 }
 
-static enum evo_errc run_as_is(struct evo_session *s, const struct evo_step *step, struct attempt *a,
+static enum evo_errc run_as_is(struct evo_session *s, const struct evo_step *step, struct evo_tries *tries,
                                struct evo_script_outcome *outcome, struct evo_error *err)
 {
     EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
-    evo_settings_discard(&sql);
+    evo_settings_discard(&sql, true);
     const struct evo_directives *d = evo_step_directives(step);
     evo_settings_timeouts(d->lock_timeout_ms, d->statement_timeout_ms, false, &sql);
     enum evo_errc rc = evo_pg_exec(s->pg, sql.buf, err);
@@ -341,7 +175,7 @@ static enum evo_errc run_as_is(struct evo_session *s, const struct evo_step *ste
         return rc;
     evo_try_begin(s, step, false, is_one_transaction(step));
     rc = evo_script_run(s->pg, step, 0, step->script.count, outcome, err);
-    evo_try_end(s, &a->tries);
+    evo_try_end(s, tries);
     if (!rc && evo_pg_in_transaction(s->pg)) {
         rc = evo_error_set(err, EVO_ERR_DATABASE, "the file begins a transaction and does not end it");
         (void)evo_error_hint(err, "Write COMMIT at its end, or leave BEGIN out: evo runs a file in one "
@@ -425,11 +259,11 @@ static enum evo_errc finish_as_is(struct evo_session *s, const struct evo_step *
     }
     ret->committed = true;
     if (!probed)
-        probed = probe_committed(s, step, err);
-    return probed ? fail_after_commit(s, step, err) : EVO_OK;
+        probed = evo_apply_probes_committed(s, step, err);
+    return probed ? evo_apply_fail_committed(s, step, 1, err) : EVO_OK;
 }
 
-static enum evo_errc apply_as_is(struct evo_session *s, const struct evo_step *step, struct attempt *a,
+static enum evo_errc apply_as_is(struct evo_session *s, const struct evo_step *step, struct evo_tries *tries,
                                  struct evo_applied *ret, struct evo_error *err)
 {
     EVO_AUTO_STR id = NULL;
@@ -442,25 +276,34 @@ static enum evo_errc apply_as_is(struct evo_session *s, const struct evo_step *s
         return evo_failure_shape(s, step, EVO_YES, err);
     struct evo_script_outcome outcome = { 0 };
     bool undone = false;
-    while ((rc = run_as_is(s, step, a, &outcome, err)) != EVO_OK) {
+    while ((rc = run_as_is(s, step, tries, &outcome, err)) != EVO_OK) {
         undone = is_undone(s, step, &outcome, rc);
         evo_session_rollback(s);
-        if (!undone || !evo_try_again(s, step, 0, step->script.count, &a->tries, err))
+        if (!undone || !evo_try_again(s, step, 0, step->script.count, tries, err))
             break;
         ret->retries++;
     }
-    ret->harm = a->tries.harm;
-    ret->cancelled = a->tries.cancelled;
+    ret->harm = tries->harm;
+    ret->cancelled = tries->cancelled;
     if (rc) {
         bool clean = undone && evo_pg_alive(s->pg);
-        bool locks = evo_tries_were_in_vain(s, &a->tries, err);
+        bool locks = evo_tries_were_in_vain(s, tries, err);
         ret->done = clean ? 0 : outcome.committed;
         ret->stopped_at = outcome.done < step->script.count ? outcome.done + 1 : 0;
         if (!clean || !locks || !record_failure(s, step, id, true, err))
             return fail_as_is(s, step, id, clean, ret, err);
-        return evo_failure_locks(s, step, &a->tries, err);
+        return evo_failure_locks(s, step, tries, err);
     }
     return finish_as_is(s, step, id, ret, err);
+}
+
+/* Checkpoints of an attempt that was settled by hand since (resolve, here or by the layout's own tool). */
+static enum evo_errc forget_settled(struct evo_session *s, const struct evo_step *step, struct evo_error *err)
+{
+    enum evo_layout_kind kind = s->o->project->kind;
+    if (step->resume || !evo_journal_holds(&s->journal, kind, step->down, step->migration->name))
+        return EVO_OK;
+    return evo_journal_forget(s->pg, kind, step->down, step->migration->name, err);
 }
 
 enum evo_errc evo_apply(struct evo_session *s, struct evo_step *step, struct evo_applied *ret,
@@ -468,30 +311,41 @@ enum evo_errc evo_apply(struct evo_session *s, struct evo_step *step, struct evo
 {
     struct evo_error e = EVO_ERROR_INIT;
     struct evo_applied applied = { .started_ms = evo_wall_ms() };
-    struct attempt a = { .session = s, .tries = EVO_TRIES_INIT };
+    EVO_AUTO(tries) tries = EVO_TRIES_INIT;
     int64_t began = evo_clock_ms();
     enum evo_errc rc = evo_cancel_check(&e);
-    /* Checkpoints of an attempt that was settled by hand since (resolve, here or by the layout's own tool). */
-    if (!rc && !step->resume &&
-        evo_journal_holds(&s->journal, s->o->project->kind, step->down, step->migration->name))
-        rc = evo_journal_forget(s->pg, s->o->project->kind, step->down, step->migration->name, &e);
+    if (!rc)
+        rc = forget_settled(s, step, &e);
     /* Where the ledger holds heads alone, what is written depends on what is there. */
     if (!rc && step->mode != EVO_STEP_DELEGATED && evo_layout_of(s->o->project->kind)->graph)
         rc = evo_session_reload(s, &e);
     if (rc)
         rc = evo_failure_shape(s, step, EVO_YES, &e);
     else if (step->mode == EVO_STEP_TRANSACTION)
-        rc = apply_in_transaction(s, step, &a, &applied, &e);
+        rc = apply_in_transaction(s, step, &applied, &e);
     else if (step->mode == EVO_STEP_AS_IS)
-        rc = apply_as_is(s, step, &a, &applied, &e);
+        rc = apply_as_is(s, step, &tries, &applied, &e);
     else if (step->mode == EVO_STEP_DELEGATED)
         rc = evo_delegate_apply(s, step, &applied, &e);
     else
         rc = evo_statements_run(s, step, &applied, &e);
     applied.elapsed_ms = evo_clock_ms() - began;
     applied.verified = !rc && step->probed;
-    evo_tries_release(&a.tries);
     *ret = applied;
+    if (rc && err)
+        *err = e;
+    return rc;
+}
+
+enum evo_errc evo_apply_together(struct evo_session *s, struct evo_step *steps, size_t count,
+                                 struct evo_applied *ret, struct evo_error *err)
+{
+    struct evo_error e = EVO_ERROR_INIT;
+    enum evo_errc rc = evo_cancel_check(&e);
+    for (size_t i = 0; !rc && i < count; i++)
+        rc = forget_settled(s, &steps[i], &e);
+    rc = rc ? evo_failure_shape(s, &steps[0], EVO_YES, &e)
+            : evo_transaction_run(s, steps, count, ret, NULL, &e);
     if (rc && err)
         *err = e;
     return rc;

@@ -12,7 +12,7 @@
  *	COMMIT
  *	the verify file again, on a new connection
  *
- * Any failure before COMMIT leaves nothing. Where the connection dies in COMMIT, pg_xact_status gives the verdict: evo
+ * (transaction.h). Any failure before COMMIT leaves nothing. Where the connection dies in COMMIT, pg_xact_status gives the verdict: evo
  * never guesses. A lock that was not to be had (55P03, 40P01) rolls the whole transaction back and tries it again
  * (retry.h), and so does a try that kept others waiting for too long (again.h).
  */
@@ -20,6 +20,7 @@
 #define EVO_MIGRATION_APPLY_H
 
 #include "base/error.h"
+#include "migration/script.h"
 #include "migration/session.h"
 #include "migration/step.h"
 
@@ -45,12 +46,28 @@ struct evo_applied {
 enum evo_errc evo_apply(struct evo_session *s, struct evo_step *step, struct evo_applied *ret,
                         struct evo_error *err) EVO_CHECK;
 
+/* The same for several in one transaction, all of mode `transaction` (atomic.h): all or none. ret: one for each, zeroed. */
+enum evo_errc evo_apply_together(struct evo_session *s, struct evo_step *steps, size_t count,
+                                 struct evo_applied *ret, struct evo_error *err) EVO_CHECK;
+
+/* The parts that its ways share. */
+
+/* The whole script, under the watch: `blockers` is who was in its way. */
+enum evo_errc evo_apply_script(struct evo_session *s, const struct evo_step *step,
+                               struct evo_script_outcome *outcome, struct evo_strbuf *blockers,
+                               struct evo_error *err) EVO_CHECK;
 /* Probes of the step on pg (in its transaction where it is in one). A false one is EVO_ERR_PROBE_FALSE. */
 enum evo_errc evo_apply_probes(struct evo_pg *pg, const struct evo_step *step,
                                struct evo_error *err) EVO_CHECK;
 /* The same, on a new connection. */
 enum evo_errc evo_apply_probes_anew(const struct evo_session *s, const struct evo_step *step,
                                     struct evo_error *err) EVO_CHECK;
+/* The same behind COMMIT: a cancel changes nothing any more, and the next migration says that it came. */
+enum evo_errc evo_apply_probes_committed(const struct evo_session *s, const struct evo_step *step,
+                                         struct evo_error *err) EVO_CHECK;
+/* The migration is in, and its probe says no: the error of it. `steps`: so many to take back. Returns err->code. */
+enum evo_errc evo_apply_fail_committed(const struct evo_session *s, const struct evo_step *step, size_t steps,
+                                       struct evo_error *err);
 /* Behind a COMMIT, also one of the project's own tool: the probes on a new connection, unless a cancel came, which changes
  * nothing any more. A false one is EVO_ERR_MIGRATION_FAILED with the way back: the next migration would build upon it. */
 enum evo_errc evo_apply_committed(const struct evo_session *s, const struct evo_step *step,

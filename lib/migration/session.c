@@ -203,8 +203,17 @@ int64_t evo_session_statement_timeout(const struct evo_session *s, const struct 
 enum evo_errc evo_session_begin(struct evo_session *s, const struct evo_step *step, struct evo_error *err)
 {
     EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
-    evo_settings_discard(&sql);
+    evo_settings_discard(&sql, true);
     evo_strbuf_adds(&sql, "BEGIN; ");
+    const struct evo_directives *d = evo_step_directives(step);
+    evo_settings_timeouts(d->lock_timeout_ms, d->statement_timeout_ms, true, &sql);
+    return evo_pg_exec(s->pg, sql.buf, err);
+}
+
+enum evo_errc evo_session_go_on(struct evo_session *s, const struct evo_step *step, struct evo_error *err)
+{
+    EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
+    evo_settings_discard(&sql, false);
     const struct evo_directives *d = evo_step_directives(step);
     evo_settings_timeouts(d->lock_timeout_ms, d->statement_timeout_ms, true, &sql);
     return evo_pg_exec(s->pg, sql.buf, err);

@@ -26,6 +26,8 @@ struct evo_migrate_options {
     struct evo_plan_options plan;
     bool dry_run;
     bool render; /* up: what the project's own tool would run, as SQL that evo runs (render.h) */
+    bool atomic; /* up: everything in one transaction, or refused */
+    bool no_fingerprint; /* the schema is not looked at */
     int64_t lock_timeout_ms, statement_timeout_ms; /* 0: none */
     int64_t lock_retries;
     int64_t harm_budget_ms; /* session-milliseconds that others may wait behind a statement; 0: no limit */
@@ -77,6 +79,9 @@ void evo_session_lock_note(struct evo_session *s, const char *answer);
 /* The texts of settings.h, sent; reset looks at the lock, too. */
 enum evo_errc evo_session_reset(struct evo_session *s, struct evo_error *err) EVO_CHECK;
 enum evo_errc evo_session_begin(struct evo_session *s, const struct evo_step *step,
+                                struct evo_error *err) EVO_CHECK;
+/* The next file in the transaction that is open. */
+enum evo_errc evo_session_go_on(struct evo_session *s, const struct evo_step *step,
                                 struct evo_error *err) EVO_CHECK;
 /* COMMIT, as the server says it: EVO_ERR_DATABASE where the transaction was rolled back instead. */
 enum evo_errc evo_session_commit(struct evo_session *s, struct evo_error *err) EVO_CHECK;

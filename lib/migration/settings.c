@@ -19,9 +19,11 @@ void evo_settings_reset(const struct evo_settings *s, struct evo_strbuf *out)
     evo_settings_timeouts(s->lock_timeout_ms, s->statement_timeout_ms, false, out);
 }
 
-void evo_settings_discard(struct evo_strbuf *out)
+void evo_settings_discard(struct evo_strbuf *out, bool temporary_tables)
 {
-    evo_strbuf_adds(out, "CLOSE ALL; DEALLOCATE ALL; UNLISTEN *; DISCARD SEQUENCES; DISCARD TEMP; ");
+    evo_strbuf_adds(out, "CLOSE ALL; DEALLOCATE ALL; UNLISTEN *; DISCARD SEQUENCES; ");
+    if (temporary_tables)
+        evo_strbuf_adds(out, "DISCARD TEMP; ");
 }
 
 void evo_settings_timeouts(int64_t lock_timeout_ms, int64_t statement_timeout_ms, bool local,

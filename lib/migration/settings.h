@@ -21,9 +21,9 @@ struct evo_settings {
 
 /* Role, settings and time-outs, "RESET …; SET …;": may run in a transaction or outside one. */
 void evo_settings_reset(const struct evo_settings *s, struct evo_strbuf *out);
-/* What outlives a transaction beside the settings: temporary tables, prepared statements, cursors, LISTEN. Only
- * between transactions: dropping a temporary table would fail on trigger events still waiting for the commit. */
-void evo_settings_discard(struct evo_strbuf *out);
+/* What outlives a transaction beside the settings: temporary tables, prepared statements, cursors, LISTEN. Temporary
+ * tables only between transactions: dropping one would fail on trigger events still waiting for the commit. */
+void evo_settings_discard(struct evo_strbuf *out, bool temporary_tables);
 /* The time-outs alone: SET LOCAL (for this transaction) or SET. Values < 0 are left as they are. */
 void evo_settings_timeouts(int64_t lock_timeout_ms, int64_t statement_timeout_ms, bool local,
                            struct evo_strbuf *out);

@@ -47,7 +47,7 @@ static void test_discard_never_drops_the_session_lock(void **state)
 {
     (void)state;
     EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
-    evo_settings_discard(&sql);
+    evo_settings_discard(&sql, true);
     assert_null(strstr(sql.buf, "DISCARD ALL"));
     assert_has(&sql, "DISCARD TEMP;");
 }
