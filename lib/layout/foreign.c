@@ -75,6 +75,6 @@ enum evo_errc evo_foreign_refuse(const struct evo_foreign *f, enum evo_layout_ki
         return evo_error_hint(err, "Go on with \"%s\".", up);
     return evo_error_hint(err,
                           "Go on with \"%s\". To hand this database to evo, rename table %s, then run "
-                          "\"evo-migrate resolve --applied NAME\" for each migration that it has.",
+                          "\"evo-migrate baseline --to NAME\" with the last migration that it has.",
                           up, shown);
 }

@@ -64,6 +64,7 @@ static const struct {
                                .delegated = true,
                                .by_row = true,
                                .graph = true,
+                               .merge = "alembic merge heads",
                                .no_attempts = true },
                              evo_alembic_read,
                              &evo_ledger_alembic },

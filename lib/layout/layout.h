@@ -48,6 +48,7 @@ struct evo_layout {
     bool strict_order; /* what arrives behind an applied migration is refused unless --out-of-order */
     bool by_row; /* the ledger's rows are in order of application; else its times are */
     bool graph; /* what a migration builds upon is said by itself (graph.h), not by the order */
+    const char *merge; /* the tool's own command that joins several heads; NULL: its migrations are a list */
     bool no_attempts; /* the ledger has no row for what was begun and not finished: only evo.journal knows */
     bool
         by_files; /* the ledger says where it stands, not what was applied: that follows from the files' order */
@@ -117,6 +118,8 @@ struct evo_project {
     struct evo_sqitch *sqitch; /* sqitch: its plan; else NULL */
     struct evo_migration *items; /* in the order of application */
     size_t count, alloc;
+    struct evo_strvec
+        heads; /* of a graph: the names that nothing comes after; none where migrations are a list */
     struct evo_strvec warnings; /* whole sentences without a full stop, for status and plan */
 };
 void evo_project_release(struct evo_project *p);

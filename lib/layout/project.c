@@ -31,6 +31,7 @@ void evo_project_drop(struct evo_project *p)
     p->count = 0;
     evo_sqitch_free(p->sqitch);
     p->sqitch = NULL;
+    evo_strvec_clear(&p->heads);
     evo_strvec_clear(&p->warnings);
 }
 
@@ -45,6 +46,7 @@ void evo_project_release(struct evo_project *p)
     free(p->ledger_schema);
     free(p->ledger_table);
     free(p->ledger_by);
+    evo_strvec_release(&p->heads);
     evo_strvec_release(&p->warnings);
     *p = (struct evo_project){ 0 };
 }
