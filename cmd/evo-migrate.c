@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/connect.h"
+#include "migration/baseline.h"
 #include "migration/down.h"
 #include "migration/new.h"
 #include "migration/resolve.h"
@@ -18,9 +19,10 @@
 struct options {
     char *to;
     int64_t steps;
-    bool dry_run, allow_edited, out_of_order, down, render;
+    bool dry_run, allow_edited, out_of_order, down, render, atomic, no_verify;
     int64_t lock_timeout_ms, statement_timeout_ms, lock_retries, harm_budget_ms, wait_ms;
-    char *applied, *rolled_back;
+    char *applied, *rolled_back, *fingerprint;
+    bool drift;
 };
 
 #define OPT_STEPS(text)                                                                                \
@@ -51,6 +53,11 @@ struct options {
     {                                                                                       \
         .name = "render", .type = EVO_OPT_FLAG, .offset = offsetof(struct options, render), \
         .help = "alembic: have each revision rendered as SQL, and apply that natively"      \
+    }
+#define OPT_ATOMIC                                                                          \
+    {                                                                                       \
+        .name = "atomic", .type = EVO_OPT_FLAG, .offset = offsetof(struct options, atomic), \
+        .help = "all of it in one transaction, or, where a file cannot run in one, nothing" \
     }
 #define OPT_WAIT                                                                               \
     {                                                                                          \
@@ -87,15 +94,27 @@ struct options {
                   "the statement is cancelled and tried again when it is quieter; 0: never" }, \
         OPT_WAIT
 
+/* "off" for a schema that is too large to be looked at behind each migration. */
+#define OPT_FINGERPRINT                                                                                    \
+    {                                                                                                      \
+        .name = "fingerprint", .type = EVO_OPT_CHOICE, .offset = offsetof(struct options, fingerprint),    \
+        .value = "MODE", .fallback = "on", .choices = "on off",                                            \
+        .help =                                                                                            \
+            "record the schema before the first migration and behind each, in schema evo, for evo-status " \
+            "and evo-promote"                                                                              \
+    }
+
 static const struct evo_option up_options[] = { OPT_TO("stop after this migration"),
                                                 OPT_STEPS("apply at most so many"),
                                                 OPT_DRY_RUN,
                                                 OPT_RENDER,
+                                                OPT_ATOMIC,
                                                 OPT_POLICY,
-                                                OPT_TIMES };
+                                                OPT_TIMES,
+                                                OPT_FINGERPRINT };
 static const struct evo_option down_options[] = { OPT_STEPS("roll back so many, the last one first (1)"),
                                                   OPT_TO("roll back to this migration, which stays applied"),
-                                                  OPT_DRY_RUN, OPT_TIMES };
+                                                  OPT_DRY_RUN, OPT_TIMES, OPT_FINGERPRINT };
 static const struct evo_option plan_options[] = {
     OPT_TO("up to this migration; with --down, back to it"),
     OPT_STEPS("at most so many"),
@@ -104,6 +123,7 @@ static const struct evo_option plan_options[] = {
       .offset = offsetof(struct options, down),
       .help = "the plan of down instead of up" },
     OPT_RENDER,
+    OPT_ATOMIC,
     OPT_POLICY,
 };
 static const struct evo_option resolve_options[] = {
@@ -119,7 +139,28 @@ static const struct evo_option resolve_options[] = {
       .value = "NAME",
       .flag_only = true,
       .help = "the schema has nothing of this failed migration: let it be applied again" },
+    { .name = "drift",
+      .type = EVO_OPT_FLAG,
+      .offset = offsetof(struct options, drift),
+      .flag_only = true,
+      .help = "the schema was changed by hand and is as it should be: record it as it is now" },
     OPT_WAIT,
+};
+static const struct evo_option baseline_options[] = {
+    { .name = "to",
+      .type = EVO_OPT_STRING,
+      .offset = offsetof(struct options, to),
+      .value = "NAME",
+      .flag_only = true,
+      .help = "the last migration whose changes the schema has" },
+    OPT_DRY_RUN,
+    { .name = "no-verify",
+      .type = EVO_OPT_FLAG,
+      .offset = offsetof(struct options, no_verify),
+      .flag_only = true,
+      .help = "do not run verify_up.sql: an old probe may rightly be false after later migrations" },
+    OPT_WAIT,
+    OPT_FINGERPRINT,
 };
 
 /* ---- what every verb needs --------------------------------------------------- */
@@ -164,6 +205,8 @@ static enum evo_errc prepare(struct evo_cmd *cmd, const struct options *o, struc
                   .next_options = c->next_options },
         .dry_run = o->dry_run,
         .render = o->render && !o->down,
+        .atomic = o->atomic,
+        .no_fingerprint = evo_streq(o->fingerprint, "off"),
         .lock_timeout_ms = o->lock_timeout_ms,
         .statement_timeout_ms = o->statement_timeout_ms,
         .lock_retries = o->lock_retries,
@@ -235,17 +278,38 @@ static enum evo_errc run_plan(struct evo_cmd *cmd, void *opts, struct evo_error 
 static enum evo_errc run_resolve(struct evo_cmd *cmd, void *opts, struct evo_error *err)
 {
     const struct options *o = opts;
-    if (!o->applied == !o->rolled_back) {
-        (void)evo_error_set(err, EVO_ERR_USAGE, "give one of --applied NAME and --rolled-back NAME");
+    if ((o->applied != NULL) + (o->rolled_back != NULL) + o->drift != 1) {
+        (void)evo_error_set(err, EVO_ERR_USAGE, "give one of --applied NAME, --rolled-back NAME and --drift");
         return evo_error_hint(err, "evo-migrate resolve --help says what each is for.");
     }
     __attribute__((cleanup(evo_context_release))) struct context c = { 0 };
     enum evo_errc rc = prepare(cmd, o, &c, err);
     const char *name = o->applied ? o->applied : o->rolled_back;
     if (!rc)
-        rc = evo_resolve_run(&c.migrate, name, o->applied != NULL, cmd->data, err);
-    if (!rc)
+        rc = o->drift ? evo_resolve_drift(&c.migrate, cmd->data, err)
+                      : evo_resolve_run(&c.migrate, name, o->applied != NULL, cmd->data, err);
+    if (!rc && o->drift)
+        evo_print(cmd, "The schema is recorded as it is now.\n");
+    else if (!rc)
         evo_print(cmd, "%s is recorded as %s.\n", name, o->applied ? "applied" : "rolled back");
+    return rc;
+}
+
+static enum evo_errc run_baseline(struct evo_cmd *cmd, void *opts, struct evo_error *err)
+{
+    const struct options *o = opts;
+    if (!o->to) {
+        (void)evo_error_set(err, EVO_ERR_USAGE, "no migration is given up to which the schema is there");
+        return evo_error_hint(err, "Give --to NAME; evo-status lists the names.");
+    }
+    __attribute__((cleanup(evo_context_release))) struct context c = { 0 };
+    enum evo_errc rc = prepare(cmd, o, &c, err);
+    if (rc)
+        return rc;
+    rc = evo_baseline_run(&c.migrate, !o->no_verify, cmd->data, err);
+    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    evo_text_baseline(cmd->data, o->dry_run, !rc, &text);
+    evo_print(cmd, "%s", text.buf);
     return rc;
 }
 
@@ -309,11 +373,26 @@ static const struct evo_command resolve = {
     .summary = "record what you know about a migration",
     .description = "Writes the ledger only: nothing in the schema is changed or undone.",
     .examples = "evo-migrate resolve --rolled-back 20250103000000_orders\n"
-                "evo-migrate resolve --applied 20250101000000_init",
+                "evo-migrate resolve --applied 20250101000000_init\n"
+                "evo-migrate resolve --drift",
     .options = resolve_options,
     .noptions = EVO_COUNT(resolve_options),
     .options_size = sizeof(struct options),
     .run = run_resolve,
+};
+static const struct evo_command baseline = {
+    .name = "baseline",
+    .summary = "record what a schema has already, up to a migration",
+    .description = "Writes the ledger only: the migrations up to --to are recorded as applied and not run. "
+                   "The ledger must "
+                   "hold nothing, or the first migrations and no others. Each verify_up.sql on the way is "
+                   "run, and must pass.",
+    .examples = "evo-migrate baseline --to 20250101000000_init --dry-run\n"
+                "evo-migrate baseline --to 20250101000000_init",
+    .options = baseline_options,
+    .noptions = EVO_COUNT(baseline_options),
+    .options_size = sizeof(struct options),
+    .run = run_baseline,
 };
 static const struct evo_command new_migration = {
     .name = "new",
@@ -328,7 +407,9 @@ static const struct evo_command new_migration = {
     .run = run_new,
 };
 
-static const struct evo_command *const commands[] = { &up, &down, &plan, &resolve, &new_migration };
+static const struct evo_command *const commands[] = {
+    &up, &down, &plan, &resolve, &baseline, &new_migration
+};
 static const struct evo_program program = {
     .name = "evo-migrate",
     .section = "migrate",

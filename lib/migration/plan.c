@@ -17,14 +17,14 @@ void evo_plan_release(struct evo_plan *p)
     *p = (struct evo_plan){ 0 };
 }
 
-static void add_item(struct evo_plan *p, const struct evo_migration *m, bool resume)
+void evo_plan_add(struct evo_plan *p, const struct evo_migration *m, bool resume)
 {
     EVO_GROW(p->items, p->count, p->alloc);
     p->items[p->count++] = (struct evo_plan_item){ .migration = m, .resume = resume };
 }
 
-static enum evo_errc refuse_failed(const struct evo_state_item *item, const struct evo_plan_options *o,
-                                   struct evo_error *err)
+enum evo_errc evo_plan_refuse_failed(const struct evo_state_item *item, const struct evo_plan_options *o,
+                                     struct evo_error *err)
 {
     EVO_AUTO_STR name = evo_quote_shell(item->name);
     (void)evo_error_set(err, EVO_ERR_FAILED, "migration \"%s\" failed earlier and has not been resolved",
@@ -118,10 +118,9 @@ static bool is_called(const struct evo_state *state, const struct evo_state_item
            (evo_layout_of(state->kind)->graph && item->file && evo_streq(item->file->version, to));
 }
 
-static enum evo_errc find_to(const struct evo_state *state, const struct evo_plan_options *o, size_t *ret,
-                             struct evo_error *err)
+enum evo_errc evo_plan_find(const struct evo_state *state, const char *to, const char *next_options,
+                            size_t *ret, struct evo_error *err)
 {
-    const char *to = o->to;
     for (size_t i = 0; i < state->count; i++) {
         if (state->items[i].file && is_called(state, &state->items[i], to)) {
             *ret = i;
@@ -129,7 +128,7 @@ static enum evo_errc find_to(const struct evo_state *state, const struct evo_pla
         }
     }
     (void)evo_error_set(err, EVO_ERR_NOT_FOUND, "there is no migration \"%s\"", to);
-    return evo_plan_hint_name(state, to, o->next_options, err);
+    return evo_plan_hint_name(state, to, next_options, err);
 }
 
 static enum evo_errc judge_up(enum evo_layout_kind kind, const struct evo_state_item *item,
@@ -138,7 +137,7 @@ static enum evo_errc judge_up(enum evo_layout_kind kind, const struct evo_state_
 {
     switch (item->state) {
     case EVO_STATE_FAILED:
-        return is_resumable(kind, item, journal) ? EVO_OK : refuse_failed(item, o, err);
+        return is_resumable(kind, item, journal) ? EVO_OK : evo_plan_refuse_failed(item, o, err);
     case EVO_STATE_EDITED:
         if (!o->allow_edited)
             return refuse_edited(item, o, err);
@@ -215,7 +214,7 @@ static enum evo_errc wanted_in_graph(const struct evo_state *state, const struct
         return refuse_heads(p, o, err);
     if (!o->to || evo_streq(o->to, ALL_HEADS))
         return EVO_OK;
-    enum evo_errc rc = find_to(state, o, &at, err);
+    enum evo_errc rc = evo_plan_find(state, o->to, o->next_options, &at, err);
     if (rc)
         return rc;
     *ret = evo_calloc(p->count, sizeof(bool));
@@ -230,7 +229,7 @@ static enum evo_errc wanted_of(const struct evo_state *state, const struct evo_p
     if (evo_layout_of(state->kind)->graph)
         return wanted_in_graph(state, o, ret, err);
     size_t last = 0;
-    enum evo_errc rc = o->to ? find_to(state, o, &last, err) : EVO_OK;
+    enum evo_errc rc = o->to ? evo_plan_find(state, o->to, o->next_options, &last, err) : EVO_OK;
     if (rc || !o->to)
         return rc;
     *ret = evo_calloc(state->count, sizeof(bool));
@@ -263,7 +262,7 @@ enum evo_errc evo_plan_up(enum evo_layout_kind kind, const struct evo_state *sta
             return rc;
         bool wanted = item->state == EVO_STATE_PENDING || item->state == EVO_STATE_FAILED;
         if (wanted && item->file && !beyond && (options->steps <= 0 || (int64_t)plan.count < options->steps))
-            add_item(&plan, item->file, item->state == EVO_STATE_FAILED);
+            evo_plan_add(&plan, item->file, item->state == EVO_STATE_FAILED);
     }
     *ret = plan;
     plan = (struct evo_plan){ 0 };
@@ -330,7 +329,7 @@ static enum evo_errc refuse_unapplied(const struct evo_state *state, const struc
                                       struct evo_error *err)
 {
     size_t ignored;
-    enum evo_errc rc = find_to(state, o, &ignored, err);
+    enum evo_errc rc = evo_plan_find(state, o->to, o->next_options, &ignored, err);
     if (rc)
         return rc;
     (void)evo_error_set(err, EVO_ERR_NOT_FOUND, "migration \"%s\" is not applied", o->to);
@@ -358,7 +357,7 @@ enum evo_errc evo_plan_down(enum evo_layout_kind kind, const struct evo_state *s
     EVO_AUTO(plan) plan = { 0 };
     for (size_t i = 0; i < state->count; i++)
         if (state->items[i].state == EVO_STATE_FAILED)
-            return refuse_failed(&state->items[i], options, err);
+            return evo_plan_refuse_failed(&state->items[i], options, err);
 
     const struct evo_state_item **applied = NULL;
     size_t count = 0;
@@ -385,7 +384,7 @@ enum evo_errc evo_plan_down(enum evo_layout_kind kind, const struct evo_state *s
         }
         if (item->state == EVO_STATE_EDITED)
             evo_strvec_pushf(&plan.warnings, "migration \"%s\" was edited since it was applied", item->name);
-        add_item(&plan, item->file, evo_journal_holds(journal, kind, true, item->name));
+        evo_plan_add(&plan, item->file, evo_journal_holds(journal, kind, true, item->name));
     }
     if (options->to && !reached && !is_covered(state, options->to))
         return refuse_unapplied(state, options, err);

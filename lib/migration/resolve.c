@@ -1,5 +1,7 @@
 #include "migration/resolve.h"
 
+#include "migration/note.h"
+
 static enum evo_errc resolve_applied(struct evo_session *s, const char *name, struct evo_error *err)
 {
     const struct evo_migration *m = evo_project_find(s->o->project, name);
@@ -74,6 +76,15 @@ static bool is_applied(const struct evo_session *s, const char *name)
     return false;
 }
 
+static void set_resolved(struct evo_json *data, const char *name, const char *as, const char *fingerprint)
+{
+    struct evo_json *resolved = evo_json_object();
+    evo_json_set_string(resolved, "name", name);
+    evo_json_set_string(resolved, "as", as);
+    evo_json_set_string(resolved, "fingerprint", fingerprint[0] ? fingerprint : NULL);
+    evo_json_set(data, "resolved", resolved);
+}
+
 enum evo_errc evo_resolve_run(const struct evo_migrate_options *o, const char *name, bool applied,
                               struct evo_json *data, struct evo_error *err)
 {
@@ -95,9 +106,32 @@ enum evo_errc evo_resolve_run(const struct evo_migrate_options *o, const char *n
         rc = forget_checkpoints(&s, name, err);
     if (rc)
         return evo_error_migration(err, name);
-    struct evo_json *resolved = evo_json_object();
-    evo_json_set_string(resolved, "name", name);
-    evo_json_set_string(resolved, "as", applied ? "applied" : "rolled-back");
-    evo_json_set(data, "resolved", resolved);
+    EVO_AUTO(note) note = { 0 };
+    EVO_AUTO(strvec) warnings = EVO_STRVEC_INIT;
+    evo_note_ledger(&note, &s, "resolve", name, &warnings);
+    set_resolved(data, name, applied ? "applied" : "rolled-back", note.after);
     return EVO_OK;
+}
+
+enum evo_errc evo_resolve_drift(const struct evo_migrate_options *o, struct evo_json *data,
+                                struct evo_error *err)
+{
+    EVO_AUTO(session) s = { 0 };
+    EVO_AUTO(schema) schema = EVO_SCHEMA_INIT;
+    EVO_AUTO(strvec) names = EVO_STRVEC_INIT;
+    char state[EVO_SHA256_HEX];
+    evo_json_set_null(data, "resolved");
+    enum evo_errc rc = evo_session_open(o, true, &s, err);
+    if (!rc)
+        rc = evo_schema_look(s.pg, o->task, &schema, err);
+    if (rc)
+        return rc;
+    evo_schema_state_names(&s.ledger, &names);
+    evo_schema_state(&names, state);
+    rc = evo_schema_log_write(s.pg, &s.ledger, "resolve", NULL, state, &schema, err);
+    if (!rc)
+        rc = evo_schema_log_prune(s.pg, err);
+    if (!rc)
+        set_resolved(data, NULL, "drift", schema.fingerprint);
+    return rc;
 }

@@ -13,8 +13,12 @@
 #include "migration/session.h"
 #include "json/json.h"
 
-/* Fills data: resolved {name, as}. applied: --applied, else --rolled-back. Checkpoints of the migration are forgotten. */
+/* Fills data: resolved {name, as, fingerprint}. applied: --applied, else --rolled-back. Checkpoints of the migration are
+ * forgotten. The schema is recorded as it is, since its state has changed. */
 enum evo_errc evo_resolve_run(const struct evo_migrate_options *o, const char *name, bool applied,
                               struct evo_json *data, struct evo_error *err) EVO_CHECK;
+/* The schema was changed by hand, and is as it should be: recorded as it is now. resolved {name null, as "drift", …}. */
+enum evo_errc evo_resolve_drift(const struct evo_migrate_options *o, struct evo_json *data,
+                                struct evo_error *err) EVO_CHECK;
 
 #endif

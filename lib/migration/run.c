@@ -6,8 +6,10 @@
 #include "base/parse.h"
 #include "base/quote.h"
 #include "migration/apply.h"
+#include "migration/atomic.h"
 #include "migration/delegate.h"
 #include "migration/failure.h"
+#include "migration/prisma.h"
 #include "migration/render.h"
 #include "pg/lock.h"
 
@@ -23,6 +25,7 @@ void evo_run_release(struct evo_run *r)
     free(r->steps);
     evo_plan_release(&r->plan);
     evo_strvec_release(&r->warnings);
+    evo_note_release(&r->note);
     evo_json_free(r->stopped);
     *r = (struct evo_run){ 0 };
 }
@@ -33,19 +36,20 @@ static enum evo_errc refuse_unrecorded(const struct evo_session *s, struct evo_e
     if (!evo_layout_of(s->o->project->kind)->wants_baseline || s->ledger.exists || s->ledger.schema_empty)
         return EVO_OK;
     const char *more = s->o->plan.next_options;
-    const char *first = s->o->project->count ? s->o->project->items[0].name : "NAME";
-    EVO_AUTO_STR name = evo_quote_shell(first);
+    size_t count = s->o->project->count;
+    EVO_AUTO_STR name = evo_quote_shell(count ? s->o->project->items[count - 1].name : "NAME");
     (void)evo_error_set(err, EVO_ERR_TARGET_NOT_EMPTY,
                         "schema \"%s\" has tables, but no record of migrations (\"%s\")", s->ledger.schema,
                         s->ledger.table);
     (void)evo_error_detail(err,
                            "Either this is another database than you think, or its schema was made without "
                            "migrations.");
-    (void)evo_error_hint(err,
-                         "If the schema has what a migration makes, say so for each such migration: "
-                         "evo-migrate resolve --applied %s%s",
-                         name, more);
-    (void)evo_error_next(err, "evo-migrate resolve --applied %s%s", name, more);
+    (void)evo_error_hint(
+        err,
+        "If the schema has what the migrations make, say up to which; --dry-run shows what their "
+        "probes prove: evo-migrate baseline --to NAME%s",
+        more);
+    (void)evo_error_next(err, "evo-migrate baseline --to %s --dry-run%s", name, more);
     if (err)
         err->schema_clean = EVO_YES;
     return EVO_ERR_TARGET_NOT_EMPTY;
@@ -94,6 +98,8 @@ enum evo_errc evo_run_prepare(struct evo_session *s, bool down, struct evo_run *
                   : evo_plan_up(kind, &s->state, &s->journal, &s->o->plan, &r.plan, err);
     if (!rc)
         rc = load_steps(&r, err);
+    if (!rc && s->o->atomic && !down)
+        rc = evo_atomic_check(kind, r.steps, r.count, s->o->plan.next_options, err);
     if (rc)
         return rc;
     *ret = r;
@@ -181,6 +187,16 @@ static void warn_of_harm(struct evo_run *r, const struct evo_step *step, const s
     (void)evo_strvec_push(&r->warnings, text.buf);
 }
 
+struct evo_json *evo_run_plan_warnings_json(const struct evo_run *r)
+{
+    EVO_AUTO(strvec) others = EVO_STRVEC_INIT;
+    struct evo_json *array = evo_run_warnings_json(r);
+    if (r->session->o->project->kind == EVO_LAYOUT_PRISMA && !r->down)
+        evo_prisma_differences(r->steps, r->count, &others);
+    append_warnings(array, &others);
+    return array;
+}
+
 static void append_done(struct evo_json *done, const struct evo_step *step, const struct evo_applied *a)
 {
     struct evo_json *o = evo_json_object();
@@ -193,6 +209,7 @@ static void append_done(struct evo_json *done, const struct evo_step *step, cons
                         : a->committed && step->probed ? "failed"
                                                        : "none");
     evo_json_set(o, "harm", harm_json(a));
+    evo_json_set_null(o, "fingerprint");
     evo_json_append(done, o);
 }
 
@@ -301,21 +318,49 @@ static enum evo_errc forget_settled(const struct evo_run *r, struct evo_error *e
     return rc;
 }
 
-enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct evo_error *err)
+static void announce(const struct evo_run *r, size_t i)
+{
+    const struct evo_step *step = &r->steps[i];
+    report(r, i, step->migration->name);
+    evo_debug(r->session->o->task, "%s: %zu statements, %s", step->migration->name, step->script.count,
+              evo_step_mode_name(step->mode));
+}
+
+static void note_done(struct evo_run *r, size_t i, size_t left, struct evo_json *done)
+{
+    const char *fingerprint = evo_note_migration(&r->note, r->steps[i].migration, r->down, left);
+    evo_json_set_string(done, "fingerprint", fingerprint);
+}
+
+/* All of them or none. */
+static enum evo_errc execute_together(struct evo_run *r, struct evo_json *done, struct evo_error *err)
+{
+    struct evo_applied *applied = evo_calloc(r->count, sizeof(*applied));
+    EVO_AUTO_STR owner = (char *)applied; /* freed at the end of the scope */
+    announce(r, 0);
+    enum evo_errc rc = evo_apply_together(r->session, r->steps, r->count, applied, err);
+    for (size_t i = 0; i < r->count; i++)
+        if (applied[i].committed)
+            append_done(done, &r->steps[i], &applied[i]);
+    /* They were watched as one. */
+    warn_of_harm(r, &r->steps[r->count - 1], &applied[r->count - 1]);
+    if (!rc && applied[r->count - 1].lost)
+        rc = recover(r, r->count, err);
+    if (!rc && r->session->lock != EVO_SESSION_LOCK_HELD)
+        rc = regain_lock(r, r->count, err);
+    /* what was between them was never there for anybody to see */
+    for (size_t i = 0; !rc && i < r->count; i++)
+        note_done(r, i, i + 1 < r->count ? SIZE_MAX : 0, evo_json_at(done, i));
+    return rc;
+}
+
+static enum evo_errc execute_each(struct evo_run *r, struct evo_json *done, struct evo_error *err)
 {
     struct evo_session *s = r->session;
-    struct evo_task *task = s->o->task;
-    enum evo_errc rc = forget_settled(r, err);
-    /* The project's own tool makes its ledger itself. */
-    if (!rc && r->count && !s->ledger.exists && r->steps[0].mode != EVO_STEP_DELEGATED) {
-        rc = evo_ledger_create(s->pg, &s->ledger, err);
-        s->ledger.exists = !rc;
-    }
+    enum evo_errc rc = EVO_OK;
     for (size_t i = 0; !rc && i < r->count; i++) {
         struct evo_step *step = &r->steps[i];
-        report(r, i, step->migration->name);
-        evo_debug(task, "%s: %zu statements, %s", step->migration->name, step->script.count,
-                  evo_step_mode_name(step->mode));
+        announce(r, i);
         struct evo_applied applied = { 0 };
         rc = evo_apply(s, step, &applied, err);
         warn_of_harm(r, step, &applied);
@@ -325,21 +370,40 @@ enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct e
             rc = recover(r, i + 1, err);
         if (!rc && s->lock != EVO_SESSION_LOCK_HELD)
             rc = regain_lock(r, i + 1, err);
+        if (!rc)
+            note_done(r, i, r->count - i - 1, evo_json_at(done, i));
         if (rc && !applied.committed && applied.done)
             r->stopped = stopped_json(step, &applied);
         evo_strbuf_release(&step->text); /* hundreds of files need not be kept to the end */
     }
-    if (!rc && r->count)
+    return rc;
+}
+
+enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct evo_error *err)
+{
+    struct evo_session *s = r->session;
+    enum evo_errc rc = forget_settled(r, err);
+    if (rc || !r->count)
+        return rc;
+    evo_note_begin(&r->note, s, &r->warnings);
+    /* The project's own tool makes its ledger itself. */
+    if (!s->ledger.exists && r->steps[0].mode != EVO_STEP_DELEGATED) {
+        rc = evo_ledger_create(s->pg, &s->ledger, err);
+        s->ledger.exists = !rc;
+    }
+    if (!rc)
+        rc = s->o->atomic && !r->down ? execute_together(r, done, err) : execute_each(r, done, err);
+    evo_note_end(&r->note);
+    if (!rc)
         report(r, r->count, NULL);
     return rc;
 }
 
-bool evo_run_is_in(const struct evo_json *done, const char *name)
+void evo_run_names(const struct evo_json *done, struct evo_strvec *ret)
 {
     for (size_t i = 0; i < evo_json_count(done); i++)
-        if (evo_streq(evo_json_get_string(evo_json_at(done, i), "name", ""), name))
-            return true;
-    return false;
+        evo_strvec_push(ret, evo_json_get_string(evo_json_at(done, i), "name", ""));
+    evo_strvec_sort(ret);
 }
 
 void evo_run_outcome_json(const struct evo_run *r, const struct evo_session *s, const struct evo_json *done,
@@ -348,12 +412,15 @@ void evo_run_outcome_json(const struct evo_run *r, const struct evo_session *s, 
     int64_t total = 0;
     if (!s->pg)
         return;
+    EVO_AUTO(strvec) names = EVO_STRVEC_INIT;
+    evo_run_names(done, &names);
     for (size_t i = 0; i < s->state.count; i++) {
         const struct evo_state_item *item = &s->state.items[i];
         bool applied = item->state == EVO_STATE_APPLIED || item->state == EVO_STATE_EDITED;
-        bool touched = evo_run_is_in(done, item->name);
+        bool touched = evo_strvec_contains_sorted(&names, item->name);
         total += r->down ? applied && !touched : applied || touched;
     }
     evo_json_set_int(data, "applied_total", total);
+    evo_json_set(data, "fingerprints", evo_note_json(&r->note));
     evo_json_set(data, "stopped", r->stopped ? evo_json_ref(r->stopped) : evo_json_null_new());
 }

@@ -8,6 +8,7 @@
 #define EVO_MIGRATION_RUN_H
 
 #include "base/error.h"
+#include "migration/note.h"
 #include "migration/session.h"
 #include "migration/step.h"
 #include "json/json.h"
@@ -19,6 +20,7 @@ struct evo_run {
     struct evo_step *steps; /* one for each item of the plan */
     size_t count; /* loaded */
     struct evo_strvec warnings; /* of what came up while it ran */
+    struct evo_note note; /* the schema, as it was recorded */
     struct evo_json
         *stopped; /* {name, statements, done[], failed}: a file that is half done; NULL: none is */
 };
@@ -32,13 +34,15 @@ enum evo_errc evo_run_prepare(struct evo_session *s, bool down, struct evo_run *
 struct evo_json *evo_run_steps_json(const struct evo_run *r) EVO_CHECK;
 /* Array of what to know about the whole run: beforehand, and what came up while it ran. */
 struct evo_json *evo_run_warnings_json(const struct evo_run *r) EVO_CHECK;
-/* Whether a list of objects holds one of this name. */
-bool evo_run_is_in(const struct evo_json *done, const char *name);
-/* Sets, where the state was read at all: applied_total (migrations applied when the run ended), stopped. */
+/* The same, and what is worth knowing of a plan alone. */
+struct evo_json *evo_run_plan_warnings_json(const struct evo_run *r) EVO_CHECK;
+/* The names of a list of objects, sorted. */
+void evo_run_names(const struct evo_json *done, struct evo_strvec *ret);
+/* Sets, where the state was read at all: applied_total (migrations applied when the run ended), stopped, fingerprints. */
 void evo_run_outcome_json(const struct evo_run *r, const struct evo_session *s, const struct evo_json *done,
                           struct evo_json *data);
-/* Runs them; each one that is in the database and on record is appended to `done` {name, elapsed_ms, transaction, retries, verify, harm},
- * also when a later one fails. */
+/* Runs them; each one that is in the database and on record is appended to `done` {name, elapsed_ms, transaction, retries, verify,
+ * harm, fingerprint}, also when a later one fails. */
 enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct evo_error *err) EVO_CHECK;
 
 #endif

@@ -231,7 +231,7 @@ void evo_step_without_transaction(struct evo_step *step)
     cut_into_units(step);
 }
 
-static enum evo_errc load_probes(struct evo_step *step, struct evo_error *err)
+enum evo_errc evo_step_load_probes(struct evo_step *step, struct evo_error *err)
 {
     const char *path = step->migration->companion[step->down ? EVO_FILE_VERIFY_DOWN : EVO_FILE_VERIFY_UP];
     if (!path)
@@ -278,7 +278,7 @@ enum evo_errc evo_step_load(const struct evo_migration *m, bool down, struct evo
     if (!rc && !m->by_tool)
         rc = evo_sql_split(step.text.buf, step.text.len, step.path, &step.script, err);
     if (!rc)
-        rc = load_probes(&step, err);
+        rc = evo_step_load_probes(&step, err);
     if (rc) {
         if (err)
             err->schema_clean = EVO_YES;

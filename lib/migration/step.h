@@ -64,6 +64,9 @@ EVO_DEFINE_AUTO(step);
 enum evo_errc evo_step_load(const struct evo_migration *m, bool down, struct evo_step *ret,
                             struct evo_error *err) EVO_CHECK;
 
+/* Its probes alone, of the migration and direction that step names. */
+enum evo_errc evo_step_load_probes(struct evo_step *step, struct evo_error *err) EVO_CHECK;
+
 /* Directives of the file that is run. Borrowed. */
 const struct evo_directives *evo_step_directives(const struct evo_step *step);
 /* True where statement i sets or resets something of the session. */

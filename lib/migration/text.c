@@ -70,6 +70,31 @@ void evo_text_done(const struct evo_json *list, const char *word, struct evo_str
     }
 }
 
+void evo_text_baseline(const struct evo_json *data, bool dry_run, bool ok, struct evo_strbuf *out)
+{
+    static const struct {
+        const char *verify, *text;
+    } proofs[] = { { "passed", "verified" },
+                   { "failed", "NOT there: its probe is not true" },
+                   { "skipped", "probe not run" },
+                   { "none", "no probe" } };
+    const struct evo_json *steps = evo_json_get(data, "steps");
+    size_t count = evo_json_count(steps);
+    for (size_t i = 0; i < count; i++) {
+        const struct evo_json *step = evo_json_at(steps, i);
+        const char *verify = evo_json_get_string(step, "verify", "");
+        evo_strbuf_addf(out, "%s %s", dry_run || !ok ? "to record" : "recorded",
+                        evo_json_get_string(step, "name", ""));
+        for (size_t k = 0; k < EVO_COUNT(proofs); k++)
+            if (evo_streq(verify, proofs[k].verify))
+                evo_strbuf_addf(out, "  (%s)", proofs[k].text);
+        evo_strbuf_adds(out, "\n");
+    }
+    add_warnings(evo_json_get(data, "warnings"), "", out);
+    if (!count && ok)
+        evo_strbuf_adds(out, "nothing to record: all of it is on record\n");
+}
+
 /* "statement 1 of 3 is done, statement 2 failed" */
 static void add_stopped(const struct evo_json *stopped, struct evo_strbuf *out)
 {

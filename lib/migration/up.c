@@ -37,7 +37,7 @@ enum evo_errc evo_plan_show(const struct evo_migrate_options *o, bool down, stru
     if (!rc)
         rc = evo_run_prepare(&s, down, &run, err);
     evo_json_set(data, "steps", evo_run_steps_json(&run));
-    evo_json_set(data, "warnings", rc ? evo_json_array() : evo_run_warnings_json(&run));
+    evo_json_set(data, "warnings", rc ? evo_json_array() : evo_run_plan_warnings_json(&run));
     return rc;
 }
 
@@ -45,10 +45,12 @@ enum evo_errc evo_plan_show(const struct evo_migrate_options *o, bool down, stru
 static struct evo_json *pending_json(const struct evo_state *state, const struct evo_json *applied)
 {
     struct evo_json *array = evo_json_array();
+    EVO_AUTO(strvec) names = EVO_STRVEC_INIT;
+    evo_run_names(applied, &names);
     for (size_t i = 0; i < state->count; i++) {
         const struct evo_state_item *item = &state->items[i];
         bool open = item->state == EVO_STATE_PENDING || item->state == EVO_STATE_FAILED;
-        if (!open || evo_run_is_in(applied, item->name))
+        if (!open || evo_strvec_contains_sorted(&names, item->name))
             continue;
         struct evo_json *o = evo_json_object();
         evo_json_set_string(o, "name", item->name);
@@ -77,7 +79,10 @@ enum evo_errc evo_up_run(const struct evo_migrate_options *o, struct evo_json *d
         rc = evo_run_execute(&run, applied, err);
     }
     evo_json_set(data, "pending", pending_json(&s.state, applied));
-    evo_json_set(data, "warnings", prepared ? evo_run_warnings_json(&run) : evo_json_array());
+    evo_json_set(data, "warnings",
+                 !prepared    ? evo_json_array()
+                 : o->dry_run ? evo_run_plan_warnings_json(&run)
+                              : evo_run_warnings_json(&run));
     evo_run_outcome_json(&run, &s, applied, data);
     return rc;
 }

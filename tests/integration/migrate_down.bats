@@ -80,6 +80,7 @@ setup() {
 @test "a down file that fails leaves what was there" {
     migration 003_m down $'DROP TABLE t3;\nDROP TABLE nope;'
     run_evo evo-migrate up
+    assert_exit 0
     run_evo evo-migrate down --json
     assert_exit 7
     assert_json '.error.schema_clean == true and .error.line == 2 and (.error.file | endswith("003_m/down.sql")) and .error.next == "evo-migrate down"'
@@ -176,7 +177,7 @@ setup() {
     done
     run_evo evo-migrate resolve --applied 001_m --json
     assert_exit 0
-    assert_json '.data.resolved == {"name": "001_m", "as": "applied"}'
+    assert_json '.data.resolved | .name == "001_m" and .as == "applied" and (.fingerprint | length == 64)'
     json .data >"$BATS_TEST_TMPDIR/data.json"
     assert_schema "$EVO_ROOT/lib/schema/data/migrate-resolve.schema.json" "$BATS_TEST_TMPDIR/data.json"
     assert_equal f "$(exists t1)"

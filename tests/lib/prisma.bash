@@ -34,12 +34,15 @@ prisma_migration() {
 
 # prisma_cli ARGUMENT...: as run_evo: sets status, output, stderr. Prisma connects
 # by TCP with a password, so a secret in its output fails the test, too.
+# PRISMA_SCHEMA names another schema than public, PRISMA_SPLIT=1 has migrations
+# sent statement by statement, as Prisma does from 7.4 on.
 prisma_cli() {
     local here=$PWD rc=0
     cd "$PRISMA_DIR" || return
     EVO_RUN_TIMEOUT=${EVO_RUN_TIMEOUT:-90} run_program env PATH="$EVO_TOOLS/node/bin:$PATH" \
         PRISMA_SCHEMA_ENGINE_BINARY="$PRISMA_DIR/schema-engine.mjs" PRISMA_HIDE_UPDATE_MESSAGE=1 \
-        CHECKPOINT_DISABLE=1 NO_COLOR=1 CI=1 DATABASE_URL="$PG_TCP_URL" node_modules/.bin/prisma "$@" || rc=$?
+        CHECKPOINT_DISABLE=1 NO_COLOR=1 CI=1 ENGINE_SPLIT="${PRISMA_SPLIT:-}" \
+        DATABASE_URL="$PG_TCP_URL${PRISMA_SCHEMA:+?schema=$PRISMA_SCHEMA}" node_modules/.bin/prisma "$@" || rc=$?
     cd "$here" || return
     return "$rc"
 }

@@ -1,0 +1,160 @@
+#include "migration/note.h"
+
+#include "base/cancel.h"
+
+void evo_note_release(struct evo_note *n)
+{
+    if (!n)
+        return;
+    evo_strvec_release(&n->state);
+    evo_schema_release(&n->schema);
+    *n = (struct evo_note){ .schema = EVO_SCHEMA_INIT };
+}
+
+/* Nothing more is recorded in this run. A cancel is told by whoever is to run something next. */
+static void give_up(struct evo_note *n, const struct evo_error *why)
+{
+    n->off = true;
+    if (why->code == EVO_ERR_CANCELLED ||
+        why->code == EVO_ERR_UNSUPPORTED) /* a server that is too old for it */
+        return;
+    evo_warn(n->s->o->task, "%s",
+             evo_strvec_pushf(n->warnings, "the schema was not recorded: %s%s%s", why->message,
+                              why->hint[0] ? ". " : "", why->hint));
+}
+
+/* The newest row of all, against what is there now. *ret_same: it says just this. */
+static void compare(const struct evo_note *n, const struct evo_schema_log *log, const char *state,
+                    bool *ret_same)
+{
+    EVO_AUTO_STR key = evo_schema_log_key(&n->s->ledger);
+    const struct evo_schema_row *last = log->count ? &log->items[0] : NULL;
+    *ret_same = false;
+    if (!last)
+        return;
+    bool known = evo_schema_is_comparable(last->format, last->server_version, evo_pg_version(n->s->pg));
+    bool equal = evo_streq(last->fingerprint, n->schema.fingerprint);
+    bool own = evo_streq(last->ledger, key) && evo_streq(last->state, state);
+    *ret_same = known && equal && own;
+    if (known && own && !equal)
+        evo_warn(
+            n->s->o->task, "%s",
+            evo_strvec_pushf(n->warnings,
+                             "the schema is not as the last run left it; evo-status%s shows what differs",
+                             n->s->o->plan.next_options));
+}
+
+static enum evo_errc write_row(struct evo_note *n, const char *moment, const char *name, const char *state,
+                               struct evo_error *err)
+{
+    return evo_schema_log_write(n->s->pg, &n->s->ledger, moment, name, state, &n->schema, err);
+}
+
+void evo_note_begin(struct evo_note *n, struct evo_session *s, struct evo_strvec *warnings)
+{
+    n->s = s;
+    n->warnings = warnings;
+    n->off = s->o->no_fingerprint;
+    if (n->off)
+        return;
+    EVO_AUTO(schema_log) log = { 0 };
+    struct evo_error e = EVO_ERROR_INIT;
+    char state[EVO_SHA256_HEX];
+    bool same = false;
+    evo_schema_state_names(&s->ledger, &n->state);
+    evo_schema_state(&n->state, state);
+    enum evo_errc rc = evo_schema_look(s->pg, s->o->task, &n->schema, &e);
+    if (!rc)
+        rc = evo_schema_log_load(s->pg, &s->ledger, 1, &log, &e);
+    if (!rc)
+        compare(n, &log, state, &same);
+    if (!rc && !same)
+        rc = write_row(n, "before", NULL, state, &e);
+    if (rc)
+        give_up(n, &e);
+    else
+        memcpy(n->before, n->schema.fingerprint, sizeof(n->before));
+}
+
+static void remove_name(struct evo_strvec *names, const char *name)
+{
+    EVO_AUTO_STR unfinished = evo_asprintf("%s?", name);
+    size_t kept = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        if (evo_streq(names->items[i], name) || evo_streq(names->items[i], unfinished))
+            free(names->items[i]);
+        else
+            names->items[kept++] = names->items[i];
+    }
+    names->count = kept;
+    if (names->items)
+        names->items[kept] = NULL;
+}
+
+const char *evo_note_migration(struct evo_note *n, const struct evo_migration *m, bool down, size_t left)
+{
+    if (n->off)
+        return NULL;
+    remove_name(&n->state, m->name); /* one that is resumed stands there as unfinished */
+    if (!down)
+        evo_strvec_push(&n->state, m->name);
+    if (left >= EVO_SCHEMA_LOG_TEXTS || evo_cancelled())
+        return NULL;
+    struct evo_error e = EVO_ERROR_INIT;
+    char state[EVO_SHA256_HEX];
+    evo_schema_state(&n->state, state);
+    enum evo_errc rc = evo_schema_look(n->s->pg, n->s->o->task, &n->schema, &e);
+    if (!rc)
+        rc = write_row(n, down ? "down" : "up", m->name, state, &e);
+    if (rc) {
+        give_up(n, &e);
+        return NULL;
+    }
+    memcpy(n->after, n->schema.fingerprint, sizeof(n->after));
+    return n->after;
+}
+
+void evo_note_ledger(struct evo_note *n, struct evo_session *s, const char *moment, const char *name,
+                     struct evo_strvec *warnings)
+{
+    n->s = s;
+    n->warnings = warnings;
+    n->off = s->o->no_fingerprint;
+    if (n->off)
+        return;
+    struct evo_error e = EVO_ERROR_INIT;
+    char state[EVO_SHA256_HEX];
+    enum evo_errc rc = evo_session_reload(s, &e);
+    if (!rc)
+        rc = evo_schema_look(s->pg, s->o->task, &n->schema, &e);
+    if (rc) {
+        give_up(n, &e);
+        return;
+    }
+    evo_schema_state_names(&s->ledger, &n->state);
+    evo_schema_state(&n->state, state);
+    rc = write_row(n, moment, name, state, &e);
+    if (rc)
+        give_up(n, &e);
+    else
+        memcpy(n->after, n->schema.fingerprint, sizeof(n->after));
+    evo_note_end(n);
+}
+
+void evo_note_end(struct evo_note *n)
+{
+    if (!n->s || n->off || evo_cancelled() || !n->s->pg || !evo_pg_alive(n->s->pg))
+        return;
+    struct evo_error e = EVO_ERROR_INIT;
+    enum evo_errc rc = evo_schema_log_prune(n->s->pg, &e);
+    if (rc)
+        evo_debug(n->s->o->task, "old fingerprints were not removed: %s", e.message);
+}
+
+struct evo_json *evo_note_json(const struct evo_note *n)
+{
+    struct evo_json *o = evo_json_object();
+    evo_json_set_string(o, "before", n->before[0] ? n->before : NULL);
+    evo_json_set_string(o, "after", n->after[0] ? n->after : NULL);
+    return o;
+}
