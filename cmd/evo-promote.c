@@ -90,12 +90,15 @@ static const struct evo_command record = {
 struct check_options {
     char *from, *break_glass;
     int64_t max_age_ms;
+    bool allow_drift;
 };
 static const struct evo_option check_options[] = {
     { "from", EVO_OPT_STRING, offsetof(struct check_options, from), .value = "ENVIRONMENT",
       .help = "the environment that must have proved it" },
     { "max-age", EVO_OPT_DURATION, offsetof(struct check_options, max_age_ms), .value = "DURATION",
       .help = "take no passport older than this" },
+    { "allow-drift", EVO_OPT_FLAG, offsetof(struct check_options, allow_drift),
+      .help = "warn, and go on, where the schema here is not one that the other environment passed through" },
     { "break-glass", EVO_OPT_STRING, offsetof(struct check_options, break_glass), .value = "REASON",
       .help = "let it through all the same, for this reason, which is recorded" },
 };
@@ -111,10 +114,36 @@ static enum evo_errc need_from(const char *from, struct evo_error *err)
 
 static void print_differences(struct evo_cmd *cmd, const struct evo_differences *d)
 {
-    for (size_t i = 0; i < d->count; i++)
+    for (size_t i = 0; i < d->count; i++) {
         evo_print(cmd, "  %s%-9s%s %s\n", evo_style(cmd, EVO_STYLE_RED),
                   evo_difference_name(d->items[i].kind), evo_style(cmd, EVO_STYLE_RESET),
                   d->items[i].message);
+        for (size_t k = 0; k < d->items[i].lines.count; k++)
+            evo_print(cmd, "            %s\n", d->items[i].lines.items[k]);
+    }
+}
+
+static enum evo_errc check_schema(struct evo_cmd *cmd, const struct check_options *c, const struct opened *o,
+                                  const struct evo_passports *passports, struct evo_differences *differences,
+                                  struct evo_error *err)
+{
+    enum evo_schema_verdict verdict = EVO_SCHEMA_NOT_ASKED;
+    enum evo_errc rc = evo_promote_check_schema(passports, &o->view, o->store, o->pg, c->from, cmd->task,
+                                                &verdict, differences, err);
+    if (rc && rc != EVO_ERR_PROMOTION_REFUSED)
+        return evo_error_prefix(err, "could not compare the schema");
+    evo_json_set_string(cmd->data, "schema", evo_schema_verdict_name(verdict));
+    if (verdict == EVO_SCHEMA_UNKNOWN)
+        evo_print(cmd, "the schema was not compared: no passport of \"%s\" says what it was at this point\n",
+                  c->from);
+    if (verdict == EVO_SCHEMA_OTHER_SERVER)
+        evo_print(cmd, "the schema was not compared: \"%s\" runs another major version of PostgreSQL\n",
+                  c->from);
+    if (!rc || !c->allow_drift)
+        return rc;
+    print_differences(cmd, differences);
+    evo_warn(cmd->task, "%s", err->message);
+    return EVO_OK;
 }
 
 static enum evo_errc run_check(struct evo_cmd *cmd, void *opts, struct evo_error *err)
@@ -125,12 +154,15 @@ static enum evo_errc run_check(struct evo_cmd *cmd, void *opts, struct evo_error
     EVO_AUTO(differences) differences = { 0 };
     size_t index = 0;
     enum evo_errc rc = need_from(c->from, err);
+    evo_json_set_string(cmd->data, "schema", evo_schema_verdict_name(EVO_SCHEMA_NOT_ASKED));
     if (!rc)
         rc = open_all(cmd, &o, err);
     if (!rc)
         rc = evo_promote_list(o.store, c->from, c->max_age_ms, 0, &passports, err);
     if (!rc)
         rc = evo_promote_check(&passports, &o.view, c->from, &index, &differences, err);
+    if (!rc)
+        rc = check_schema(cmd, c, &o, &passports, &differences, err);
     bool refused = rc == EVO_ERR_PROMOTION_REFUSED;
     if (refused && c->break_glass) {
         print_differences(cmd, &differences);
@@ -160,7 +192,9 @@ static const struct evo_command check = {
     .description = "Looks for a passport of the environment named that holds every migration that would be "
                    "applied here, with\n"
                    "the same hash and in the same order, and whose history what is applied here is the "
-                   "beginning of. The other\n"
+                   "beginning of. The schema\n"
+                   "here must be the one that the other environment had at this point, where that is on "
+                   "record. The other\n"
                    "environment may be several migrations ahead. Nothing is changed.",
     .examples = "  evo promote check --environment production --from staging --max-age 14d",
     .options = check_options,

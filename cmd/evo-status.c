@@ -6,7 +6,9 @@
  */
 #include "base/clock.h"
 #include "cli/command.h"
+#include "cli/config.h"
 #include "cli/connect.h"
+#include "promote/promote.h"
 #include "status/status.h"
 
 #define LISTED 20
@@ -14,6 +16,7 @@
 struct status_options {
     struct evo_strvec fail_on;
     int64_t backup_max_age_ms;
+    char *fingerprint;
 };
 
 static const struct evo_option options[] = {
@@ -22,6 +25,9 @@ static const struct evo_option options[] = {
       .help = "what ends with a status other than 0; the rest is warned of" },
     { "backup-max-age", EVO_OPT_DURATION, offsetof(struct status_options, backup_max_age_ms),
       .value = "DURATION", .fallback = "7d", .help = "how old the newest backup may be" },
+    { "fingerprint", EVO_OPT_CHOICE, offsetof(struct status_options, fingerprint), .value = "MODE",
+      .fallback = "on", .choices = "on off",
+      .help = "look whether the schema is as the last run left it; off for one that is too large" },
 };
 
 /* ---- text for people ----------------------------------------------------------- */
@@ -101,6 +107,18 @@ static void print_checks(struct evo_cmd *cmd, const struct evo_status_report *r)
     }
 }
 
+/* What of the schema is not as it was left. */
+static void print_drift(struct evo_cmd *cmd, const struct evo_status_drift *d)
+{
+    if (!d->differences.count)
+        return;
+    evo_print(cmd, "\n");
+    for (size_t i = 0; i < d->differences.count; i++)
+        evo_print(cmd, "  %s\n", d->differences.items[i]);
+    if (d->differences_total > d->differences.count)
+        evo_print(cmd, "  … and %zu more\n", d->differences_total - d->differences.count);
+}
+
 /* ---- the run ------------------------------------------------------------------- */
 
 static enum evo_errc look(struct evo_cmd *cmd, struct evo_status_view *view, struct evo_status_report *report,
@@ -121,6 +139,51 @@ static enum evo_errc look(struct evo_cmd *cmd, struct evo_status_view *view, str
     return evo_status_look(view, pg, &info, err);
 }
 
+/* Passports that are looked at: who is proved at all is proved by one of the newest. */
+#define PASSPORTS 20
+
+/* Whether another environment has proved what is pending, as `evo-promote check` would say. */
+static enum evo_errc look_at_staging(const struct evo_status_view *v, const char *from,
+                                     struct evo_status_staging *ret)
+{
+    EVO_AUTO(passports) passports = { 0 };
+    EVO_AUTO(differences) differences = { 0 };
+    size_t index = 0;
+    struct evo_error failed = EVO_ERROR_INIT; /* written also where nothing is wrong in the end */
+    ret->from = from;
+    if (!from || !v->state.pending)
+        return EVO_OK;
+    if (!v->store)
+        return evo_error_set(&ret->error, EVO_ERR_PROMOTION_REFUSED,
+                             "not known: no store is configured that holds the passports of \"%s\"", from);
+    const struct evo_promote_view here = { *v->project, v->ledger, v->state }; /* borrowed */
+    enum evo_errc rc = evo_promote_list(v->store, from, -1, PASSPORTS, &passports, &failed);
+    if (!rc)
+        rc = evo_promote_check(&passports, &here, from, &index, &differences, &failed);
+    if (rc)
+        ret->error = failed;
+    else
+        ret->passport = evo_strdup(passports.keys[index]);
+    return rc;
+}
+
+/* Whether evo-notify would have whom to tell; never what it holds. */
+static const char *notify_by(void)
+{
+    static const struct {
+        const char *variable, *what;
+    } ways[] = { { "SLACK_BOT_TOKEN", "Slack, by a bot" },
+                 { "EVO_IN_SLACK_BOT_TOKEN", "Slack, by a bot" },
+                 { "SLACK_WEBHOOK_URL", "Slack, by a webhook" },
+                 { "EVO_IN_SLACK_WEBHOOK_URL", "Slack, by a webhook" } };
+    for (size_t i = 0; i < EVO_COUNT(ways); i++) {
+        const char *value = getenv(ways[i].variable);
+        if (value && *value)
+            return ways[i].what;
+    }
+    return NULL;
+}
+
 static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
 {
     const struct status_options *o = opts;
@@ -134,7 +197,9 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
              .fail_on = &o->fail_on,
              .next_options = next,
              .backup_max_age_ms = o->backup_max_age_ms,
-             .now_ms = evo_wall_ms() };
+             .now_ms = evo_wall_ms(),
+             .no_fingerprint = evo_streq(o->fingerprint, "off"),
+             .notify = notify_by() };
     evo_status_json(NULL, NULL, NULL, cmd->data);
     enum evo_errc rc =
         evo_project_open(cmd->root, cmd->shared->layout, cmd->shared->migrations, &project, err);
@@ -144,6 +209,11 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
         return rc;
     view.store = store;
     rc = look(cmd, &view, &report, err);
+    EVO_AUTO_STR from = evo_config_peek(cmd->config, cmd->shared->environment, "promote", "from");
+    if (!rc && look_at_staging(&view, from, &view.staging) == EVO_ERR_CANCELLED) {
+        *err = view.staging.error;
+        rc = err->code;
+    }
     if (!rc)
         evo_status_judge(&view, &report);
     evo_status_json(&project, rc ? NULL : &view, &report, cmd->data);
@@ -151,6 +221,7 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
         return rc;
     print_state(cmd, &view);
     print_checks(cmd, &report);
+    print_drift(cmd, &view.drift);
     return evo_status_error(&report, err);
 }
 
@@ -160,10 +231,12 @@ static const struct evo_command only = {
         "Reads only. Besides the migrations it looks at whatever would stand in the way of applying them: a\n"
         "transaction pooler, the migration lock, sessions that block others, long transactions, invalid "
         "indexes,\n"
-        "constraints never validated, a missing pg_dump, an unreachable store, an old backup. Each check has "
-        "a\n"
-        "message and, where there is something to do, the next command. With --quiet only what is not ok is "
-        "shown.\n\n"
+        "constraints never validated, a schema that was changed by hand, a missing pg_dump, an unreachable "
+        "store, "
+        "an\n"
+        "old backup, what another environment has not proved. Each check has a message and, where there is "
+        "something to\n"
+        "do, the next command. With --quiet only what is not ok is shown.\n\n"
         "A transaction pooler and a store that cannot be read always fail.",
     .examples = "evo status\n"
                 "evo status --fail-on pending,failed,edited     # in CI: is everything applied?\n"

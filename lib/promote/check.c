@@ -4,7 +4,7 @@
 
 const char *evo_difference_name(enum evo_difference_kind kind)
 {
-    static const char *const name[] = { "unknown", "changed", "reordered", "state" };
+    static const char *const name[] = { "unknown", "changed", "reordered", "state", "schema" };
     return name[kind];
 }
 
@@ -16,6 +16,7 @@ void evo_differences_release(struct evo_differences *d)
         free(d->items[i].migration);
         free(d->items[i].file);
         free(d->items[i].message);
+        evo_strvec_release(&d->items[i].lines);
     }
     free(d->items);
     *d = (struct evo_differences){ 0 };
@@ -30,9 +31,26 @@ struct evo_json *evo_differences_json(const struct evo_differences *d)
         evo_json_set_string(one, "migration", d->items[i].migration);
         evo_json_set_string(one, "file", d->items[i].file);
         evo_json_set_string(one, "message", d->items[i].message);
+        if (d->items[i].kind == EVO_DIFFERENCE_SCHEMA) {
+            struct evo_json *lines = evo_json_array();
+            for (size_t k = 0; k < d->items[i].lines.count; k++)
+                evo_json_append_string(lines, d->items[i].lines.items[k]);
+            evo_json_set(one, "lines", lines);
+        }
         evo_json_append(array, one);
     }
     return array;
+}
+
+struct evo_difference *evo_differences_add(struct evo_differences *d, enum evo_difference_kind kind,
+                                           const char *migration, const char *message)
+{
+    EVO_GROW(d->items, d->count, d->alloc);
+    struct evo_difference *one = &d->items[d->count++];
+    *one = (struct evo_difference){ .kind = kind,
+                                    .migration = evo_strdup(migration),
+                                    .message = evo_strdup(message) };
+    return one;
 }
 
 /* Takes message over. */
@@ -40,13 +58,17 @@ static void add(struct evo_differences *d, enum evo_difference_kind kind, const 
                 const char *file, char *message)
 {
     EVO_GROW(d->items, d->count, d->alloc);
-    d->items[d->count++] = (struct evo_difference){ kind, evo_strdup(migration), evo_strdup(file), message };
+    d->items[d->count++] = (struct evo_difference){
+        .kind = kind, .migration = evo_strdup(migration), .file = evo_strdup(file), .message = message
+    };
 }
 
-/* Index of a name, count where there is none. */
-static size_t find(const struct evo_passport *p, const char *name)
+/* Index of a name, count where there is none. In nearly every case it is where it is looked for first. */
+static size_t find(const struct evo_passport *p, const char *name, size_t guess)
 {
     size_t i = 0;
+    if (guess < p->count && strcmp(p->items[guess].name, name) == 0)
+        return guess;
     while (i < p->count && strcmp(p->items[i].name, name) != 0)
         i++;
     return i;
@@ -70,9 +92,9 @@ static const char *differing_file(const struct evo_passport_migration *there,
 }
 
 static void compare_applied(const struct evo_passport *there, const struct evo_passport_migration *m,
-                            size_t applied, struct evo_differences *ret)
+                            size_t i, size_t applied, struct evo_differences *ret)
 {
-    size_t at = find(there, m->name);
+    size_t at = find(there, m->name, i);
     if (at == there->count)
         add(ret, EVO_DIFFERENCE_STATE, m->name, NULL,
             evo_asprintf("\"%s\" is applied here but was never applied in \"%s\"", m->name,
@@ -90,7 +112,7 @@ static void compare_applied(const struct evo_passport *there, const struct evo_p
 static void compare_pending(const struct evo_passport *there, const struct evo_passport_migration *m,
                             size_t expected_at, struct evo_differences *ret)
 {
-    size_t at = find(there, m->name);
+    size_t at = find(there, m->name, expected_at);
     if (at == there->count) {
         add(ret, EVO_DIFFERENCE_UNKNOWN, m->name, NULL,
             evo_asprintf("\"%s\" was never applied in \"%s\"", m->name, there->environment));
@@ -114,7 +136,7 @@ void evo_promote_compare(const struct evo_passport *there, const struct evo_pass
                          struct evo_differences *ret)
 {
     for (size_t i = 0; i < applied; i++)
-        compare_applied(there, &here->items[i], applied, ret);
+        compare_applied(there, &here->items[i], i, applied, ret);
     for (size_t i = applied; i < here->count; i++)
         compare_pending(there, &here->items[i], i, ret);
 }

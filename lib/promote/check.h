@@ -17,15 +17,17 @@ enum evo_difference_kind {
     EVO_DIFFERENCE_UNKNOWN, /* pending here, never applied there */
     EVO_DIFFERENCE_CHANGED, /* pending here, with other bytes than there */
     EVO_DIFFERENCE_REORDERED, /* pending here, applied there in another order */
-    EVO_DIFFERENCE_STATE /* applied here, but not so there */
+    EVO_DIFFERENCE_STATE, /* applied here, but not so there */
+    EVO_DIFFERENCE_SCHEMA /* the same is applied, and the schema is another one (schema.h) */
 };
 const char *evo_difference_name(enum evo_difference_kind kind);
 
 struct evo_difference {
     enum evo_difference_kind kind;
-    char *migration;
+    char *migration; /* SCHEMA: the last one applied; NULL: none is */
     char *file; /* of CHANGED: the first file that differs; else NULL */
     char *message; /* a sentence for people */
+    struct evo_strvec lines; /* of SCHEMA: what differs, "- " there, "+ " here */
 };
 struct evo_differences {
     struct evo_difference *items;
@@ -33,6 +35,9 @@ struct evo_differences {
 };
 void evo_differences_release(struct evo_differences *d);
 EVO_DEFINE_AUTO(differences);
+/* The new one. migration may be NULL. */
+struct evo_difference *evo_differences_add(struct evo_differences *d, enum evo_difference_kind kind,
+                                           const char *migration, const char *message);
 struct evo_json *evo_differences_json(const struct evo_differences *d) EVO_CHECK;
 
 /* What is here, as a passport of it would say: `here` lists what is applied (in order), then what is pending, from index

@@ -9,14 +9,15 @@ void evo_passport_release(struct evo_passport *p)
 {
     if (!p)
         return;
-    char *const texts[] = { p->environment,    p->database, p->run,       p->commit,
-                            p->server_version, p->layout,   p->backup_id, p->set_hash };
+    char *const texts[] = { p->environment, p->database, p->run,    p->commit,  p->server_version, p->layout,
+                            p->backup_id,   p->set_hash, p->format, p->initial, p->before,         p->after };
     for (size_t i = 0; i < EVO_COUNT(texts); i++)
         free(texts[i]);
     for (size_t i = 0; i < p->count; i++) {
         free(p->items[i].name);
         free(p->items[i].checksum);
         free(p->items[i].hash);
+        free(p->items[i].fingerprint);
         evo_strvec_release(&p->items[i].paths);
         evo_strvec_release(&p->items[i].hashes);
     }
@@ -116,6 +117,7 @@ static struct evo_json *migration_json(const struct evo_passport_migration *m)
         evo_json_append(files, file);
     }
     evo_json_set(json, "files", files);
+    evo_json_set_string(json, "fingerprint", m->fingerprint);
     return json;
 }
 
@@ -136,6 +138,12 @@ struct evo_json *evo_passport_json(const struct evo_passport *p)
     for (size_t i = 0; i < p->count; i++)
         evo_json_append(migrations, migration_json(&p->items[i]));
     evo_json_set(json, "migrations", migrations);
+    struct evo_json *fingerprints = evo_json_object();
+    evo_json_set_string(fingerprints, "format", p->format);
+    evo_json_set_string(fingerprints, "initial", p->initial);
+    evo_json_set_string(fingerprints, "before", p->before);
+    evo_json_set_string(fingerprints, "after", p->after);
+    evo_json_set(json, "fingerprints", fingerprints);
     evo_json_set(json, "evidence", p->evidence ? evo_json_ref(p->evidence) : evo_json_object());
     return json;
 }
@@ -153,6 +161,7 @@ static enum evo_errc parse_migration(const struct evo_json *json, const char *wh
         return malformed(what, "a migration has no name", err);
     struct evo_passport_migration *m = add_migration(p, name, evo_json_get_string(json, "checksum", NULL));
     m->hash = evo_strdup(evo_json_get_string(json, "hash", NULL));
+    m->fingerprint = evo_strdup(evo_json_get_string(json, "fingerprint", NULL));
     const struct evo_json *files = evo_json_get(json, "files");
     for (size_t i = 0; i < evo_json_count(files); i++) {
         const struct evo_json *file = evo_json_at(files, i);
@@ -197,6 +206,11 @@ enum evo_errc evo_passport_parse(const char *text, size_t n, const char *what, s
                   { "set_hash", &p.set_hash } };
     for (size_t i = 0; i < EVO_COUNT(texts); i++)
         *texts[i].field = evo_strdup(evo_json_get_string(json, texts[i].key, NULL));
+    const struct evo_json *fingerprints = evo_json_get(json, "fingerprints");
+    p.format = evo_strdup(evo_json_get_string(fingerprints, "format", NULL));
+    p.initial = evo_strdup(evo_json_get_string(fingerprints, "initial", NULL));
+    p.before = evo_strdup(evo_json_get_string(fingerprints, "before", NULL));
+    p.after = evo_strdup(evo_json_get_string(fingerprints, "after", NULL));
     const struct evo_json *migrations = evo_json_get(json, "migrations");
     for (size_t i = 0; i < evo_json_count(migrations) && !rc; i++)
         rc = parse_migration(evo_json_at(migrations, i), what, &p, err);

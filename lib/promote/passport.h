@@ -16,12 +16,16 @@ struct evo_passport_migration {
     char *name;
     char *checksum; /* as the ledger has it */
     char *hash; /* of its files' lines; NULL where its files were gone when the passport was written */
+    char *fingerprint; /* of the schema behind it; NULL where no run of evo recorded it */
     struct evo_strvec paths, hashes; /* its files, relative to the project root; one hash a path */
 };
 
 struct evo_passport {
     char *environment, *database, *run, *commit, *server_version, *layout, *backup_id;
     char *set_hash;
+    /* Of the schema (lib/catalog), by schema.h: before any migration, before the last run, and when the passport was
+     * written. NULL: not known; format NULL: no passport of this version. */
+    char *format, *initial, *before, *after;
     int64_t created_ms;
     /* In the order in which they were applied: the states that the environment passed through. */
     struct evo_passport_migration *items;

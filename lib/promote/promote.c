@@ -124,6 +124,8 @@ enum evo_errc evo_promote_record(struct evo_store *store, struct evo_pg *pg,
         rc = gather_evidence(run_dir, ret, err);
     if (!rc)
         rc = evo_passport_fill(ret, &view->project, &view->state, err);
+    if (!rc)
+        rc = evo_promote_add_schemas(store, pg, &view->ledger, environment, task, ret, err);
     if (rc)
         return rc;
     ret->environment = evo_strdup(environment);
@@ -297,4 +299,55 @@ enum evo_errc evo_promote_check(const struct evo_passports *passports, const str
         }
     }
     return refuse(differences, from, err);
+}
+
+/* ---- the schema ---------------------------------------------------------------- */
+
+static enum evo_errc refuse_schema(const struct evo_difference *d, const char *from, struct evo_error *err)
+{
+    EVO_AUTO(strbuf) detail = EVO_STRBUF_INIT;
+    for (size_t i = 0; i < d->lines.count; i++)
+        evo_strbuf_addf(&detail, "%s%s", i ? "\n" : "", d->lines.items[i]);
+    (void)evo_error_set(err, EVO_ERR_PROMOTION_REFUSED, "%s", d->message);
+    (void)evo_error_detail(err, "%s", detail.buf);
+    if (d->migration)
+        (void)evo_error_migration(err, d->migration);
+    if (err)
+        err->schema_clean = EVO_YES;
+    (void)evo_error_hint(
+        err,
+        "A line with \"-\" is there alone, one with \"+\" here. Undo what was changed by hand, here or "
+        "in \"%s\"; or let it through with --allow-drift.",
+        from);
+    return evo_error_next(err, "evo status");
+}
+
+enum evo_errc evo_promote_check_schema(const struct evo_passports *passports,
+                                       const struct evo_promote_view *view, struct evo_store *store,
+                                       struct evo_pg *pg, const char *from, struct evo_task *task,
+                                       enum evo_schema_verdict *ret_verdict,
+                                       struct evo_differences *differences, struct evo_error *err)
+{
+    EVO_AUTO(passport) here = { 0 };
+    EVO_AUTO(schema) now = EVO_SCHEMA_INIT;
+    const char *there = NULL;
+    enum evo_errc rc = evo_passport_fill(&here, &view->project, &view->state, err);
+    if (!rc)
+        rc = evo_schema_look(pg, task, &now, err);
+    if (rc == EVO_ERR_UNSUPPORTED) {
+        *ret_verdict = EVO_SCHEMA_UNKNOWN;
+        return EVO_OK;
+    }
+    if (rc)
+        return rc;
+    *ret_verdict = evo_promote_judge_schema(passports->items, passports->count, &here, here.count,
+                                            now.fingerprint, evo_pg_version(pg), &there);
+    /* A ledger that holds nothing any more is a table that was not there in the beginning. */
+    if (*ret_verdict == EVO_SCHEMA_DIFFERENT && !here.count && view->ledger.exists)
+        *ret_verdict = EVO_SCHEMA_UNKNOWN;
+    if (*ret_verdict != EVO_SCHEMA_DIFFERENT)
+        return EVO_OK;
+    rc = evo_promote_explain_schema(store, from, there, &now,
+                                    here.count ? here.items[here.count - 1].name : NULL, differences, err);
+    return rc ? rc : refuse_schema(&differences->items[differences->count - 1], from, err);
 }

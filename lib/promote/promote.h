@@ -8,6 +8,7 @@
 #include "layout/state.h"
 #include "pg/conn.h"
 #include "promote/check.h"
+#include "promote/schema.h"
 #include "store/store.h"
 
 /* What both directions look at: the folder, the ledger, and the two side by side. */
@@ -48,5 +49,14 @@ enum evo_errc evo_promote_list(struct evo_store *store, const char *environment,
 enum evo_errc evo_promote_check(const struct evo_passports *passports, const struct evo_promote_view *view,
                                 const char *from, size_t *ret_index, struct evo_differences *differences,
                                 struct evo_error *err) EVO_CHECK;
+
+/* Is the schema here one that `from` passed through? Asked when the migrations are allowed. EVO_ERR_PROMOTION_REFUSED: it
+ * is another one, with what differs in `differences`; *ret_verdict is set then, too. What no passport says is no reason
+ * to refuse: the verdict says so. */
+enum evo_errc evo_promote_check_schema(const struct evo_passports *passports,
+                                       const struct evo_promote_view *view, struct evo_store *store,
+                                       struct evo_pg *pg, const char *from, struct evo_task *task,
+                                       enum evo_schema_verdict *ret_verdict,
+                                       struct evo_differences *differences, struct evo_error *err) EVO_CHECK;
 
 #endif

@@ -9,6 +9,7 @@
 #ifndef EVO_STATUS_CHECKS_H
 #define EVO_STATUS_CHECKS_H
 
+#include "base/parse.h"
 #include "status/status.h"
 
 struct evo_status_row {
@@ -20,6 +21,38 @@ struct evo_status_row {
 };
 extern const struct evo_status_row evo_status_rows[];
 extern const size_t evo_status_rows_count;
+
+/* The rows' functions that are not in checks.c: checks_server.c and checks_before.c. */
+void evo_status_check_lock(const struct evo_status_view *v, struct evo_status_check *c);
+void evo_status_check_blockers(const struct evo_status_view *v, struct evo_status_check *c);
+void evo_status_check_connections(const struct evo_status_view *v, struct evo_status_check *c);
+void evo_status_check_standbys(const struct evo_status_view *v, struct evo_status_check *c);
+void evo_status_check_extensions(const struct evo_status_view *v, struct evo_status_check *c);
+void evo_status_check_size(const struct evo_status_view *v, struct evo_status_check *c);
+void evo_status_check_indexes(const struct evo_status_view *v, struct evo_status_check *c);
+void evo_status_check_constraints(const struct evo_status_view *v, struct evo_status_check *c);
+void evo_status_check_drift(const struct evo_status_view *v, struct evo_status_check *c);
+void evo_status_check_staging(const struct evo_status_view *v, struct evo_status_check *c);
+void evo_status_check_rollback(const struct evo_status_view *v, struct evo_status_check *c);
+void evo_status_check_notify(const struct evo_status_view *v, struct evo_status_check *c);
+void evo_status_check_folder(const struct evo_status_view *v, struct evo_status_check *c);
+void evo_status_check_dump(const struct evo_status_view *v, struct evo_status_check *c);
+void evo_status_check_store(const struct evo_status_view *v, struct evo_status_check *c);
+void evo_status_check_backup(const struct evo_status_view *v, struct evo_status_check *c);
+
+/* What they say it with. */
+#define FINE(...)    evo_status_say(c, EVO_STATUS_OK, evo_asprintf(__VA_ARGS__))
+#define FINDING(...) evo_status_say(c, EVO_STATUS_WARN, evo_asprintf(__VA_ARGS__))
+/* Takes message over. */
+void evo_status_say(struct evo_status_check *c, enum evo_status_verdict verdict, char *message);
+/* What an error says, as a finding. */
+void evo_status_repeat(struct evo_status_check *c, const struct evo_error *e);
+/* "3 minutes", or "an unknown time". */
+const char *evo_status_since(int64_t age_ms, char buf[EVO_HUMAN_MAX]);
+/* " (and 2 more)" of three; "". The caller frees. */
+char *evo_status_more(size_t count) EVO_CHECK;
+/* psql on the database that evo looks at, as evo finds it. The caller frees. */
+char *evo_status_psql(const char *fmt, ...) EVO_PRINTF(1, 2) EVO_CHECK;
 
 /* Does evo.journal hold statements of this migration? suffix "": of its way up, " down": of its way back. */
 bool evo_status_has_checkpoints(const struct evo_status_view *v, const char *name, const char *suffix);

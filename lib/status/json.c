@@ -40,6 +40,22 @@ static struct evo_json *checks_json(const struct evo_status_report *report)
     return checks;
 }
 
+static struct evo_json *drift_json(const struct evo_status_drift *d)
+{
+    const struct evo_schema_row *last = d->log.count ? &d->log.items[0] : NULL;
+    struct evo_json *o = evo_json_object(), *lines = evo_json_array();
+    for (size_t i = 0; i < d->differences.count; i++)
+        evo_json_append_string(lines, d->differences.items[i]);
+    evo_json_set_string(o, "drift", evo_drift_name(d->verdict));
+    evo_json_set_string(o, "live", d->live[0] ? d->live : NULL);
+    evo_json_set_string(o, "recorded", last ? last->fingerprint : NULL);
+    evo_json_set_time(o, "recorded_at", last ? last->recorded_ms : -1);
+    evo_json_set_string(o, "migration", last ? last->name : NULL);
+    evo_json_set(o, "differences", lines);
+    evo_json_set_int(o, "differences_total", (int64_t)d->differences_total);
+    return o;
+}
+
 void evo_status_json(const struct evo_project *project, const struct evo_status_view *view,
                      const struct evo_status_report *report, struct evo_json *data)
 {
@@ -58,6 +74,11 @@ void evo_status_json(const struct evo_project *project, const struct evo_status_
             evo_json_append(evo_json_get(data, "applied"), migration_json(view, item));
         evo_json_append(evo_json_get(data, evo_state_name(item->state)), migration_json(view, item));
     }
+    struct evo_json *heads = evo_json_array();
+    for (size_t i = 0; project && i < project->heads.count; i++)
+        evo_json_append_string(heads, project->heads.items[i]);
+    evo_json_set(data, "heads", heads);
+    evo_json_set(data, "fingerprint", view ? drift_json(&view->drift) : evo_json_null_new());
     evo_json_set_int(data, "unfinished", view ? (int64_t)evo_status_unfinished(view) : 0);
     evo_json_set(data, "checks", checks_json(report));
 }

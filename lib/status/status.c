@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/quote.h"
 #include "status/checks.h"
+#include "status/drift.h"
 #include "status/outside.h"
 
 void evo_status_view_release(struct evo_status_view *v)
@@ -16,6 +17,8 @@ void evo_status_view_release(struct evo_status_view *v)
     evo_state_release(&v->state);
     evo_ledger_release(&v->ledger);
     evo_facts_release(&v->facts);
+    evo_status_drift_release(&v->drift);
+    free(v->staging.passport);
     free(v->backup_id);
     *v = (struct evo_status_view){ 0 };
 }
@@ -44,6 +47,17 @@ const char *evo_status_verdict_name(enum evo_status_verdict verdict)
     return names[verdict];
 }
 
+const char *evo_drift_name(enum evo_drift drift)
+{
+    static const char *const names[] = {
+        [EVO_DRIFT_NOT_ASKED] = "off",     [EVO_DRIFT_NO_RECORD] = "no record",
+        [EVO_DRIFT_UNKNOWN] = "unknown",   [EVO_DRIFT_OTHER_SERVER] = "other version",
+        [EVO_DRIFT_MOVED_ON] = "moved on", [EVO_DRIFT_NONE] = "none",
+        [EVO_DRIFT_FOUND] = "found",
+    };
+    return names[drift];
+}
+
 enum evo_errc evo_status_look(struct evo_status_view *v, struct evo_pg *pg, const struct evo_conninfo *info,
                               struct evo_error *err)
 {
@@ -56,6 +70,8 @@ enum evo_errc evo_status_look(struct evo_status_view *v, struct evo_pg *pg, cons
         rc = evo_state_of(v->project, &v->ledger, &v->state, err);
     if (!rc && v->server_version >= EVO_STATUS_OLDEST)
         rc = evo_facts_load(pg, &v->ledger, &v->facts, err);
+    if (!rc)
+        rc = evo_status_look_drift(v, pg, err);
     if (rc)
         return rc;
     rc = evo_pg_refuse_pooler(pg, info, &v->pooler);
@@ -158,7 +174,8 @@ char *evo_status_next(const struct evo_status_view *v, const struct evo_state_it
     }
     case EVO_STATE_PENDING:
         return evo_asprintf("evo-migrate up%s%s",
-                            item->behind && evo_layout_of(v->project->kind)->strict_order ? " --out-of-order" : "",
+                            item->behind && evo_layout_of(v->project->kind)->strict_order ? " --out-of-order"
+                                                                                          : "",
                             v->next_options);
     case EVO_STATE_APPLIED:
         break;

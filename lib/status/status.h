@@ -17,6 +17,7 @@
 #ifndef EVO_STATUS_STATUS_H
 #define EVO_STATUS_STATUS_H
 
+#include "layout/schema_log.h"
 #include "layout/state.h"
 #include "status/facts.h"
 #include "store/store.h"
@@ -24,6 +25,35 @@
 
 /* The oldest server that is looked into beyond its ledger. */
 #define EVO_STATUS_OLDEST 120000
+
+/* Is the schema as the last run of evo left it? */
+enum evo_drift {
+    EVO_DRIFT_NOT_ASKED,
+    EVO_DRIFT_NO_RECORD, /* no run of evo has recorded it yet */
+    EVO_DRIFT_UNKNOWN, /* it could not be looked at: error */
+    EVO_DRIFT_OTHER_SERVER, /* recorded under another major version, or by another version of evo */
+    EVO_DRIFT_MOVED_ON, /* the ledger is not what it was when the schema was recorded: another tool, or a killed run */
+    EVO_DRIFT_NONE,
+    EVO_DRIFT_FOUND
+};
+/* "off", "no record" …, for the envelope. */
+const char *evo_drift_name(enum evo_drift drift);
+struct evo_status_drift {
+    enum evo_drift verdict;
+    struct evo_error error;
+    struct evo_schema_log log; /* the newest row, if any */
+    char live[EVO_SHA256_HEX]; /* "": not looked at */
+    struct evo_strvec
+        differences; /* lines of evo_catalog_diff(), the first ones; none where the form is not kept */
+    size_t differences_total;
+};
+
+/* What another environment has proved of what is pending here; whoever owns passports fills it in. */
+struct evo_status_staging {
+    const char *from; /* NULL: no environment is named */
+    struct evo_error error; /* EVO_OK: all of it */
+    char *passport; /* the key of the one that allows it; NULL */
+};
 
 struct evo_status_view {
     /* Given; all borrowed. */
@@ -34,6 +64,8 @@ struct evo_status_view {
     const char *next_options; /* behind each command that is proposed: " --environment staging", or "" */
     int64_t backup_max_age_ms;
     int64_t now_ms; /* wall */
+    bool no_fingerprint; /* the schema is not looked at */
+    const char *notify; /* who would be told of a run: "a Slack webhook"; NULL: nobody */
 
     /* Gathered. */
     int server_version;
@@ -41,6 +73,8 @@ struct evo_status_view {
     struct evo_ledger ledger;
     struct evo_state state;
     struct evo_facts facts;
+    struct evo_status_drift drift;
+    struct evo_status_staging staging;
     struct evo_error pooler; /* EVO_OK: none stands between */
     struct evo_error dump; /* EVO_OK: a pg_dump for this server is here */
     int dump_major;

@@ -216,7 +216,7 @@ status_json() {
     status_json
     assert_exit 0
     assert_equal warn "$(verdict ledger)"
-    assert_equal 'evo-migrate resolve --applied 1_a' "$(next_of ledger)"
+    assert_equal 'evo-migrate baseline --to 1_a --dry-run' "$(next_of ledger)"
 }
 
 @test "the ledger of another tool is refused and named" {

@@ -178,6 +178,115 @@ static void no_dump(struct fixture *f)
     evo_error_set(&f->view.dump, EVO_ERR_UNSUPPORTED, "no pg_dump found");
 }
 
+static void heads(struct fixture *f)
+{
+    f->project.kind = EVO_LAYOUT_ALEMBIC;
+    evo_strvec_split(&f->project.heads, "a1,b2");
+}
+static void one_head(struct fixture *f)
+{
+    f->project.kind = EVO_LAYOUT_ALEMBIC;
+    evo_strvec_split(&f->project.heads, "a1");
+}
+static void connections_full(struct fixture *f)
+{
+    add_fact(f, EVO_FACT_CONNECTIONS, "", "");
+    f->facts[0].waiting = 90;
+    f->facts[0].pid = 100;
+}
+static void connections_free(struct fixture *f)
+{
+    connections_full(f);
+    f->facts[0].waiting = 89;
+}
+static void standby_late(struct fixture *f)
+{
+    add_fact(f, EVO_FACT_STANDBY, "", "replica");
+}
+static void standby_bytes_behind(struct fixture *f)
+{
+    add_fact(f, EVO_FACT_STANDBY, "", "replica");
+    f->facts[0].age_ms = 0;
+    f->facts[0].waiting = (int64_t)2 << 30;
+}
+static void standby_near(struct fixture *f)
+{
+    add_fact(f, EVO_FACT_STANDBY, "", "replica");
+    f->facts[0].age_ms = 10;
+}
+static void extension(struct fixture *f)
+{
+    add_fact(f, EVO_FACT_EXTENSION, "", "postgis");
+    f->facts[0].relation = (char *)"3.3.2";
+}
+static void sized(struct fixture *f)
+{
+    add_fact(f, EVO_FACT_SIZE, "", "");
+    f->facts[0].waiting = 3 << 20;
+}
+static struct evo_schema_row record = { .name = (char *)"2_b", .fingerprint = (char *)"f", .recorded_ms = 0 };
+static void drift(struct fixture *f)
+{
+    f->view.drift = (struct evo_status_drift){ .verdict = EVO_DRIFT_FOUND,
+                                               .log = { .items = &record, .count = 1 },
+                                               .differences_total = 2 };
+    static char *lines[] = { (char *)"+ table public.x", NULL };
+    f->view.drift.differences = (struct evo_strvec){ .items = lines, .count = 1 };
+}
+static void drift_without_text(struct fixture *f)
+{
+    drift(f);
+    f->view.drift.differences.count = 0;
+}
+static void no_drift(struct fixture *f)
+{
+    f->view.drift = (struct evo_status_drift){ .verdict = EVO_DRIFT_NONE, .live = "0123456789abcdef" };
+}
+static void no_record(struct fixture *f)
+{
+    f->view.drift.verdict = EVO_DRIFT_NO_RECORD;
+}
+static void moved_on(struct fixture *f)
+{
+    f->view.drift.verdict = EVO_DRIFT_MOVED_ON;
+}
+static void other_server(struct fixture *f)
+{
+    f->view.drift.verdict = EVO_DRIFT_OTHER_SERVER;
+}
+static void drift_unknown(struct fixture *f)
+{
+    f->view.drift.verdict = EVO_DRIFT_UNKNOWN;
+    evo_error_set(&f->view.drift.error, EVO_ERR_PERMISSION, "permission denied for schema evo");
+}
+static void proved(struct fixture *f)
+{
+    pending(f);
+    f->view.staging =
+        (struct evo_status_staging){ .from = "staging", .passport = (char *)"passports/staging/x.json" };
+}
+static void unproved(struct fixture *f)
+{
+    pending(f);
+    f->view.staging.from = "staging";
+    evo_error_set(&f->view.staging.error, EVO_ERR_PROMOTION_REFUSED, "there is no passport of \"staging\"");
+    evo_error_next(&f->view.staging.error, "evo deploy --environment staging");
+}
+static void with_a_way_back(struct fixture *f)
+{
+    pending(f);
+    f->files[1].companion[EVO_FILE_DOWN] = (char *)"down.sql";
+}
+static void irreversible(struct fixture *f)
+{
+    with_a_way_back(f);
+    f->files[1].directives.irreversible = (char *)"rows are gone";
+}
+static void notified(struct fixture *f)
+{
+    f->view.notify = "Slack, by a webhook";
+}
+
 /* `next` NULL: none. */
 static const struct {
     void (*change)(struct fixture *f);
@@ -214,7 +323,7 @@ static const struct {
     { pooler, "none", "pooler", EVO_STATUS_FAIL, EVO_ERR_UNSUPPORTED, "transaction pooler", NULL },
     { warned, "", "migrations", EVO_STATUS_WARN, EVO_OK, "nothing reads", NULL },
     { no_ledger, "", "ledger", EVO_STATUS_WARN, EVO_OK, "holds tables",
-      "evo-migrate resolve --applied 1_a --environment staging" },
+      "evo-migrate baseline --to '2_b it'\\''s' --dry-run --environment staging" },
     { no_ledger_in_an_empty_schema, "", "ledger", EVO_STATUS_OK, EVO_OK, "none yet", NULL },
     { locked, "blockers", "lock", EVO_STATUS_WARN, EVO_OK, "held by pid 42 (role app) for 1 min 01 s",
       "evo-migrate up --wait 5min --environment staging" },
@@ -230,6 +339,46 @@ static const struct {
     { not_valid, "not-valid", "not-valid", EVO_STATUS_FAIL, EVO_ERR_UNHEALTHY, "never validated",
       "psql -c 'ALTER TABLE public.t VALIDATE CONSTRAINT c'" },
     { no_dump, "", "pg_dump", EVO_STATUS_WARN, EVO_OK, "no pg_dump found", NULL },
+    { heads, "", "heads", EVO_STATUS_WARN, EVO_OK, "2 migrations have nothing behind them: \"a1\", \"b2\"",
+      "alembic merge heads" },
+    { one_head, "", "heads", EVO_STATUS_OK, EVO_OK, "one", NULL },
+    { NULL, "", "heads", EVO_STATUS_OK, EVO_OK, "a list", NULL },
+    { connections_full, "", "connections", EVO_STATUS_WARN, EVO_OK, "90 of 100 connections", NULL },
+    { connections_free, "", "connections", EVO_STATUS_OK, EVO_OK, "89 of 100", NULL },
+    { NULL, "", "connections", EVO_STATUS_OK, EVO_OK, "not known", NULL },
+    { standby_late, "", "standbys", EVO_STATUS_WARN, EVO_OK, "\"replica\" is 1 min 01 s and 3 B behind",
+      NULL },
+    { standby_bytes_behind, "", "standbys", EVO_STATUS_WARN, EVO_OK, "2.0 GiB behind", NULL },
+    { standby_near, "", "standbys", EVO_STATUS_OK, EVO_OK, "1, none far behind", NULL },
+    { NULL, "", "standbys", EVO_STATUS_OK, EVO_OK, "none is connected", NULL },
+    { extension, "", "extensions", EVO_STATUS_OK, EVO_OK, "postgis 3.3.2", NULL },
+    { sized, "", "size", EVO_STATUS_OK, EVO_OK, "about 3.0 MiB", NULL },
+    { NULL, "", "size", EVO_STATUS_OK, EVO_OK, "not known", NULL },
+    { drift, "", "drift", EVO_STATUS_WARN, EVO_OK, "1970-01-01T00:00:00.000Z: + table public.x (and 1 more)",
+      "evo-migrate resolve --drift --environment staging" },
+    { drift, "drift", "drift", EVO_STATUS_FAIL, EVO_ERR_DRIFT, "not as the last run left it", NULL },
+    { drift_without_text, "", "drift", EVO_STATUS_WARN, EVO_OK, "not kept any more", NULL },
+    { no_drift, "drift", "drift", EVO_STATUS_OK, EVO_OK, "fingerprint 0123456789ab)", NULL },
+    { no_record, "drift", "drift", EVO_STATUS_OK, EVO_OK, "no run of evo has recorded", NULL },
+    { moved_on, "drift", "drift", EVO_STATUS_OK, EVO_OK, "the ledger has changed",
+      "evo-migrate resolve --drift --environment staging" },
+    { other_server, "drift", "drift", EVO_STATUS_OK, EVO_OK, "another version", NULL },
+    { drift_unknown, "", "drift", EVO_STATUS_WARN, EVO_OK, "permission denied", NULL },
+    { drift_unknown, "drift", "drift", EVO_STATUS_FAIL, EVO_ERR_DRIFT, "permission denied", NULL },
+    { NULL, "drift", "drift", EVO_STATUS_OK, EVO_OK, "not looked at", NULL },
+    { proved, "staging", "staging", EVO_STATUS_OK, EVO_OK, "proved in \"staging\"", NULL },
+    { unproved, "", "staging", EVO_STATUS_WARN, EVO_OK, "no passport", "evo deploy --environment staging" },
+    { unproved, "staging", "staging", EVO_STATUS_FAIL, EVO_ERR_PROMOTION_REFUSED, "no passport", NULL },
+    { pending, "staging", "staging", EVO_STATUS_OK, EVO_OK, "not asked", NULL },
+    { pending, "", "rollback", EVO_STATUS_OK, EVO_OK, "has no way back", NULL },
+    { pending, "rollback", "rollback", EVO_STATUS_FAIL, EVO_ERR_IRREVERSIBLE, "has no way back", NULL },
+    { with_a_way_back, "rollback", "rollback", EVO_STATUS_OK, EVO_OK, "every pending migration",
+      "evo-verify roundtrip --environment staging" },
+    { irreversible, "rollback", "rollback", EVO_STATUS_FAIL, EVO_ERR_IRREVERSIBLE, "rows are gone", NULL },
+    { NULL, "rollback", "rollback", EVO_STATUS_OK, EVO_OK, "nothing is pending", NULL },
+    { NULL, "", "notify", EVO_STATUS_OK, EVO_OK, "nobody is told", NULL },
+    { NULL, "notify", "notify", EVO_STATUS_FAIL, EVO_ERR_UNHEALTHY, "nobody is told", NULL },
+    { notified, "notify", "notify", EVO_STATUS_OK, EVO_OK, "by a webhook", NULL },
     { NULL, "backup", "backup", EVO_STATUS_FAIL, EVO_ERR_UNHEALTHY, "no store is configured", NULL },
     { NULL, "", "backup", EVO_STATUS_OK, EVO_OK, "no store is configured", NULL },
 };
@@ -260,6 +409,7 @@ static void test_judge_of_each_finding(void **state)
         if (found && cases[i].code && found->next)
             assert_string_equal(err.next, found->next);
         evo_strvec_release(&f->project.warnings);
+        evo_strvec_release(&f->project.heads);
         finish(f);
     }
 }
