@@ -215,17 +215,12 @@ static enum evo_errc name_edges(const struct evo_project *p, struct evo_migratio
     return EVO_OK;
 }
 
-static void warn_of_heads(struct evo_project *p)
+/* Those that are meant to stand side by side are one answer to "what is the last one?" each. */
+static void note_heads(struct evo_project *p)
 {
-    EVO_AUTO(strvec) heads = EVO_STRVEC_INIT;
-    EVO_AUTO(strbuf) list = EVO_STRBUF_INIT;
-    evo_graph_heads(p, &heads);
-    if (heads.count < 2 || evo_graph_is_meant(p))
-        return;
-    for (size_t i = 0; i < heads.count; i++)
-        evo_strbuf_addf(&list, "%s\"%s\"", i ? ", " : "", heads.items[i]);
-    evo_strvec_pushf(&p->warnings, "there are %zu heads: %s; merge them with \"alembic merge heads\"",
-                     heads.count, list.buf);
+    evo_graph_heads(p, &p->heads);
+    if (p->heads.count > 1 && evo_graph_is_meant(p))
+        evo_strvec_clear(&p->heads);
 }
 
 enum evo_errc evo_alembic_read(struct evo_project *p, const struct evo_strvec *names, struct evo_error *err)
@@ -254,6 +249,6 @@ enum evo_errc evo_alembic_read(struct evo_project *p, const struct evo_strvec *n
     if (!rc)
         rc = evo_companions_in_root(p, err);
     if (!rc)
-        warn_of_heads(p);
+        note_heads(p);
     return rc;
 }

@@ -34,15 +34,34 @@ static char *text_or_empty(const struct evo_pg_result *r, int row, int column)
     return evo_strdup(value ? value : "");
 }
 
+/* Whether it is there, by the catalog: to_regclass() fails for whoever may not look into the schema. */
+static enum evo_errc find(struct evo_pg *pg, bool *ret, struct evo_error *err)
+{
+    static const char sql[] =
+        "SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE'), pg_catalog.quote_ident(current_user) "
+        "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) "
+        "c.relnamespace "
+        "WHERE n.nspname OPERATOR(pg_catalog.=) 'evo' AND c.relname OPERATOR(pg_catalog.=) 'journal'";
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    enum evo_errc rc = evo_pg_query(pg, sql, 0, NULL, &r, err);
+    *ret = !rc && evo_pg_rows(r) > 0;
+    if (!*ret || evo_pg_value_bool(r, 0, 0))
+        return rc;
+    (void)evo_error_set(err, EVO_ERR_PERMISSION,
+                        "this role may not read evo.journal, which says what earlier runs left unfinished");
+    return evo_error_hint(
+        err,
+        "Ask for it: GRANT USAGE ON SCHEMA evo TO %s; GRANT SELECT, INSERT, UPDATE, DELETE ON "
+        "ALL TABLES IN SCHEMA evo TO %s;",
+        evo_pg_value(r, 0, 1), evo_pg_value(r, 0, 1));
+}
+
 enum evo_errc evo_journal_load(struct evo_pg *pg, struct evo_journal *ret, struct evo_error *err)
 {
     EVO_AUTO(journal) j = { 0 };
-    EVO_AUTO_PTR(pg_result) found = NULL;
-    enum evo_errc rc =
-        evo_pg_query(pg, "SELECT pg_catalog.to_regclass('evo.journal') IS NOT NULL", 0, NULL, &found, err);
+    enum evo_errc rc = find(pg, &j.exists, err);
     if (rc)
         return rc;
-    j.exists = evo_pg_value_bool(found, 0, 0);
     EVO_AUTO_PTR(pg_result) r = NULL;
     if (j.exists) {
         rc = evo_pg_query(pg,

@@ -30,7 +30,7 @@ static enum evo_errc explain_refusal(const struct evo_session *s, const char *na
     }
     if (evo_streq(err->next, "evo-status"))
         return evo_error_next(err, "evo-status%s", more);
-    if (err->next[0]) {
+    if (err->next[0] && !evo_ends_with(err->next, more)) {
         EVO_AUTO_STR next = evo_strdup(err->next);
         return evo_error_next(err, "%s%s", next, more);
     }

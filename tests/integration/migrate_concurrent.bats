@@ -185,6 +185,16 @@ SQL
     pg_fresh_role
     pg_sql "ALTER TABLE orders OWNER TO $PG_ROLE; ALTER TABLE _prisma_migrations OWNER TO $PG_ROLE; GRANT CREATE ON SCHEMA public TO $PG_ROLE"
     migration 20250102000000_i up 'CREATE INDEX CONCURRENTLY i ON orders (user_id);'
+    # The schema is another's, with a journal or without one.
+    pg_sql 'CREATE TABLE evo.journal (ledger text)'
+    DATABASE_URL=$(pg_tcp_url "$PG_DB" "$PG_ROLE" "$PG_ROLE_PASSWORD") run_evo evo-migrate up --json
+    assert_exit 3
+    assert_json '.error.reason == "permission" and (.error.hint | contains("GRANT USAGE ON SCHEMA evo"))'
+    pg_sql 'DROP TABLE evo.journal'
+    DATABASE_URL=$(pg_tcp_url "$PG_DB" "$PG_ROLE" "$PG_ROLE_PASSWORD") run_evo evo-migrate up --json
+    assert_exit 3
+    assert_json '.error.reason == "permission" and (.error.hint | contains("CREATE ON SCHEMA evo")) and .error.schema_clean == true'
+    pg_sql 'DROP SCHEMA evo CASCADE'
     DATABASE_URL=$(pg_tcp_url "$PG_DB" "$PG_ROLE" "$PG_ROLE_PASSWORD") run_evo evo-migrate up --json
     assert_exit 3
     assert_json '.error.reason == "permission" and (.error.hint | contains("GRANT CREATE ON DATABASE")) and .error.schema_clean == true'

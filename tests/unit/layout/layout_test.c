@@ -403,7 +403,7 @@ static void test_open_refuses_names_and_folders(void **state)
     assert_int_equal(open_project("prizma", NULL, &p, &err), EVO_ERR_CONFIG);
     assert_non_null(strstr(err.message, "unknown layout \"prizma\""));
     assert_int_equal(open_project("laravel", NULL, &p, &err), EVO_ERR_CONFIG);
-    assert_non_null(strstr(err.hint, "php artisan migrate"));
+    assert_non_null(strstr(err.message, "found no laravel migrations"));
     assert_int_equal(open_project("auto", "gone", &p, &err), EVO_ERR_CONFIG);
     assert_non_null(strstr(err.message, "could not open folder"));
     assert_int_equal(open_project("sql", "file", &p, &err), EVO_ERR_CONFIG);
