@@ -214,7 +214,7 @@ INI
     start_evo evo-migrate up --json
     wait_until 20 query_runs 'CREATE TABLE aaa1%'
     # Both sessions: evo's own, with the lock, and alembic's.
-    pg_sql "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'evo-migrate%'"
+    pg_sql "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'evo-migrate%' AND datname = current_database()"
     finish_evo
     assert_exit 7
     assert_json '.error.migration == "aaa1_step" and .error.schema_clean and (.data.applied | length) == 2'

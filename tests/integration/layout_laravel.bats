@@ -299,7 +299,7 @@ fake_php() {
     laravel_migration 2025_01_03_000000_slow "DB::statement('SELECT pg_sleep(600)');"
     start_evo evo-migrate up --json
     wait_until 20 query_runs '%pg_sleep(600)%'
-    pg_sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)' AND pid <> pg_backend_pid()"
+    pg_sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query = 'SELECT pg_sleep(600)' AND pid <> pg_backend_pid()"
     finish_evo
     assert_exit 7
     assert_json '.error.schema_clean == null and .error.next == "evo-status" and (.error.hint | contains("resolve --applied 2025_01_03_000000_slow"))'

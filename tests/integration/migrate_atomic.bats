@@ -192,7 +192,7 @@ commit_waits() {
     start_evo evo-migrate up --atomic --json
     wait_until 20 commit_waits
     pg_sql 'SET synchronous_commit = local; ALTER SYSTEM RESET synchronous_standby_names'
-    pg_sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'" >/dev/null
+    pg_sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'SyncRep'" >/dev/null
     pg_sql 'SELECT pg_reload_conf()' >/dev/null
     finish_evo
     assert_exit 0
