@@ -275,7 +275,8 @@ SQL
 @test "when another session has the lock by then, the run stops behind the file" {
     migration 20250102000000_gap up - <<'SQL'
 DO $$ BEGIN
-    WHILE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted) LOOP
+    WHILE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) LOOP
         PERFORM pg_sleep(0.05);
     END LOOP;
 END $$;
