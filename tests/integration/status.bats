@@ -288,7 +288,7 @@ is_true() {
     wait_until 10 is_true "EXISTS (SELECT FROM pg_locks WHERE relation = 't'::regclass AND mode = 'AccessExclusiveLock')"
     "$PG_BINDIR/psql" -Xq -h "$PG_SOCKET" -p "$PG_PORT" -U postgres -d "$PG_DB" -c 'SELECT * FROM t' >/dev/null 2>&1 3>&- &
     WAITER=$!
-    wait_until 10 is_true 'EXISTS (SELECT FROM pg_locks WHERE NOT granted)'
+    wait_until 10 is_true 'EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database())'
     status_json
     assert_exit 0
     assert_equal warn "$(verdict blockers)"
@@ -298,7 +298,7 @@ is_true() {
     assert_json '.error.reason == "unhealthy"'
     # The next command does what it says.
     pg_sql "$(json .error.next | sed "s/^psql -c '//;s/'$//")"
-    wait_until 10 is_true 'NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted)'
+    wait_until 10 is_true 'NOT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database())'
     status_json --fail-on blockers
     assert_exit 0
 }
