@@ -52,3 +52,20 @@ bool evo_ledger_is_begun(const struct evo_ledger *l, const char *name)
             return true;
     return false;
 }
+
+enum evo_errc evo_ledger_fail_unsaid(struct evo_pg *pg, const struct evo_ledger *l, const char *id,
+                                     const char *logs, struct evo_error *err)
+{
+    (void)pg;
+    (void)l;
+    (void)id;
+    (void)logs;
+    (void)err;
+    return EVO_OK;
+}
+
+enum evo_errc evo_ledger_give_up_unsaid(struct evo_pg *pg, const struct evo_ledger *l, const char *name,
+                                        struct evo_error *err)
+{
+    return evo_ledger_fail_unsaid(pg, l, name, NULL, err);
+}

@@ -66,24 +66,6 @@ static enum evo_errc insert(struct evo_pg *pg, const struct evo_ledger *l, const
     return rc;
 }
 
-/* There is no row to say it in. */
-static enum evo_errc fail_row(struct evo_pg *pg, const struct evo_ledger *l, const char *id, const char *logs,
-                              struct evo_error *err)
-{
-    (void)pg;
-    (void)l;
-    (void)id;
-    (void)logs;
-    (void)err;
-    return EVO_OK;
-}
-
-static enum evo_errc give_up_row(struct evo_pg *pg, const struct evo_ledger *l, const char *name,
-                                 struct evo_error *err)
-{
-    return fail_row(pg, l, name, NULL, err);
-}
-
 static enum evo_errc take_back(struct evo_pg *pg, const struct evo_ledger *l, const struct evo_migration *m,
                                struct evo_error *err)
 {
@@ -111,7 +93,7 @@ const struct evo_ledger_kind evo_ledger_dbmate = {
     .name_rows = name_rows,
     .insert = insert,
     .finish_row = write_row,
-    .fail_row = fail_row,
-    .give_up_row = give_up_row,
+    .fail_row = evo_ledger_fail_unsaid,
+    .give_up_row = evo_ledger_give_up_unsaid,
     .take_back = take_back,
 };

@@ -91,6 +91,11 @@ enum evo_errc evo_ledger_journal(struct evo_pg *pg, const struct evo_ledger *l, 
 enum evo_errc evo_ledger_add_begun(struct evo_pg *pg, struct evo_ledger *l, struct evo_error *err) EVO_CHECK;
 /* Such a row is there: the table itself has nothing to change. */
 bool evo_ledger_is_begun(const struct evo_ledger *l, const char *name);
+/* fail_row and give_up_row of such a ledger: there is no row to say it in, and the journal has it. */
+enum evo_errc evo_ledger_fail_unsaid(struct evo_pg *pg, const struct evo_ledger *l, const char *id,
+                                     const char *logs, struct evo_error *err) EVO_CHECK;
+enum evo_errc evo_ledger_give_up_unsaid(struct evo_pg *pg, const struct evo_ledger *l, const char *name,
+                                        struct evo_error *err) EVO_CHECK;
 /* The version that a name begins with. The caller frees. */
 char *evo_ledger_version(const char *name) EVO_CHECK;
 

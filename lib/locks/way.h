@@ -25,7 +25,7 @@ struct evo_way {
 void evo_way_release(struct evo_way *w);
 EVO_DEFINE_AUTO(way);
 
-/* Not of this session itself. Without locks in the list, nothing is asked. Not in a transaction that failed. */
+/* Not of pg itself. Without locks in the list, nothing is asked. Not in a transaction that failed. */
 enum evo_errc evo_way_look(struct evo_pg *pg, const struct evo_way_lock *locks, size_t count,
                            struct evo_way *ret, struct evo_error *err) EVO_CHECK;
 

@@ -156,7 +156,7 @@ static struct evo_pg_result *relations(struct evo_pg *pg)
     return r;
 }
 
-/* "ACCESS EXCLUSIVE" of "AccessExclusiveLock", the strongest that this session holds on the relation; "" for none. */
+/* "ACCESS EXCLUSIVE" of "AccessExclusiveLock", the strongest that pg holds on the relation; "" for none. */
 static char *held(struct evo_pg *pg, const char *oid)
 {
     struct evo_error err = EVO_ERROR_INIT;
