@@ -101,10 +101,22 @@ enum evo_errc evo_ledger_ask_for(const struct evo_ledger *l, struct evo_error *e
     return evo_error_hint(err, "Ask for it: GRANT %s TO %s;", what, role);
 }
 
+/* A trigger or a rule of somebody's took the row away: whoever went on would apply the migration a second time. */
+static enum evo_errc refuse_swallowed(const struct evo_ledger *l, struct evo_error *err)
+{
+    EVO_AUTO_STR schema = evo_ledger_quote(l->schema);
+    EVO_AUTO_STR table = evo_ledger_quote(l->table);
+    evo_error_set(err, EVO_ERR_DATABASE, "table %s.%s took no row, and raised no error", schema, table);
+    evo_error_detail(err, "A trigger or a rule on it drops what is inserted; what is not on record would be "
+                          "applied again.");
+    return evo_error_hint(err, "Look at them: psql -c '\\d %s.%s'", schema, table);
+}
+
 enum evo_errc evo_ledger_query(struct evo_pg *pg, const struct evo_ledger *l, const char *sql, int nparams,
                                const char *const *params, struct evo_pg_result **ret, struct evo_error *err)
 {
     const struct evo_ledger_kind *kind = evo_ledger_kind_of(l->kind);
+    EVO_AUTO_PTR(pg_result) r = NULL;
     EVO_AUTO_STR schema = evo_pg_identifier(pg, l->schema);
     EVO_AUTO_STR table = evo_pg_identifier(pg, l->table);
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
@@ -114,13 +126,19 @@ enum evo_errc evo_ledger_query(struct evo_pg *pg, const struct evo_ledger *l, co
         else
             evo_strbuf_addch(&text, *p);
     }
-    enum evo_errc rc = evo_pg_query(pg, text.buf, nparams, params, ret, err);
+    enum evo_errc rc = evo_pg_query(pg, text.buf, nparams, params, &r, err);
     if (rc == EVO_ERR_PERMISSION) {
         EVO_AUTO_STR shown_schema = evo_ledger_quote(l->schema);
         EVO_AUTO_STR shown_table = evo_ledger_quote(l->table);
         EVO_AUTO_STR role = evo_ledger_quote(l->role);
         return evo_ledger_ask_for(l, err, "USAGE ON SCHEMA %s TO %s; GRANT %s ON %s.%s", shown_schema, role,
                                   kind->privileges, shown_schema, shown_table);
+    }
+    if (!rc && evo_starts_with(sql, "INSERT ") && evo_pg_affected(r) < 1)
+        return refuse_swallowed(l, err);
+    if (!rc && ret) {
+        *ret = r;
+        r = NULL;
     }
     return rc;
 }
@@ -158,10 +176,13 @@ static const char survey_sql[] =
     "UNION ALL "
     "(SELECT n.nspname::text, c.relname::text, "
     "' ' || (SELECT pg_catalog.string_agg(a.attname, ' ') FROM pg_catalog.pg_attribute a "
-    "WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) || ' ', NULL, NULL, "
+    "WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) || ' ', "
+    "CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' "
+    "END, "
+    "pg_catalog.row_security_active(c.oid)::text, "
     "(n.nspname = ANY (pg_catalog.current_schemas(false)))::text "
     "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-    "WHERE c.relkind IN ('r', 'p') AND c.relname = ANY ($2::name[]) "
+    "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname = ANY ($2::name[]) "
     "AND (n.nspname = $1 OR n.nspname = ANY (pg_catalog.current_schemas(false)) OR n.nspname = ANY "
     "($3::name[])) "
     "ORDER BY n.nspname <> $1, 1, 2)";
@@ -188,6 +209,31 @@ static enum evo_errc refuse_shape(const struct evo_ledger *l, struct evo_error *
                   evo_layout_name(l->kind));
     evo_error_detail(err, "It lacks a column of these:%.*s.", (int)strlen(kind->columns) - 1, kind->columns);
     return evo_error_hint(err, "Look at it: psql -c '\\d %s.%s'", schema, table);
+}
+
+/* What is recorded there would not be found again by the next run. */
+static enum evo_errc refuse_kind(const struct evo_ledger *l, const char *what, struct evo_error *err)
+{
+    EVO_AUTO_STR schema = evo_ledger_quote(l->schema);
+    EVO_AUTO_STR table = evo_ledger_quote(l->table);
+    evo_error_set(err, EVO_ERR_UNSUPPORTED, "%s.%s is a %s, and %s records in a table", schema, table, what,
+                  evo_layout_name(l->kind));
+    return evo_error_hint(err, "Look at it: psql -c '\\d+ %s.%s'", schema, table);
+}
+
+/* Rows that are hidden are migrations that would be applied again. */
+static enum evo_errc refuse_hidden(const struct evo_ledger *l, struct evo_error *err)
+{
+    EVO_AUTO_STR schema = evo_ledger_quote(l->schema);
+    EVO_AUTO_STR table = evo_ledger_quote(l->table);
+    EVO_AUTO_STR role = evo_ledger_quote(l->role);
+    evo_error_set(err, EVO_ERR_PERMISSION, "row security may hide rows of %s.%s from role %s", schema, table,
+                  role);
+    evo_error_detail(err, "A migration whose row is hidden would be applied again.");
+    return evo_error_hint(err,
+                          "As the table's owner: ALTER TABLE %s.%s DISABLE ROW LEVEL SECURITY; or, as a "
+                          "superuser: ALTER ROLE %s BYPASSRLS;",
+                          schema, table, role);
 }
 
 /* Whether this is the ledger's own table. One that follows search_path is where that finds it. */
@@ -238,7 +284,14 @@ static enum evo_errc survey(struct evo_pg *pg, struct evo_ledger *l, const struc
         const char *schema = evo_pg_value(r, i, 0), *table = evo_pg_value(r, i, 1);
         const char *columns = evo_pg_value(r, i, 2);
         const struct evo_ledger_kind *kind = evo_ledger_kind_of(l->kind);
+        const char *what = evo_pg_value(r, i, 3);
         bool own = is_own(l, p, schema, table, evo_streq(evo_pg_value(r, i, 5), "true"));
+        if (own && what)
+            return refuse_kind(l, what, err);
+        if (what)
+            continue;
+        if (own && evo_streq(evo_pg_value(r, i, 4), "true"))
+            return refuse_hidden(l, err);
         if (own &&
             (!kind->columns || evo_foreign_fits(columns ? columns : " ", kind->columns, kind->without))) {
             l->exists = true;

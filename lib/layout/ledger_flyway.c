@@ -58,7 +58,7 @@ static int64_t lock_key(const char *database, const char *schema, const char *ta
 
 static const char select_sql[] =
     "SELECT installed_rank, version, description, type, script, checksum, success, "
-    "pg_catalog.floor(pg_catalog.date_part('epoch', installed_on::timestamptz) * 1000)::bigint, "
+    "pg_catalog.floor(pg_catalog.date_part('epoch', installed_on::timestamptz) * 1000::float8)::bigint, "
     "execution_time FROM @ ORDER BY installed_rank";
 enum column { RANK, VERSION, DESCRIPTION, TYPE, SCRIPT, CHECKSUM, SUCCESS, INSTALLED_ON, EXECUTION_TIME };
 
@@ -311,11 +311,16 @@ static enum evo_errc insert(struct evo_pg *pg, const struct evo_ledger *l, const
 static enum evo_errc finish_row(struct evo_pg *pg, const struct evo_ledger *l, const char *id,
                                 struct evo_error *err)
 {
-    return evo_ledger_query(pg, l,
-                            "UPDATE @ SET success = true, installed_on = DEFAULT, execution_time = "
-                            "(pg_catalog.date_part('epoch', localtimestamp - installed_on) * 1000)::integer "
-                            "WHERE installed_rank = $1::integer",
-                            1, (const char *const[]){ id }, NULL, err);
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    enum evo_errc rc = evo_ledger_query(
+        pg, l,
+        "UPDATE @ SET success = true, installed_on = DEFAULT, execution_time = "
+        "(pg_catalog.date_part('epoch', localtimestamp - installed_on) * 1000::float8)::integer "
+        "WHERE installed_rank = $1::integer",
+        1, (const char *const[]){ id }, &r, err);
+    if (!rc && evo_pg_affected(r) < 1)
+        return evo_error_set(err, EVO_ERR_NOT_FOUND, "row %s is not in the ledger any more", id);
+    return rc;
 }
 
 /* The row says that it failed since it was begun; Flyway keeps no reason. */
@@ -323,11 +328,12 @@ static enum evo_errc fail_row(struct evo_pg *pg, const struct evo_ledger *l, con
                               struct evo_error *err)
 {
     (void)logs;
-    return evo_ledger_query(pg, l,
-                            "UPDATE @ SET execution_time = "
-                            "(pg_catalog.date_part('epoch', localtimestamp - installed_on) * 1000)::integer "
-                            "WHERE installed_rank = $1::integer",
-                            1, (const char *const[]){ id }, NULL, err);
+    return evo_ledger_query(
+        pg, l,
+        "UPDATE @ SET execution_time = "
+        "(pg_catalog.date_part('epoch', localtimestamp - installed_on) * 1000::float8)::integer "
+        "WHERE installed_rank = $1::integer",
+        1, (const char *const[]){ id }, NULL, err);
 }
 
 /* The rank of the version's last row; "" where it has none. The caller frees. */
