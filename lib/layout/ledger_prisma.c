@@ -15,6 +15,16 @@ static const char create_table[] = "CREATE TABLE IF NOT EXISTS @ (\n"
                                    "    applied_steps_count     INTEGER NOT NULL DEFAULT 0\n"
                                    ")";
 
+/* Its times alone say in which order migrations were applied, and `down` goes back by them: where a clock was set back, or
+ * another machine's is behind, the row comes behind the last one all the same. */
+static const char insert_row[] =
+    "INSERT INTO @ (id, checksum, finished_at, migration_name, logs, started_at, applied_steps_count) "
+    "SELECT $1, $2, CASE WHEN $3::timestamptz IS NOT NULL "
+    "THEN GREATEST($3::timestamptz, own.started) END, $4, $5, own.started, $7::integer "
+    "FROM (SELECT CASE WHEN m.last OPERATOR(pg_catalog.>) $6::timestamptz "
+    "THEN m.last OPERATOR(pg_catalog.+) interval '1 ms' ELSE $6::timestamptz END AS started "
+    "FROM (SELECT pg_catalog.max(started_at) AS last FROM @) AS m) AS own";
+
 /* Prisma makes the schema that ?schema= names, too. */
 static enum evo_errc create(struct evo_pg *pg, const struct evo_ledger *l, struct evo_error *err)
 {
@@ -48,11 +58,7 @@ static enum evo_errc insert(struct evo_pg *pg, const struct evo_ledger *l, const
                                    logs,
                                    evo_format_time(started_ms, started),
                                    steps ? "1" : "0" };
-    enum evo_errc rc = evo_ledger_query(
-        pg, l,
-        "INSERT INTO @ (id, checksum, finished_at, migration_name, logs, started_at, applied_steps_count) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        EVO_COUNT(params), params, NULL, err);
+    enum evo_errc rc = evo_ledger_query(pg, l, insert_row, EVO_COUNT(params), params, NULL, err);
     if (!rc && ret_id)
         *ret_id = evo_strdup(id);
     return rc;
@@ -64,20 +70,23 @@ const struct evo_ledger_kind evo_ledger_prisma = {
     .lock_key = EVO_LOCK_PRISMA,
     .privileges = "SELECT, INSERT, UPDATE",
     .select = "SELECT id, migration_name, checksum, "
-              "pg_catalog.floor(pg_catalog.date_part('epoch', started_at) * 1000)::bigint, "
-              "pg_catalog.floor(pg_catalog.date_part('epoch', finished_at) * 1000)::bigint, "
-              "pg_catalog.floor(pg_catalog.date_part('epoch', rolled_back_at) * 1000)::bigint, "
+              "pg_catalog.floor(pg_catalog.date_part('epoch', started_at) * 1000::float8)::bigint, "
+              "pg_catalog.floor(pg_catalog.date_part('epoch', finished_at) * 1000::float8)::bigint, "
+              "pg_catalog.floor(pg_catalog.date_part('epoch', rolled_back_at) * 1000::float8)::bigint, "
               "applied_steps_count, pg_catalog.left(logs, 4000) "
               "FROM @ ORDER BY started_at, finished_at",
-    .select_one =
-        "SELECT finished_at IS NOT NULL, rolled_back_at IS NOT NULL FROM @ WHERE migration_name = $1",
-    .finish = "UPDATE @ SET finished_at = $2, applied_steps_count = applied_steps_count + 1, logs = NULL "
-              "WHERE id = $1",
-    .fail = "UPDATE @ SET logs = $2 WHERE id = $1",
+    .select_one = "SELECT finished_at IS NOT NULL, rolled_back_at IS NOT NULL FROM @ WHERE "
+                  "migration_name::text OPERATOR(pg_catalog.=) $1",
+    .finish = "UPDATE @ SET finished_at = GREATEST($2::timestamptz, started_at), applied_steps_count = "
+              "applied_steps_count + 1, logs = NULL "
+              "WHERE id::text OPERATOR(pg_catalog.=) $1",
+    .fail = "UPDATE @ SET logs = $2 WHERE id::text OPERATOR(pg_catalog.=) $1",
     .roll_back = "UPDATE @ SET rolled_back_at = $2 "
-                 "WHERE migration_name = $1 AND rolled_back_at IS NULL AND finished_at IS NOT NULL",
+                 "WHERE migration_name::text OPERATOR(pg_catalog.=) $1 AND rolled_back_at IS NULL AND "
+                 "finished_at IS NOT NULL",
     .give_up = "UPDATE @ SET rolled_back_at = $2 "
-               "WHERE migration_name = $1 AND rolled_back_at IS NULL AND finished_at IS NULL",
+               "WHERE migration_name::text OPERATOR(pg_catalog.=) $1 AND rolled_back_at IS NULL AND "
+               "finished_at IS NULL",
     .create = create,
     .insert = insert,
 };
