@@ -106,9 +106,13 @@ static enum evo_errc insert(struct evo_pg *pg, const struct evo_ledger *l, const
         if (!evo_strvec_contains(&m->upon, head))
             continue;
         const char *const params[] = { head, m->version };
-        rc = moved ? evo_ledger_query(pg, l, "DELETE FROM @ WHERE version_num = $1", 1, params, NULL, err)
-                   : evo_ledger_query(pg, l, "UPDATE @ SET version_num = $2 WHERE version_num = $1", 2,
-                                      params, NULL, err);
+        rc = moved
+                 ? evo_ledger_query(pg, l, "DELETE FROM @ WHERE version_num::text OPERATOR(pg_catalog.=) $1",
+                                    1, params, NULL, err)
+                 : evo_ledger_query(
+                       pg, l,
+                       "UPDATE @ SET version_num = $2 WHERE version_num::text OPERATOR(pg_catalog.=) $1", 2,
+                       params, NULL, err);
         moved = true;
     }
     if (!rc && !moved)

@@ -20,7 +20,7 @@ enum evo_errc evo_ledger_journal(struct evo_pg *pg, const struct evo_ledger *l, 
     EVO_AUTO_STR key = evo_asprintf("%s%s", evo_layout_name(l->kind), down ? " down" : "");
     return evo_pg_query(pg,
                         "SELECT name, pg_catalog.floor(pg_catalog.date_part('epoch',"
-                        " pg_catalog.min(started_at)) * 1000)::bigint"
+                        " pg_catalog.min(started_at)) * 1000::float8)::bigint"
                         " FROM evo.journal WHERE ledger = $1 GROUP BY name ORDER BY 2, 1",
                         1, (const char *const[]){ key }, ret, err);
 }

@@ -71,8 +71,8 @@ static enum evo_errc take_back(struct evo_pg *pg, const struct evo_ledger *l, co
 {
     EVO_AUTO_STR version = evo_ledger_version(m->name);
     EVO_AUTO_PTR(pg_result) r = NULL;
-    enum evo_errc rc = evo_ledger_query(pg, l, "DELETE FROM @ WHERE version = $1", 1,
-                                        (const char *const[]){ version }, &r, err);
+    enum evo_errc rc = evo_ledger_query(pg, l, "DELETE FROM @ WHERE version::text OPERATOR(pg_catalog.=) $1",
+                                        1, (const char *const[]){ version }, &r, err);
     if (!rc && evo_pg_affected(r) < 1)
         return evo_error_set(err, EVO_ERR_NOT_FOUND, "applied migration \"%s\" is not in the ledger",
                              m->name);
@@ -88,7 +88,8 @@ const struct evo_ledger_kind evo_ledger_dbmate = {
     .lock_key = EVO_LOCK_MIGRATION,
     .privileges = "SELECT, INSERT, DELETE",
     .select = "SELECT version, version, NULL, NULL, 0, NULL, 0, NULL FROM @",
-    .select_one = "SELECT true, false FROM @ WHERE version = pg_catalog.substring($1::text, '^[0-9]+')",
+    .select_one = "SELECT true, false FROM @ WHERE version::text OPERATOR(pg_catalog.=) "
+                  "pg_catalog.substring($1::text, '^[0-9]+')",
     .create = create,
     .name_rows = name_rows,
     .insert = insert,

@@ -85,7 +85,8 @@ static enum evo_errc take_back(struct evo_pg *pg, const struct evo_ledger *l, co
     return rc;
 }
 
-#define TSTAMP_MS "pg_catalog.floor(pg_catalog.date_part('epoch', tstamp::timestamptz) * 1000)::bigint"
+#define TSTAMP_MS \
+    "pg_catalog.floor(pg_catalog.date_part('epoch', tstamp::timestamptz) * 1000::float8)::bigint"
 
 const struct evo_ledger_kind evo_ledger_goose = {
     .schema = NULL,

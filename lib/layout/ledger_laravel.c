@@ -34,7 +34,8 @@ static enum evo_errc insert(struct evo_pg *pg, const struct evo_ledger *l, const
 static enum evo_errc take_back(struct evo_pg *pg, const struct evo_ledger *l, const struct evo_migration *m,
                                struct evo_error *err)
 {
-    return evo_ledger_delete(pg, l, "DELETE FROM @ WHERE \"migration\" = $1", m->name, err);
+    return evo_ledger_delete(pg, l, "DELETE FROM @ WHERE \"migration\"::text OPERATOR(pg_catalog.=) $1",
+                             m->name, err);
 }
 
 const struct evo_ledger_kind evo_ledger_laravel = {
@@ -47,7 +48,7 @@ const struct evo_ledger_kind evo_ledger_laravel = {
     /* migrate:rollback goes by batch, then by name; "id" is missing in tables that old versions made. */
     .select = "SELECT \"migration\", \"migration\", NULL, NULL, 0, NULL, 0, NULL FROM @ ORDER BY \"batch\", "
               "\"migration\"",
-    .select_one = "SELECT true, false FROM @ WHERE \"migration\" = $1",
+    .select_one = "SELECT true, false FROM @ WHERE \"migration\"::text OPERATOR(pg_catalog.=) $1",
     .create = create,
     .insert = insert,
     .take_back = take_back,

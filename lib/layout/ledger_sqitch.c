@@ -94,12 +94,12 @@ static enum evo_errc read_rows(struct evo_pg *pg, struct evo_ledger *l, const st
     const char *const params[] = { p->sqitch ? p->sqitch->project : NULL };
     enum evo_errc rc = check_release(pg, l, err);
     if (!rc)
-        rc =
-            ask(pg, l,
-                "SELECT change_id, change, script_hash, "
-                "pg_catalog.floor(pg_catalog.date_part('epoch', committed_at) * 1000)::bigint FROM @.changes "
-                "WHERE project = $1 OR $1 IS NULL ORDER BY committed_at",
-                EVO_COUNT(params), params, &r, err);
+        rc = ask(pg, l,
+                 "SELECT change_id, change, script_hash, "
+                 "pg_catalog.floor(pg_catalog.date_part('epoch', committed_at) * 1000::float8)::bigint FROM "
+                 "@.changes "
+                 "WHERE project = $1 OR $1 IS NULL ORDER BY committed_at",
+                 EVO_COUNT(params), params, &r, err);
     for (int i = 0; !rc && i < evo_pg_rows(r); i++) {
         bool same = false;
         const char *name = name_of(p, evo_pg_value(r, i, 0), evo_pg_value(r, i, 1), &same);

@@ -32,9 +32,9 @@ const struct evo_ledger_kind evo_ledger_sql = {
     .lock_key = EVO_LOCK_MIGRATION,
     .privileges = "SELECT, INSERT, UPDATE",
     .select = "SELECT id, name, checksum, "
-              "pg_catalog.floor(pg_catalog.date_part('epoch', started_at) * 1000)::bigint, "
-              "pg_catalog.floor(pg_catalog.date_part('epoch', finished_at) * 1000)::bigint, "
-              "pg_catalog.floor(pg_catalog.date_part('epoch', rolled_back_at) * 1000)::bigint, "
+              "pg_catalog.floor(pg_catalog.date_part('epoch', started_at) * 1000::float8)::bigint, "
+              "pg_catalog.floor(pg_catalog.date_part('epoch', finished_at) * 1000::float8)::bigint, "
+              "pg_catalog.floor(pg_catalog.date_part('epoch', rolled_back_at) * 1000::float8)::bigint, "
               "0, pg_catalog.left(logs, 4000) "
               "FROM @ ORDER BY id",
     .select_one = "SELECT finished_at IS NOT NULL, rolled_back_at IS NOT NULL FROM @ WHERE name = $1",

@@ -46,7 +46,8 @@ static enum evo_errc insert(struct evo_pg *pg, const struct evo_ledger *l, const
 static enum evo_errc take_back(struct evo_pg *pg, const struct evo_ledger *l, const struct evo_migration *m,
                                struct evo_error *err)
 {
-    return evo_ledger_delete(pg, l, "DELETE FROM @ WHERE \"name\" = $1", m->name, err);
+    return evo_ledger_delete(pg, l, "DELETE FROM @ WHERE \"name\"::text OPERATOR(pg_catalog.=) $1", m->name,
+                             err);
 }
 
 const struct evo_ledger_kind evo_ledger_typeorm = {
@@ -58,7 +59,7 @@ const struct evo_ledger_kind evo_ledger_typeorm = {
     .privileges = "SELECT, INSERT, DELETE",
     /* migration:revert takes the highest id. */
     .select = "SELECT \"id\", \"name\", NULL, NULL, 0, NULL, 0, NULL FROM @ ORDER BY \"id\"",
-    .select_one = "SELECT true, false FROM @ WHERE \"name\" = $1",
+    .select_one = "SELECT true, false FROM @ WHERE \"name\"::text OPERATOR(pg_catalog.=) $1",
     .create = create,
     .insert = insert,
     .take_back = take_back,

@@ -104,7 +104,7 @@ enum evo_errc evo_schema_log_load(struct evo_pg *pg, const struct evo_ledger *l,
     enum evo_errc rc =
         evo_pg_query(pg,
                      "SELECT id, ledger, moment, name, state, fingerprint, format, server_version, "
-                     "pg_catalog.floor(pg_catalog.date_part('epoch', recorded_at) * 1000)::bigint "
+                     "pg_catalog.floor(pg_catalog.date_part('epoch', recorded_at) * 1000::float8)::bigint "
                      "FROM evo.fingerprints ORDER BY id DESC LIMIT $1::bigint",
                      1, (const char *const[]){ number }, &r, &failed);
     if (rc && evo_streq(failed.sqlstate, no_table))
