@@ -156,8 +156,10 @@ void evo_session_lock_look(const struct evo_session *s, struct evo_strbuf *sql)
     evo_strbuf_addf(sql,
                     "CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory'"
                     " AND pid = pg_catalog.pg_backend_pid() AND granted AND mode = 'ExclusiveLock'"
-                    " AND objsubid = 1 AND classid = %" PRIu32 " AND objid = %" PRIu32 ") THEN 'held'"
-                    " WHEN pg_catalog.pg_try_advisory_lock(%" PRId64 ") THEN 'retaken' ELSE 'taken' END",
+                    " AND objsubid = 1 AND classid = '%" PRIu32 "'::pg_catalog.oid AND objid = '%" PRIu32
+                    "'::pg_catalog.oid) THEN 'held'"
+                    " WHEN pg_catalog.pg_try_advisory_lock('%" PRId64
+                    "'::pg_catalog.int8) THEN 'retaken' ELSE 'taken' END",
                     (uint32_t)(key >> 32), (uint32_t)(key & UINT32_MAX), (int64_t)key);
 }
 
