@@ -336,9 +336,9 @@ static enum evo_errc try_unit(struct run *r, size_t unit, struct evo_error *err)
 }
 
 /* The server says that it cannot run in a transaction, which the parser could not see. */
-static bool wants_none(const struct evo_step_unit *u, const struct evo_error *e)
+static bool wants_none(const struct run *r, const struct evo_step_unit *u, const struct evo_error *e)
 {
-    return !u->bare && (evo_streq(e->sqlstate, "25001") || evo_streq(e->sqlstate, "2D000"));
+    return !u->bare && evo_step_wants_none(r->step, u->first, e->sqlstate);
 }
 
 static enum evo_errc run_unit(struct run *r, size_t unit, struct evo_error *err)
@@ -361,7 +361,7 @@ static enum evo_errc run_unit(struct run *r, size_t unit, struct evo_error *err)
         return rc;
     r->tries.failed = 0;
     while ((rc = try_unit(r, unit, err)) != EVO_OK) {
-        if (wants_none(u, err)) {
+        if (wants_none(r, u, err)) {
             u->bare = true;
             continue;
         }

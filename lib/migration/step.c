@@ -102,6 +102,23 @@ bool evo_step_is_setting(const struct evo_step *step, size_t i)
     return has_word(step, i, "SET") || has_word(step, i, "RESET") || is_set_config(step, i);
 }
 
+bool evo_step_wants_none(const struct evo_step *step, size_t i, const char *sqlstate)
+{
+    /* 25001 of these comes from within: "cannot be executed from a function" */
+    static const char *const callers[] = { "SELECT",  "WITH",    "VALUES", "TABLE", "INSERT",
+                                           "UPDATE",  "DELETE",  "MERGE",  "DO",    "CALL",
+                                           "EXECUTE", "EXPLAIN", "COPY",   "CREATE" };
+    bool block = has_word(step, i, "DO") || has_word(step, i, "CALL");
+    if (evo_streq(sqlstate, "2D000"))
+        return block;
+    if (!evo_streq(sqlstate, "25001") || evo_step_is_setting(step, i))
+        return false;
+    for (size_t k = 0; k < EVO_COUNT(callers); k++)
+        if (has_word(step, i, callers[k]))
+            return !step->script.items[i].understood;
+    return true;
+}
+
 static void add_unit(struct evo_step *step, struct evo_step_unit unit)
 {
     EVO_GROW(step->units, step->nunits, step->units_alloc);

@@ -72,6 +72,10 @@ const struct evo_directives *evo_step_directives(const struct evo_step *step);
 /* True where statement i sets or resets something of the session. */
 bool evo_step_is_setting(const struct evo_step *step, size_t i);
 
+/* True where statement i, which the server refused with this SQLSTATE, may do better without a transaction around it. What
+ * a function or DO runs is refused there as well: it would only leave half of the file behind. */
+bool evo_step_wants_none(const struct evo_step *step, size_t i, const char *sqlstate);
+
 /* Fills mode, units and warnings from text, script and directives. */
 void evo_step_decide(struct evo_step *step);
 /* Turns a step of mode `transaction` into `statements`: what the server asked for (25001, 2D000) where the parser could

@@ -192,9 +192,7 @@ static bool is_unfit(const struct attempt *a, const struct evo_error *e)
     if (a->stage != STAGE_BEFORE_COMMIT || a->done >= current(a)->script.count)
         return false;
     /* SET TRANSACTION behind another statement is 25001, too: that is the file's mistake */
-    if (evo_step_is_setting(current(a), a->done))
-        return false;
-    return evo_streq(e->sqlstate, "25001") || evo_streq(e->sqlstate, "2D000");
+    return evo_step_wants_none(current(a), a->done, e->sqlstate);
 }
 
 /* Of several: it is not this one alone that is undone, and it may be that it only cannot run together with others. */
