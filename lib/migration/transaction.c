@@ -82,6 +82,43 @@ static enum evo_errc refuse_released(const struct attempt *a, struct evo_error *
         current(a)->migration->name, a->s->o->plan.next_options);
 }
 
+/* Whether the ledger says that the step is done. */
+static bool is_recorded(const struct evo_ledger *l, const struct evo_step *step)
+{
+    bool applied = false;
+    for (size_t i = 0; i < l->count; i++)
+        applied = applied || (l->items[i].rolled_back_ms < 0 && l->items[i].finished_ms >= 0 &&
+                              evo_streq(l->items[i].name, step->migration->name));
+    return applied != step->down;
+}
+
+/* The lock was not ours for a while, and this is not committed yet: whoever has it or had it may have taken up the same
+ * migrations, which were pending. Their rows are looked for by another session: the file may have chosen a snapshot. */
+static enum evo_errc refuse_overtaken(const struct attempt *a, struct evo_error *err)
+{
+    const struct evo_session *s = a->s;
+    EVO_AUTO_PTR(pg) pg = NULL;
+    EVO_AUTO(ledger) ledger = { 0 };
+    bool taken = s->lock == EVO_SESSION_LOCK_TAKEN, done = false;
+    if (s->lock == EVO_SESSION_LOCK_HELD)
+        return EVO_OK;
+    enum evo_errc rc = taken ? EVO_OK : evo_session_second(s, &pg, err);
+    if (!rc && !taken)
+        rc = evo_ledger_load(pg, s->o->project, s->o->info->schema, &ledger, err);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < a->count && !taken; i++)
+        done = done || is_recorded(&ledger, &a->steps[i]);
+    if (!taken && !done)
+        return EVO_OK;
+    (void)evo_error_set(err, EVO_ERR_LOCK_UNAVAILABLE, "the file released the migration lock, and another %s",
+                        taken ? "session has taken it" : "run applied it meanwhile");
+    if (taken)
+        (void)evo_error_detail(err, "It may be a run that is at the same migration.");
+    return evo_error_hint(err, "Nothing was changed. See what is applied: evo-status%s",
+                          s->o->plan.next_options);
+}
+
 static enum evo_errc run_step(struct attempt *a, struct evo_error *err)
 {
     struct evo_session *s = a->s;
@@ -114,6 +151,8 @@ static enum evo_errc run_all(struct attempt *a, struct evo_error *err)
         a->at = i;
         rc = run_step(a, err);
     }
+    if (!rc)
+        rc = refuse_overtaken(a, err);
     if (rc)
         return rc;
     a->stage = STAGE_COMMIT;
