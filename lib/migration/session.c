@@ -206,6 +206,13 @@ enum evo_errc evo_session_begin(struct evo_session *s, const struct evo_step *st
 {
     EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
     evo_settings_discard(&sql, true);
+    /* SET TRANSACTION has to be the first that is said in a transaction, and a message is one until it says BEGIN. */
+    if (step->script.count && evo_step_is_setting(step, 0)) {
+        enum evo_errc rc = evo_pg_exec(s->pg, sql.buf, err);
+        if (rc)
+            return rc;
+        evo_strbuf_clear(&sql);
+    }
     evo_strbuf_adds(&sql, "BEGIN; ");
     const struct evo_directives *d = evo_step_directives(step);
     evo_settings_timeouts(d->lock_timeout_ms, d->statement_timeout_ms, true, &sql);
