@@ -85,23 +85,6 @@ enum evo_errc evo_apply_committed(const struct evo_session *s, const struct evo_
     return rc ? evo_apply_fail_committed(s, step, 1, err) : EVO_OK;
 }
 
-static enum evo_errc apply_in_transaction(struct evo_session *s, struct evo_step *step,
-                                          struct evo_applied *ret, struct evo_error *err)
-{
-    bool unfit = false;
-    enum evo_errc rc = evo_transaction_run(s, step, 1, ret, &unfit, err);
-    if (rc && !unfit && !ret->committed)
-        tell_failure(s, step, err);
-    if (!rc || !unfit)
-        return rc;
-    evo_notice(s->o->task,
-               "migration \"%s\" holds a statement that cannot run in a transaction (%s): rolled back, now "
-               "statement by statement",
-               step->migration->name, err->message);
-    evo_step_without_transaction(step);
-    return evo_statements_run(s, step, ret, err);
-}
-
 /* Whether the start of such a file stands in the journal: the way back has no row in the ledger, and in some ledgers
  * nothing that is not finished has. */
 static bool starts_in_journal(const struct evo_session *s, const struct evo_step *step)
@@ -236,6 +219,43 @@ static enum evo_errc record_as_is(struct evo_session *s, const struct evo_step *
     return rc;
 }
 
+/* A part of the file is committed although it was to be one transaction: no second run may take it for new. */
+static enum evo_errc fail_escaped(struct evo_session *s, const struct evo_step *step,
+                                  const struct evo_applied *at, struct evo_error *err)
+{
+    EVO_AUTO_STR id = NULL;
+    EVO_AUTO_STR said = evo_strdup(err->detail);
+    struct evo_error ignored = EVO_ERROR_INIT;
+    (void)evo_error_detail(err,
+                           "The file ended the transaction that it was run in, by words that are none in its "
+                           "text as evo reads it: how much of it is committed is on no record.%s%s",
+                           said[0] ? " " : "", said);
+    int signo = evo_session_grace_begin();
+    if (evo_pg_alive(s->pg) && !evo_session_reset(s, &ignored))
+        (void)!start_as_is(s, step, &id, &ignored);
+    evo_session_grace_end(signo);
+    return fail_as_is(s, step, id, false, at, err);
+}
+
+static enum evo_errc apply_in_transaction(struct evo_session *s, struct evo_step *step,
+                                          struct evo_applied *ret, struct evo_error *err)
+{
+    bool unfit = false;
+    enum evo_errc rc = evo_transaction_run(s, step, 1, ret, &unfit, err);
+    if (rc && ret->escaped)
+        return fail_escaped(s, step, ret, err);
+    if (rc && !unfit && !ret->committed)
+        tell_failure(s, step, err);
+    if (!rc || !unfit)
+        return rc;
+    evo_notice(s->o->task,
+               "migration \"%s\" holds a statement that cannot run in a transaction (%s): rolled back, now "
+               "statement by statement",
+               step->migration->name, err->message);
+    evo_step_without_transaction(step);
+    return evo_statements_run(s, step, ret, err);
+}
+
 /* The file is through and what it did is committed: from here on a cancel ends the waiting for the probes, and no
  * more. */
 static enum evo_errc finish_as_is(struct evo_session *s, const struct evo_step *step, const char *id,
@@ -346,6 +366,10 @@ enum evo_errc evo_apply_together(struct evo_session *s, struct evo_step *steps, 
         rc = forget_settled(s, &steps[i], &e);
     rc = rc ? evo_failure_shape(s, &steps[0], EVO_YES, &e)
             : evo_transaction_run(s, steps, count, ret, NULL, &e);
+    /* those before it were committed with their rows */
+    for (size_t i = 0; rc && i < count; i++)
+        if (ret[i].escaped)
+            rc = fail_escaped(s, &steps[i], &ret[i], &e);
     if (rc && err)
         *err = e;
     return rc;

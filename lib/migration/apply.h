@@ -38,6 +38,8 @@ struct evo_applied {
         done; /* it failed, and is no one transaction: so many statements from the first on are done and stay */
     size_t
         stopped_at; /* number of the statement that stopped it then, 1-based; 0: none, it was behind the last */
+    bool
+        escaped; /* it failed, and ended the transaction that it was run in, which nobody could see in its text */
     bool lost; /* it is committed, but the connection was lost: reopen the session */
 };
 

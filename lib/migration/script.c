@@ -24,6 +24,10 @@ static enum evo_errc count_result(void *ctx, const struct evo_pg_result *rows, s
         outcome->ended = true;
         outcome->committed = outcome->done;
     }
+    /* "ROLLBACK" is also what ROLLBACK TO SAVEPOINT answers; without a BEGIN behind it the transaction is not open. */
+    if (tag && (evo_streq(tag, "BEGIN") || evo_streq(tag, "START TRANSACTION") || evo_streq(tag, "COMMIT") ||
+                evo_streq(tag, "PREPARE TRANSACTION")))
+        outcome->controlled = true;
     return EVO_OK;
 }
 

@@ -19,6 +19,7 @@ struct evo_script_outcome {
         ended; /* something is, or may be, committed: a COMMIT, ROLLBACK or PREPARE TRANSACTION of the file's own was
                    completed; a message or COPY went through and left no transaction open; or one statement that may
                    commit inside failed */
+    bool controlled; /* a BEGIN, COMMIT or PREPARE TRANSACTION was completed */
 };
 
 /* Runs `count` statements of the script from `first` on. A server error gets file, line (from its position, else of

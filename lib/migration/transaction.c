@@ -130,8 +130,11 @@ static enum evo_errc run_step(struct attempt *a, struct evo_error *err)
     if (!rc)
         rc = evo_script_run(s->pg, step, 0, step->script.count, &outcome, err);
     a->done = outcome.done;
-    if (!rc && !evo_pg_in_transaction(s->pg))
-        rc = evo_error_set(err, EVO_ERR_DATABASE, "the file ended the transaction it was run in");
+    if (outcome.controlled || (!rc && !evo_pg_in_transaction(s->pg))) {
+        a->applied[a->at].escaped = true;
+        if (!rc)
+            rc = evo_error_set(err, EVO_ERR_DATABASE, "the file ended the transaction it was run in");
+    }
     if (!rc)
         rc = reset_and_note_xid(a, err);
     if (!rc)
@@ -277,6 +280,8 @@ static enum evo_errc commit_all(struct attempt *a, bool *ret_unfit, struct evo_e
         if (a->stage == STAGE_COMMIT && (!evo_pg_alive(a->s->pg) || rc == EVO_ERR_CANCELLED))
             return judge_commit(a, err);
         evo_session_rollback(a->s);
+        if (a->applied[a->at].escaped)
+            return rc;
         bool unfit = is_unfit(a, err);
         if (unfit && ret_unfit) {
             *ret_unfit = true;
