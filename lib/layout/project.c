@@ -73,7 +73,12 @@ enum evo_entry evo_entry_of(const char *path)
 enum evo_errc evo_layout_file_read(const char *path, struct evo_strbuf *out, struct evo_error *err)
 {
     evo_strbuf_clear(out);
-    enum evo_errc rc = evo_file_read(path, EVO_MIGRATION_MAX, out, err);
+    struct stat st;
+    /* A pipe would be waited for without an end. */
+    bool plain = stat(path, &st) != 0 || S_ISREG(st.st_mode);
+    enum evo_errc rc =
+        plain ? evo_file_read(path, EVO_MIGRATION_MAX, out, err)
+              : evo_error_set(err, EVO_ERR_CONFIG, "cannot read \"%s\": it is no plain file", path);
     if (!rc)
         return EVO_OK;
     if (err)

@@ -254,6 +254,9 @@ enum evo_errc evo_step_load_probes(struct evo_step *step, struct evo_error *err)
     if (!path)
         return EVO_OK;
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    /* A pipe would be waited for without an end. */
+    if (!evo_is_file(path))
+        return evo_error_set(err, EVO_ERR_CONFIG, "cannot read \"%s\": it is no plain file", path);
     enum evo_errc rc = evo_file_read(path, PROBE_FILE_MAX, &text, err);
     bool script = !step->down && step->migration->verify_script;
     if (!rc)
