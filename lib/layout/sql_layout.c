@@ -103,8 +103,14 @@ enum evo_errc evo_sql_layout_read(struct evo_project *p, const struct evo_strvec
         if (name[0] == '.')
             continue;
         if (evo_is_dir(path)) {
+            EVO_AUTO_STR up = evo_path_join(path, "up.sql");
             if (versioned)
                 rc = read_folder(p, name, path, &buffer, err);
+            else if (evo_is_file(up))
+                evo_strvec_pushf(&p->warnings,
+                                 "\"%s\" is not applied: its folder's name does not begin with a version and "
+                                 "\"_\"",
+                                 up);
         } else if (versioned && is_sql) {
             rc = read_file(p, name, path, names, &buffer, err);
         } else if (is_sql) {
