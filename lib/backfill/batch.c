@@ -146,6 +146,21 @@ static enum evo_errc look_whether_settled(struct batch *b, const char *const *ke
     return EVO_OK;
 }
 
+/* A trigger (suppress_redundant_updates_trigger() is one that everybody has) or row security may leave rows as they are. */
+static void note_unchanged(struct batch *b, int64_t affected)
+{
+    struct evo_run *run = b->w->run;
+    bool of_rows =
+        b->f->batch.kind == EVO_SQL_UPDATE && b->f->batch.columns.count && !b->f->batch.placeholder;
+    if (!of_rows || affected < 0 || affected >= b->changed || atomic_exchange(&run->left_alone, true))
+        return;
+    evo_warn(
+        run->o->task,
+        "a trigger or row security keeps rows of %s from being changed: they are not counted as done, and "
+        "not tried again",
+        b->t->shown);
+}
+
 static enum evo_errc change_rows(struct batch *b, struct evo_error *err)
 {
     const char *keys[EVO_BACKFILL_KEY_MAX];
@@ -162,6 +177,7 @@ static enum evo_errc change_rows(struct batch *b, struct evo_error *err)
         return failed(b, err);
     int64_t affected = evo_pg_affected(r);
     b->next.rows_done += affected >= 0 ? affected : b->changed;
+    note_unchanged(b, affected);
     b->next.batches++;
     return look_whether_settled(b, keys, err);
 }

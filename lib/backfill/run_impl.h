@@ -42,6 +42,7 @@ struct evo_run {
     atomic_bool stop; /* a thread failed */
     atomic_bool moved; /* a batch of this run is committed: from then on the time counts */
     atomic_bool out_of_time;
+    atomic_bool left_alone; /* rows that were locked were not changed: said once */
     atomic_int hold; /* enum evo_hold */
     atomic_int settles; /* enum evo_settles */
     atomic_llong blocked; /* sessions that wait for ours, as last seen */

@@ -81,6 +81,7 @@ static const char index_sql[] =
     "  WHEN NOT i.indimmediate THEN 'it is deferrable'"
     "  WHEN a.attname IS NULL THEN 'it is on an expression'"
     "  WHEN NOT a.attnotnull THEN pg_catalog.quote_ident(a.attname) || ' may be null'"
+    "  WHEN y.typcategory = 'A' THEN pg_catalog.quote_ident(a.attname) || ' is an array'"
     "  WHEN NOT o.opcdefault OR i.indcollation[k.n] <> a.attcollation"
     "   OR i.indoption[k.n] & 1 <> i.indoption[0] & 1 THEN 'its order is not that of its columns' END"
     " FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid"
@@ -88,6 +89,7 @@ static const char index_sql[] =
     " CROSS JOIN LATERAL pg_catalog.generate_series(0, i.indnkeyatts - 1) k (n)"
     " JOIN pg_catalog.pg_opclass o ON o.oid = i.indclass[k.n]"
     " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.n]"
+    " LEFT JOIN pg_catalog.pg_type y ON y.oid = a.atttypid"
     " WHERE i.indrelid = pg_catalog.to_regclass($1) AND i.indisunique"
     " ORDER BY NOT i.indisprimary, i.indnkeyatts, i.indexrelid, k.n";
 
@@ -185,6 +187,35 @@ static enum evo_errc find_key(struct evo_pg *pg, const struct evo_backfill_form 
     return rc ? rc : refuse_key(r, t, &f->key, near.count ? &near : NULL, err);
 }
 
+/* A row a column that a generated one is made of: the dependency is the expression's. */
+static const char generated_sql[] =
+    "SELECT g.attname, b.attname FROM pg_catalog.pg_attribute g"
+    " JOIN pg_catalog.pg_attrdef e ON e.adrelid = g.attrelid AND e.adnum = g.attnum"
+    " JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid = "
+    "e.oid"
+    " AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = g.attrelid"
+    " JOIN pg_catalog.pg_attribute b ON b.attrelid = g.attrelid AND b.attnum = d.refobjsubid"
+    " WHERE g.attrelid = pg_catalog.to_regclass($1) AND g.attgenerated <> '' AND b.attnum <> g.attnum";
+
+/* A row whose key the statement moves ahead would be found again, and changed again. */
+static enum evo_errc refuse_generated(struct evo_pg *pg, const struct evo_backfill_form *f,
+                                      const struct evo_backfill_table *t, struct evo_error *err)
+{
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    enum evo_errc rc = evo_pg_query(pg, generated_sql, 1, (const char *const[]){ t->name }, &r, err);
+    for (int i = 0; !rc && i < evo_pg_rows(r); i++) {
+        const char *generated = evo_pg_value(r, i, 0), *from = evo_pg_value(r, i, 1);
+        if (!evo_strvec_contains(&t->key, generated) || !evo_strvec_contains(&f->batch.columns, from))
+            continue;
+        evo_error_set(
+            err, EVO_ERR_CONFIG,
+            "the statement changes \"%s\", of which \"%s\" is generated, a column of the key it goes by",
+            from, generated);
+        return evo_error_hint(err, "Go by another unique key: --key, or key= in backfill.sql.");
+    }
+    return rc;
+}
+
 enum evo_errc evo_backfill_table_find(struct evo_pg *pg, const struct evo_backfill_form *f,
                                       struct evo_task *task, struct evo_backfill_table *ret,
                                       struct evo_error *err)
@@ -199,6 +230,8 @@ enum evo_errc evo_backfill_table_find(struct evo_pg *pg, const struct evo_backfi
                           f->batch.columns.items[i]);
             rc = evo_error_hint(err, "Go by another unique key: --key, or key= in backfill.sql.");
         }
+    if (!rc)
+        rc = refuse_generated(pg, f, &t, err);
     if (rc)
         return rc;
     *ret = t;
