@@ -119,6 +119,21 @@ static enum evo_errc refuse_overtaken(const struct attempt *a, struct evo_error 
                           s->o->plan.next_options);
 }
 
+/* A probe can release the lock: SELECT true FROM pg_advisory_unlock_all(). */
+static enum evo_errc look_behind_probes(const struct attempt *a, struct evo_error *err)
+{
+    EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    if (!current(a)->probed)
+        return EVO_OK;
+    evo_strbuf_adds(&sql, "SELECT ");
+    evo_session_lock_look(a->s, &sql);
+    enum evo_errc rc = evo_pg_query(a->s->pg, sql.buf, 0, NULL, &r, err);
+    if (!rc)
+        evo_session_lock_note(a->s, evo_pg_value(r, 0, 0));
+    return rc;
+}
+
 static enum evo_errc run_step(struct attempt *a, struct evo_error *err)
 {
     struct evo_session *s = a->s;
@@ -139,6 +154,8 @@ static enum evo_errc run_step(struct attempt *a, struct evo_error *err)
         rc = reset_and_note_xid(a, err);
     if (!rc)
         rc = evo_apply_probes(s->pg, step, err);
+    if (!rc)
+        rc = look_behind_probes(a, err);
     if (!rc)
         rc = record(a, err);
     if (!rc)

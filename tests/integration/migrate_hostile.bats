@@ -84,6 +84,16 @@ SQL
     assert_equal 1 "$(pg_sql 'SELECT count(*) FROM app._prisma_migrations')"
 }
 
+@test "a probe that releases the migration lock is noticed with its own migration" {
+    migration 001_x up 'CREATE TABLE x (id int);'
+    migration 001_x verify_up 'SELECT true FROM pg_advisory_unlock_all();'
+    migration 002_y up "CREATE TABLE held AS SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid();"
+    run_evo evo-migrate up --json
+    assert_exit 0
+    assert_json '[.data.warnings[] | select(contains("released the migration lock"))] | length == 1 and (.[0] | contains("001_x"))'
+    assert_equal 1 "$(pg_sql 'SELECT n FROM held')"
+}
+
 @test "a pipe in place of a file is refused at once" {
     mkdir -p "$MIGRATIONS/001_x"
     mkfifo "$MIGRATIONS/001_x/migration.sql"
