@@ -43,10 +43,32 @@ static enum evo_errc start_cluster(struct evo_place *p, struct evo_error *err)
     return rc;
 }
 
+/* The roles that the project's own migrations make, sorted: the round trip makes them. A file that cannot be read or cut
+ * is told when it is its turn. */
+static void find_made(const struct evo_project *project, struct evo_strvec *made)
+{
+    for (size_t i = 0; i < project->count; i++) {
+        EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+        EVO_AUTO(sql_script) script = { 0 };
+        struct evo_error ignored = EVO_ERROR_INIT;
+        const struct evo_migration *m = &project->items[i];
+        if (m->by_tool || evo_migration_load_up(m, &text, &ignored) ||
+            evo_sql_split(text.buf, text.len, m->path, &script, &ignored))
+            continue;
+        for (size_t k = 0; k < script.count; k++) {
+            char *role = evo_sql_role_made(text.buf + script.items[k].start, script.items[k].len);
+            if (role)
+                (void)evo_strvec_push_owned(made, role);
+        }
+    }
+    evo_strvec_sort(made);
+}
+
 /* Migrations grant to roles, and make policies for them. They come without any right. */
 static enum evo_errc copy_roles(const struct evo_place *p, struct evo_pg *pg, struct evo_error *err)
 {
     EVO_AUTO_PTR(pg_result) r = NULL;
+    EVO_AUTO(strvec) made = EVO_STRVEC_INIT;
     EVO_AUTO(strbuf) sql = EVO_STRBUF_INIT;
     if (!p->scratch || !p->options->target)
         return EVO_OK;
@@ -56,9 +78,11 @@ static enum evo_errc copy_roles(const struct evo_place *p, struct evo_pg *pg, st
         &r, err);
     if (rc)
         return evo_error_prefix(err, "could not list the roles");
+    find_made(p->options->project, &made);
     for (int i = 0; i < evo_pg_rows(r); i++) {
         EVO_AUTO_STR name = evo_pg_identifier(pg, evo_pg_value(r, i, 0));
-        evo_strbuf_addf(&sql, "CREATE ROLE %s;", name);
+        if (!evo_strvec_contains_sorted(&made, evo_pg_value(r, i, 0)))
+            evo_strbuf_addf(&sql, "CREATE ROLE %s;", name);
     }
     return sql.len ? evo_pg_exec(pg, sql.buf, err) : EVO_OK;
 }

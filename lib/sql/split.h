@@ -90,6 +90,10 @@ EVO_DEFINE_AUTO(sql_index);
 enum evo_errc evo_sql_index_of(const char *sql, size_t n, struct evo_sql_index *ret,
                                struct evo_error *err) EVO_CHECK;
 
+/* The role that a CREATE ROLE, USER or GROUP makes, case as in the catalog; NULL for any other statement. The caller
+ * frees. */
+char *evo_sql_role_made(const char *sql, size_t n) EVO_CHECK;
+
 /* What a REINDEX … CONCURRENTLY is of. EVO_ERR_NOT_FOUND for any other statement. */
 enum evo_sql_reindex_of {
     EVO_SQL_REINDEX_INDEX,
