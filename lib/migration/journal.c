@@ -201,6 +201,14 @@ enum evo_errc evo_journal_prove(const struct evo_journal *j, enum evo_layout_kin
     return EVO_OK;
 }
 
+/* A row that a trigger or rule of somebody's drops is a statement that the next run would repeat. */
+static enum evo_errc check_written(enum evo_errc rc, const struct evo_pg_result *r, struct evo_error *err)
+{
+    if (!rc && evo_pg_affected(r) < 1)
+        rc = evo_error_set(err, EVO_ERR_DATABASE, "it took no row, and raised no error");
+    return rc ? evo_error_prefix(err, "could not write evo.journal") : EVO_OK;
+}
+
 static enum evo_errc write_row(struct evo_pg *pg, const char *sql, enum evo_layout_kind kind,
                                const struct evo_step *step, size_t unit, struct evo_error *err)
 {
@@ -210,8 +218,9 @@ static enum evo_errc write_row(struct evo_pg *pg, const char *sql, enum evo_layo
     (void)snprintf(number, sizeof(number), "%" PRId64, unit_number(step, unit));
     const char *params[] = { ledger_key(kind, step->down, key), step->migration->name, number,
                              unit_hash(step, unit, hex), step->migration->checksum };
-    enum evo_errc rc = evo_pg_query(pg, sql, (int)EVO_COUNT(params), params, NULL, err);
-    return rc ? evo_error_prefix(err, "could not write evo.journal") : EVO_OK;
+    EVO_AUTO_PTR(pg_result) r = NULL;
+    enum evo_errc rc = evo_pg_query(pg, sql, (int)EVO_COUNT(params), params, &r, err);
+    return check_written(rc, r, err);
 }
 
 enum evo_errc evo_journal_begin(struct evo_pg *pg, enum evo_layout_kind kind, const struct evo_step *step,
@@ -243,14 +252,15 @@ enum evo_errc evo_journal_start(struct evo_pg *pg, enum evo_layout_kind kind, co
     char key[KEY_MAX];
     const char *params[] = { ledger_key(kind, step->down, key), step->migration->name,
                              evo_step_mode_name(step->mode), step->migration->checksum };
+    EVO_AUTO_PTR(pg_result) r = NULL;
     enum evo_errc rc =
         evo_pg_query(pg,
                      "INSERT INTO evo.journal (ledger, name, statement, sha256, checksum)"
                      " VALUES ($1, $2, 0, $3, $4)"
                      " ON CONFLICT (ledger, name, statement) DO UPDATE SET sha256 = EXCLUDED.sha256,"
                      " checksum = EXCLUDED.checksum, started_at = pg_catalog.clock_timestamp()",
-                     (int)EVO_COUNT(params), params, NULL, err);
-    return rc ? evo_error_prefix(err, "could not write evo.journal") : EVO_OK;
+                     (int)EVO_COUNT(params), params, &r, err);
+    return check_written(rc, r, err);
 }
 
 enum evo_errc evo_journal_unbegin(struct evo_pg *pg, enum evo_layout_kind kind, const struct evo_step *step,

@@ -40,6 +40,18 @@ begin() {
     done
 }
 
+@test "a trigger that drops the rows of the journal: nothing is started" {
+    begin sql
+    pg_sql "CREATE FUNCTION dropped() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+            CREATE TRIGGER dropped BEFORE INSERT ON evo.journal FOR EACH ROW EXECUTE FUNCTION dropped()"
+    migration 002_b up $'CREATE TABLE b (id int);\nVACUUM b;'
+    run_evo evo-migrate up --json
+    assert_exit 7
+    assert_json '.error.schema_clean == true and (.error.message | contains("could not write evo.journal: it took no row"))'
+    assert_equal f "$(exists b)"
+    assert_equal '001_a|applied' "$(ledger)"
+}
+
 @test "a rule that drops the row" {
     begin prisma
     pg_sql "CREATE RULE dropped AS ON INSERT TO $TABLE DO INSTEAD NOTHING"
