@@ -32,7 +32,8 @@ static const char table_sql[] =
     " pg_catalog.row_security_active(c.oid),"
     " pg_catalog.has_any_column_privilege(c.oid, 'SELECT'), pg_catalog.has_any_column_privilege(c.oid, "
     "'UPDATE'),"
-    " pg_catalog.quote_ident(current_user)"
+    " pg_catalog.quote_ident(current_user),"
+    " c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_am WHERE oid = c.relam AND amname = 'heap')"
     " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE c.oid = pg_catalog.to_regclass($1)";
 
@@ -49,6 +50,7 @@ static enum evo_errc find_table(struct evo_pg *pg, const char *name, struct evo_
     }
     t->name = evo_strdup(evo_pg_value(r, 0, 0));
     t->shown = evo_strdup(evo_pg_value(r, 0, 1));
+    t->by_place = evo_pg_value_bool(r, 0, 8);
     const char *kind = evo_pg_value(r, 0, 2);
     if (!evo_streq(kind, "r") && !evo_streq(kind, "p"))
         return evo_error_set(err, EVO_ERR_CONFIG, "%s is not a table", t->shown);

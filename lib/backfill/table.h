@@ -26,6 +26,8 @@ struct evo_backfill_table {
     struct evo_strvec key; /* names, in the order of the index */
     struct evo_backfill_column columns[EVO_BACKFILL_KEY_MAX];
     size_t ncolumns;
+    bool
+        by_place; /* a locked row stays where it is, and its place (ctid) names it: a plain table in a heap */
     int64_t rows; /* estimated */
     int64_t matching; /* rows the condition holds of; -1: not known */
     bool matching_exact;

@@ -8,19 +8,17 @@ static void add_param(struct evo_strbuf *out, struct evo_params *params, const c
 }
 
 /* "a"."id", "a"."part" */
-static void add_columns(const struct evo_backfill_table *t, const char *alias, const char *suffix,
-                        struct evo_strbuf *out)
+static void add_columns(const struct evo_backfill_table *t, const char *alias, struct evo_strbuf *out)
 {
     for (size_t i = 0; i < t->ncolumns; i++)
-        evo_strbuf_addf(out, "%s%s.%s%s", i ? ", " : "", alias, t->columns[i].quoted, suffix);
+        evo_strbuf_addf(out, "%s%s.%s", i ? ", " : "", alias, t->columns[i].quoted);
 }
 
 /* evo_1, evo_2: names that no condition of the user's can mean. */
-static void add_names(const struct evo_backfill_table *t, const char *prefix, const char *suffix,
-                      struct evo_strbuf *out)
+static void add_names(const struct evo_backfill_table *t, const char *prefix, struct evo_strbuf *out)
 {
     for (size_t i = 0; i < t->ncolumns; i++)
-        evo_strbuf_addf(out, "%s%sevo_%zu%s", i ? ", " : "", prefix, i + 1, suffix);
+        evo_strbuf_addf(out, "%s%sevo_%zu", i ? ", " : "", prefix, i + 1);
 }
 
 /* (a, b) > (x, y): the server compares rows so, and its indexes too. */
@@ -29,7 +27,7 @@ static void add_compare(const struct evo_backfill_table *t, const char *alias, c
 {
     bool several = t->ncolumns > 1;
     evo_strbuf_adds(out, several ? "(" : "");
-    add_columns(t, alias, "", out);
+    add_columns(t, alias, out);
     evo_strbuf_addf(out, several ? ") %s (" : " %s ", operator);
     for (size_t i = 0; i < t->ncolumns; i++) {
         evo_strbuf_adds(out, i ? ", " : "");
@@ -72,20 +70,19 @@ static void add_condition(const struct evo_backfill_form *f, struct evo_strbuf *
         evo_strbuf_addf(out, " AND (%s\n)", f->batch.where);
 }
 
-void evo_text_window(const struct evo_backfill_table *t, const struct evo_backfill_form *f,
-                     const struct evo_span *span, const char *rows, struct evo_strbuf *out,
-                     struct evo_params *params)
+size_t evo_text_row_arrays(const struct evo_backfill_table *t)
 {
-    const char *alias = f->batch.alias;
-    evo_strbuf_adds(out, "SELECT ");
-    add_columns(t, alias, "", out);
-    evo_strbuf_addf(out, " FROM %s AS %s WHERE ", t->name, alias);
-    add_span(t, alias, span, out, params);
-    evo_strbuf_adds(out, " ORDER BY ");
-    add_columns(t, alias, "", out);
-    evo_strbuf_adds(out, " OFFSET ");
-    add_param(out, params, rows, "bigint");
-    evo_strbuf_adds(out, " - 1 LIMIT 1");
+    return t->by_place ? 1 : t->ncolumns;
+}
+
+/* ((SELECT $1::bigint[])::bigint[]): the outer cast makes it an expression, not the rows of a sub-select. */
+static void add_hidden_array(const char *value, const char *type, struct evo_strbuf *out,
+                             struct evo_params *params)
+{
+    EVO_AUTO_STR array = evo_asprintf("%s[]", type);
+    evo_strbuf_adds(out, "((SELECT ");
+    add_param(out, params, value, array);
+    evo_strbuf_addf(out, ")::%s)", array);
 }
 
 /* ROWS FROM (unnest($1::bigint[]), …) AS evo_u (evo_1, …) */
@@ -100,7 +97,7 @@ static void add_unnest(const struct evo_backfill_table *t, const char *const *ar
         evo_strbuf_addch(out, ')');
     }
     evo_strbuf_adds(out, ") AS evo_u (");
-    add_names(t, "", "", out);
+    add_names(t, "", out);
     evo_strbuf_addch(out, ')');
 }
 
@@ -109,29 +106,56 @@ static void add_keys(const struct evo_backfill_table *t, const char *alias, cons
                      struct evo_strbuf *out, struct evo_params *params)
 {
     if (t->ncolumns == 1) {
-        EVO_AUTO_STR type = evo_asprintf("%s[]", t->columns[0].type);
-        evo_strbuf_addf(out, "%s.%s = ANY (", alias, t->columns[0].quoted);
-        add_param(out, params, keys[0], type);
-        evo_strbuf_addch(out, ')');
+        evo_strbuf_addf(out, "%s.%s = ANY ", alias, t->columns[0].quoted);
+        add_hidden_array(keys[0], t->columns[0].type, out, params);
         return;
     }
     evo_strbuf_addch(out, '(');
-    add_columns(t, alias, "", out);
+    add_columns(t, alias, out);
     evo_strbuf_adds(out, ") IN (SELECT ");
-    add_names(t, "evo_u.", "", out);
+    add_names(t, "evo_u.", out);
     evo_strbuf_adds(out, " FROM ");
     add_unnest(t, keys, out, params);
     evo_strbuf_addch(out, ')');
 }
 
-/* SELECT key FROM table WHERE … ORDER BY key LIMIT n: once to know what there is, once to lock it. */
-static void add_scan(const struct evo_backfill_table *t, const struct evo_backfill_form *f,
-                     const struct evo_span *span, const char *const *list, const char *limit,
+/* The rows that these arrays name. */
+static void add_rows(const struct evo_backfill_table *t, const char *alias, const char *const *rows,
                      struct evo_strbuf *out, struct evo_params *params)
 {
+    if (!t->by_place) {
+        add_keys(t, alias, rows, out, params);
+        return;
+    }
+    evo_strbuf_addf(out, "%s.ctid = ANY ", alias);
+    add_hidden_array(rows[0], "pg_catalog.tid", out, params);
+}
+
+/* None of them. By a join: with a filter each row would be compared with each of the array. */
+static void add_no_rows(const struct evo_backfill_table *t, const char *alias, const char *const *rows,
+                        struct evo_strbuf *out, struct evo_params *params)
+{
+    evo_strbuf_adds(out, "NOT EXISTS (SELECT FROM ");
+    if (t->by_place) {
+        evo_strbuf_adds(out, "pg_catalog.unnest(");
+        add_param(out, params, rows[0], "pg_catalog.tid[]");
+        evo_strbuf_addf(out, ") AS evo_u (evo_place) WHERE evo_u.evo_place = %s.ctid)", alias);
+        return;
+    }
+    add_unnest(t, rows, out, params);
+    evo_strbuf_adds(out, " WHERE (");
+    add_names(t, "evo_u.", out);
+    evo_strbuf_adds(out, ") = (");
+    add_columns(t, alias, out);
+    evo_strbuf_adds(out, "))");
+}
+
+/* FROM table WHERE span, list, condition */
+static void add_from(const struct evo_backfill_table *t, const struct evo_backfill_form *f,
+                     const struct evo_span *span, const char *const *list, struct evo_strbuf *out,
+                     struct evo_params *params)
+{
     const char *alias = f->batch.alias;
-    evo_strbuf_adds(out, "SELECT ");
-    add_columns(t, alias, "", out);
     evo_strbuf_addf(out, " FROM %s AS %s WHERE ", t->name, alias);
     add_span(t, alias, span, out, params);
     if (list) {
@@ -139,71 +163,113 @@ static void add_scan(const struct evo_backfill_table *t, const struct evo_backfi
         add_keys(t, alias, list, out, params);
     }
     add_condition(f, out);
+}
+
+static void add_order(const struct evo_backfill_table *t, const struct evo_backfill_form *f,
+                      struct evo_strbuf *out)
+{
     evo_strbuf_adds(out, " ORDER BY ");
-    add_columns(t, alias, "", out);
-    evo_strbuf_adds(out, " LIMIT ");
-    add_param(out, params, limit, "bigint");
+    add_columns(t, f->batch.alias, out);
+}
+
+void evo_text_window(const struct evo_backfill_table *t, const struct evo_backfill_form *f,
+                     const struct evo_span *span, const char *rows, struct evo_strbuf *out,
+                     struct evo_params *params)
+{
+    const char *alias = f->batch.alias;
+    evo_strbuf_adds(out, "SELECT ");
+    add_columns(t, alias, out);
+    evo_strbuf_addf(out, " FROM %s AS %s WHERE ", t->name, alias);
+    add_span(t, alias, span, out, params);
+    add_order(t, f, out);
+    evo_strbuf_adds(out, " OFFSET ");
+    add_param(out, params, rows, "bigint");
+    evo_strbuf_adds(out, " - 1 LIMIT 1");
 }
 
 void evo_text_any(const struct evo_backfill_table *t, const struct evo_backfill_form *f,
                   const struct evo_span *span, struct evo_strbuf *out, struct evo_params *params)
 {
-    evo_strbuf_addf(out, "SELECT FROM %s AS %s WHERE ", t->name, f->batch.alias);
-    add_span(t, f->batch.alias, span, out, params);
-    add_condition(f, out);
+    evo_strbuf_adds(out, "SELECT");
+    add_from(t, f, span, NULL, out, params);
     evo_strbuf_adds(out, " LIMIT 1");
 }
 
-/* The keys of the rows that `which` is true of. */
-static void add_arrays(const struct evo_backfill_table *t, const char *which, struct evo_strbuf *out)
+/* What reads rows of a sub-select that is in the key's order puts them into an array in that order. */
+void evo_text_narrow(const struct evo_backfill_table *t, const struct evo_backfill_form *f,
+                     const struct evo_span *span, const char *const *list, const char *limit,
+                     struct evo_strbuf *out, struct evo_params *params)
 {
-    for (size_t i = 0; i < t->ncolumns; i++) {
-        evo_strbuf_addf(out, ", pg_catalog.array_agg(evo_%zu ORDER BY ", i + 1);
-        add_names(t, "", "", out);
-        evo_strbuf_addf(out, ") FILTER (WHERE %s)", which);
-    }
+    evo_strbuf_adds(out, "SELECT pg_catalog.count(*)");
+    for (size_t i = 1; i <= t->ncolumns; i++)
+        evo_strbuf_addf(out, ", (pg_catalog.array_agg(evo_%zu))[pg_catalog.count(*)::int]", i);
+    evo_strbuf_adds(out, " FROM (SELECT ");
+    add_columns(t, f->batch.alias, out);
+    add_from(t, f, span, list, out, params);
+    add_order(t, f, out);
+    evo_strbuf_adds(out, " LIMIT ");
+    add_param(out, params, limit, "bigint");
+    evo_strbuf_adds(out, ") AS evo_found (");
+    add_names(t, "", out);
+    evo_strbuf_addch(out, ')');
 }
 
-/* What was found and what was locked are put side by side by grouping, not by a join: with statistics that promise one
- * row the planner would compare each with each. */
+static void add_arrays(const struct evo_backfill_table *t, struct evo_strbuf *out)
+{
+    for (size_t i = 1; i <= t->ncolumns; i++)
+        evo_strbuf_addf(out, ", pg_catalog.array_agg(evo_%zu)", i);
+}
+
+/* Both the lock and the count see the rows as they were when the statement began; what the count has more, the lock did
+ * not get. */
 void evo_text_lock(const struct evo_backfill_table *t, const struct evo_backfill_form *f,
-                   const struct evo_span *span, const char *const *list, const char *limit, bool wait,
+                   const struct evo_span *span, const char *const *list, bool wait, bool keys,
                    struct evo_strbuf *out, struct evo_params *params)
 {
-    evo_strbuf_adds(out, "WITH evo_found (");
-    add_names(t, "", "", out);
-    evo_strbuf_adds(out, ") AS MATERIALIZED (");
-    add_scan(t, f, span, list, limit, out, params);
-    evo_strbuf_adds(out, "), evo_locked (");
-    add_names(t, "", "", out);
-    evo_strbuf_adds(out, ") AS MATERIALIZED (");
-    add_scan(t, f, span, list, limit, out, params);
-    evo_strbuf_addf(out, " FOR UPDATE OF %s%s), evo_rows AS (SELECT ", f->batch.alias,
+    evo_strbuf_adds(out, "WITH evo_locked (evo_place, ");
+    add_names(t, "", out);
+    evo_strbuf_addf(out, ") AS MATERIALIZED (SELECT %s.ctid, ", f->batch.alias);
+    add_columns(t, f->batch.alias, out);
+    add_from(t, f, span, list, out, params);
+    add_order(t, f, out);
+    evo_strbuf_addf(out, " FOR UPDATE OF %s%s) SELECT (SELECT pg_catalog.count(*)", f->batch.alias,
                     wait ? "" : " SKIP LOCKED");
-    add_names(t, "", "", out);
-    evo_strbuf_adds(out, ", pg_catalog.bool_or(evo_is_found) AS evo_is_found,"
-                         " pg_catalog.bool_or(NOT evo_is_found) AS evo_is_locked FROM"
-                         " (SELECT *, true AS evo_is_found FROM evo_found"
-                         " UNION ALL SELECT *, false FROM evo_locked) AS evo_both GROUP BY ");
-    add_names(t, "", "", out);
-    evo_strbuf_adds(out, ") SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE evo_is_locked)");
-    for (size_t i = 0; i < t->ncolumns; i++) {
-        evo_strbuf_addf(out, ", (pg_catalog.array_agg(evo_%zu ORDER BY ", i + 1);
-        add_names(t, "", " DESC", out);
-        evo_strbuf_adds(out, "))[1]");
+    add_from(t, f, span, list, out, params);
+    evo_strbuf_adds(out, "), pg_catalog.count(*),"
+                         " pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::bigint,"
+                         " (SELECT evo_1 FROM evo_locked LIMIT 1)");
+    if (t->by_place)
+        evo_strbuf_adds(out, ", pg_catalog.array_agg(evo_place)");
+    if (!t->by_place || keys)
+        add_arrays(t, out);
+    evo_strbuf_adds(out, " FROM evo_locked");
+}
+
+void evo_text_left(const struct evo_backfill_table *t, const struct evo_backfill_form *f,
+                   const struct evo_span *span, const char *const *list, const char *const *rows,
+                   struct evo_strbuf *out, struct evo_params *params)
+{
+    evo_strbuf_adds(out, "SELECT pg_catalog.count(*)");
+    add_arrays(t, out);
+    evo_strbuf_adds(out, " FROM (SELECT ");
+    add_columns(t, f->batch.alias, out);
+    add_from(t, f, span, list, out, params);
+    if (rows) {
+        evo_strbuf_adds(out, " AND ");
+        add_no_rows(t, f->batch.alias, rows, out, params);
     }
-    add_arrays(t, "evo_is_locked", out);
-    add_arrays(t, "NOT evo_is_locked", out);
-    evo_strbuf_adds(out, ", pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::bigint"
-                         " FROM evo_rows WHERE evo_is_found");
+    add_order(t, f, out);
+    evo_strbuf_adds(out, ") AS evo_left (");
+    add_names(t, "", out);
+    evo_strbuf_addch(out, ')');
 }
 
 void evo_text_change(const struct evo_backfill_table *t, const struct evo_backfill_form *f,
-                     const char *const *keys, struct evo_strbuf *out, struct evo_params *params)
+                     const char *const *rows, struct evo_strbuf *out, struct evo_params *params)
 {
     evo_strbuf_adds(out, f->batch.head);
     evo_strbuf_addch(out, '(');
-    add_keys(t, f->batch.alias, keys, out, params);
+    add_rows(t, f->batch.alias, rows, out, params);
     evo_strbuf_addch(out, ')');
     evo_strbuf_adds(out, f->batch.tail);
 }
@@ -220,14 +286,19 @@ void evo_text_peek(const struct evo_backfill_table *t, const struct evo_backfill
                    struct evo_strbuf *out, struct evo_params *params)
 {
     const struct evo_span all = { 0 };
-    evo_strbuf_adds(out, "WITH evo_found (");
-    add_names(t, "", "", out);
-    evo_strbuf_adds(out, ") AS MATERIALIZED (");
-    add_scan(t, f, &all, NULL, limit, out, params);
-    evo_strbuf_adds(out, ") SELECT pg_catalog.count(*)");
-    for (size_t i = 0; i < t->ncolumns; i++)
-        evo_strbuf_addf(out, ", pg_catalog.array_agg(evo_%zu)", i + 1);
-    evo_strbuf_adds(out, " FROM evo_found");
+    evo_strbuf_adds(out, "SELECT pg_catalog.count(*)");
+    if (t->by_place)
+        evo_strbuf_adds(out, ", pg_catalog.array_agg(evo_place)");
+    add_arrays(t, out);
+    evo_strbuf_addf(out, " FROM (SELECT %s.ctid, ", f->batch.alias);
+    add_columns(t, f->batch.alias, out);
+    add_from(t, f, &all, NULL, out, params);
+    add_order(t, f, out);
+    evo_strbuf_adds(out, " LIMIT ");
+    add_param(out, params, limit, "bigint");
+    evo_strbuf_adds(out, ") AS evo_found (evo_place, ");
+    add_names(t, "", out);
+    evo_strbuf_addch(out, ')');
 }
 
 char *evo_array_concat(const char *a, const char *b)

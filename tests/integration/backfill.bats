@@ -159,7 +159,7 @@ SQL
     assert_exit 0
     data_is_valid
     assert_json '.data.dry_run and .data.rows_total == 1000 and .data.rows_total_exact and .data.batch_rows == 250 and .data.rows_done == 0'
-    assert_json '(.data.statement | contains("UPDATE \"n\" SET hits = 1")) and (.data.statement | contains("$1 = {4,8,")) and (.data.plan | contains("Update on n"))'
+    assert_json '(.data.statement | contains("UPDATE \"n\" SET hits = 1")) and (.data.statement | contains("$1 = {\"(0,4)\",\"(0,8)\",")) and (.data.statement | contains("rows with id {4,8,")) and (.data.plan | contains("Update on n"))'
     run_evo evo-backfill --table n --set 'hits = 1' --dry-run
     assert_exit 0
     assert_stdout_has '4000 rows of n would be changed, the first 500 by'
