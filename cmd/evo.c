@@ -86,6 +86,13 @@ int main(int argc, char **argv)
     if (argc < 2)
         return fail("no command given", "evo --help lists the commands.");
     const char *name = argv[1];
+    if (evo_streq(name, "help") && argc > 2) {
+        /* "evo help migrate": what that one says. */
+        static char option[] = "--help";
+        argv[1] = argv[2];
+        argv[2] = option;
+        name = argv[1];
+    }
     if (evo_streq(name, "--help") || evo_streq(name, "-h") || evo_streq(name, "help"))
         return help(dir);
     if (evo_streq(name, "--version") || evo_streq(name, "-V")) {

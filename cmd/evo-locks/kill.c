@@ -73,24 +73,22 @@ static enum evo_errc ask(struct evo_cmd *cmd, const struct evo_kill *k, const ch
                           k->cancel ? " --cancel" : "", more);
 }
 
-static enum evo_errc own_pid(struct evo_pg *pg, int64_t *ret, struct evo_error *err)
+/* Of this session: its pid and its role, quoted. */
+static enum evo_errc ask_who(struct evo_pg *pg, struct evo_pg_result **ret, struct evo_error *err)
 {
-    EVO_AUTO_PTR(pg_result) r = NULL;
-    enum evo_errc rc = evo_pg_query(pg, "SELECT pg_catalog.pg_backend_pid()", 0, NULL, &r, err);
-    if (!rc)
-        *ret = evo_pg_value_int(r, 0, 0, 0);
-    return rc;
+    return evo_pg_query(pg, "SELECT pg_catalog.pg_backend_pid(), pg_catalog.quote_ident(current_user)", 0,
+                        NULL, ret, err);
 }
 
-static enum evo_errc end(struct evo_cmd *cmd, const struct options *o, const struct evo_kill *k,
-                         struct evo_pg *pg, struct evo_error *err)
+static enum evo_errc end(struct evo_cmd *cmd, const struct options *o, struct evo_kill *k, struct evo_pg *pg,
+                         struct evo_error *err)
 {
     EVO_AUTO(locks_session) s = { 0 };
     EVO_AUTO(locks_report) report = { 0 };
     EVO_AUTO(strbuf) what = EVO_STRBUF_INIT;
+    EVO_AUTO_PTR(pg_result) self = NULL;
     bool found = false;
-    int64_t own = 0;
-    enum evo_errc rc = own_pid(pg, &own, err);
+    enum evo_errc rc = ask_who(pg, &self, err);
     if (!rc)
         rc = evo_locks_find(pg, k->pid, &found, &s, err);
     if (!rc && !found) {
@@ -106,7 +104,8 @@ static enum evo_errc end(struct evo_cmd *cmd, const struct options *o, const str
     evo_locks_json(&report, cmd->data);
     evo_json_set(cmd->data, "target", evo_locks_session_json(&report.view, at));
     describe(&report.view, at, &what);
-    rc = evo_kill_judge(k, target, own, evo_pg_database(pg), err);
+    k->role = evo_pg_value(self, 0, 1);
+    rc = evo_kill_judge(k, target, evo_pg_value_int(self, 0, 0, 0), evo_pg_database(pg), err);
     if (rc == EVO_ERR_PERMISSION && !err->detail[0])
         (void)evo_error_detail(err, "It is %s.", what.buf);
     if (!rc && !o->yes)

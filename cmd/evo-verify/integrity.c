@@ -59,15 +59,15 @@ static void print_found(struct evo_cmd *cmd, const struct evo_integrity *found)
 }
 
 /* The rows, by psql on the database that evo looked at. One that does not fit in a field is not cut. */
-static void say_next(const struct evo_integrity *found, struct evo_error *err)
+static void say_next(const struct evo_integrity *found, const char *url, struct evo_error *err)
 {
     for (size_t i = 0; err && i < found->count; i++) {
         const struct evo_finding *f = &found->items[i];
         if (f->verdict != EVO_FINDING_FAIL || !f->statement)
             continue;
         EVO_AUTO_STR word = evo_quote_shell(f->statement);
-        if (strlen(word) < sizeof(err->next) - 16)
-            evo_error_next(err, "psql -c %s", word);
+        if (strlen(word) + strlen(url) < sizeof(err->next) - 16)
+            evo_error_next(err, "psql \"%s\" -c %s", url, word);
         return;
     }
 }
@@ -99,7 +99,7 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
     evo_integrity_json(&found, cmd->data);
     print_found(cmd, &found);
     if (rc == EVO_ERR_INCONSISTENT)
-        say_next(&found, err);
+        say_next(&found, info.redacted, err);
     return rc;
 }
 

@@ -144,8 +144,8 @@ static void print_report(struct work *w, const struct evo_verify *v)
         evo_print(w->cmd, "nothing to verify: none of %zu migration%s has a %s\n", v->count,
                   evo_plural((int64_t)v->count), up ? "verify_up.sql" : "verify_down.sql");
     else
-        evo_print(w->cmd, "%zu of %zu probe%s hold\n", v->probes - v->failed, v->probes,
-                  evo_plural((int64_t)v->probes));
+        evo_print(w->cmd, "%zu of %zu probe%s\n", v->probes - v->failed, v->probes,
+                  v->probes == 1 ? " holds" : "s hold");
 }
 
 static enum evo_errc verify(struct work *w, struct evo_error *err)

@@ -139,8 +139,8 @@ static void print_found(struct evo_cmd *cmd, const struct evo_roundtrip *r)
     print_table(cmd, r);
     for (size_t i = 0; i < r->count; i++)
         print_trip(cmd, &r->items[i]);
-    evo_print(cmd, "%zu of %zu migration%s pass on PostgreSQL %s\n", r->count - r->bad, r->count,
-              evo_plural((int64_t)r->count), r->server_version);
+    evo_print(cmd, "%zu of %zu migration%s on PostgreSQL %s\n", r->count - r->bad, r->count,
+              r->count == 1 ? " passes" : "s pass", r->server_version);
 }
 
 static enum evo_errc roundtrip(struct work *w, struct evo_roundtrip *found, struct evo_error *err)

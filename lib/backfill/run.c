@@ -174,7 +174,10 @@ static enum evo_errc settle(struct evo_run *run, bool *ret_done, struct evo_erro
         o->name ? evo_strdup(o->name) : evo_asprintf("%s %.*s", run->table.shown, DIGEST_SHOWN, digest);
     EVO_AUTO_STR what = evo_asprintf("lock of backfill \"%s\"", name);
     run->lock_key = lock_key_of(name);
-    enum evo_errc rc = evo_pg_lock(run->control, run->lock_key, LOCK_WAIT_MS, what, o->task, err);
+    int left = evo_deadline_left(run->deadline);
+    enum evo_errc rc =
+        evo_pg_lock(run->control, run->lock_key, left >= 0 && left < LOCK_WAIT_MS ? left : LOCK_WAIT_MS, what,
+                    o->task, err);
     if (!rc)
         rc = evo_record_load(run->control, name, run->table.ncolumns, c, err);
     if (rc)
@@ -321,7 +324,9 @@ static enum evo_errc explain(const struct evo_run *run, enum evo_errc rc, struct
                      " batches are committed and on record; the batch in work was rolled back.",
                      server, *server ? " " : "", sum.rows_done, sum.batches);
     if (!err->hint[0])
-        evo_error_hint(err, "Go on where it stopped: %s", run->o->again);
+        evo_error_hint(err, "%s where it stopped: %s",
+                       rc == EVO_ERR_CANCELLED ? "Go on" : "Mend what the message says, then go on",
+                       run->o->again);
     return evo_error_next(err, "%s", run->o->again);
 }
 

@@ -447,11 +447,15 @@ static int publish(struct invocation *in, enum evo_errc rc, struct evo_error *er
         (void)fwrite(redacted.buf, 1, redacted.len, stdout);
     }
     evo_terminal_finish(&in->terminal);
+    /* Where both go into one log, what was done stands before what failed. */
+    int lost = fflush(stdout) != 0 ? errno : 0;
     if (rc)
         evo_terminal_error(&in->terminal, in->program->name, error);
     tell_github(in, &e);
-    if (fflush(stdout) != 0 && e.exit == 0) {
-        (void)evo_error_errno(error, EVO_ERR_DISK, errno, "could not write to standard output");
+    if (fflush(stdout) != 0 && !lost)
+        lost = errno;
+    if (lost && e.exit == 0) {
+        (void)evo_error_errno(error, EVO_ERR_DISK, lost, "could not write to standard output");
         evo_terminal_error(&in->terminal, in->program->name, error);
         return evo_errc_exit(EVO_ERR_DISK);
     }

@@ -134,11 +134,15 @@ static enum evo_errc refuse_none(const char *root, const char *layout, struct ev
 {
     EVO_AUTO(strbuf) looked = EVO_STRBUF_INIT;
     for (size_t i = 0; i < EVO_COUNT(places); i++)
-        if (!layout || is_of(places[i].home, true, layout))
+        if (strcmp(places[i].path, ".") != 0 && (!layout || is_of(places[i].home, true, layout)))
             evo_strbuf_addf(&looked, "%s%s", looked.len ? ", " : "", places[i].path);
     evo_error_set(err, EVO_ERR_CONFIG, "found no %s%smigrations in \"%s\"", layout ? layout : "",
                   layout ? " " : "", root);
     evo_error_detail(err, "Looked at: %s.", looked.buf);
+    if (!layout || strcmp(layout, "sql") == 0)
+        return evo_error_hint(
+            err, "Name the folder with --migrations DIR, or run evo in the project's folder. A new "
+                 "project of plain SQL begins with: mkdir migrations");
     return evo_error_hint(err, "Name the folder with --migrations DIR, or run evo in the project's folder.");
 }
 

@@ -65,6 +65,7 @@ static const struct {
                                .by_row = true,
                                .graph = true,
                                .merge = "alembic merge heads",
+                               .adds = "alembic revision -m",
                                .no_attempts = true },
                              evo_alembic_read,
                              &evo_ledger_alembic },

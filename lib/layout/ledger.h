@@ -79,6 +79,9 @@ enum evo_errc evo_ledger_load(struct evo_pg *pg, const struct evo_project *p, co
  * is. */
 enum evo_errc evo_project_settle(struct evo_pg *pg, const char *schema, struct evo_project *p,
                                  struct evo_error *err) EVO_CHECK;
+/* The layout of the tool whose folder this looks like as well, to the last file, before a database says whose it is;
+ * NULL: none. That tool would apply again what is recorded in evo's own ledger. Pure. */
+const char *evo_project_namesake(const struct evo_project *p);
 
 /* What search_path is for p's migrations and probes, as SQL has it: the connection's schema; where it names none, public
  * for Prisma, and for Flyway the history's schema in front of what is set. *ret (heap) NULL: as the session has it. To be

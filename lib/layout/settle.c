@@ -25,6 +25,14 @@ static bool files_fit(const struct evo_project *p, enum evo_layout_kind kind)
     return true;
 }
 
+const char *evo_project_namesake(const struct evo_project *p)
+{
+    bool usual = evo_ends_with(p->migrations, "db/migrations");
+    return p->kind == EVO_LAYOUT_SQL && !p->told && p->count && usual && files_fit(p, EVO_LAYOUT_DBMATE)
+               ? evo_layout_name(EVO_LAYOUT_DBMATE)
+               : NULL;
+}
+
 static enum evo_errc settle_kind(struct evo_pg *pg, const char *schema, struct evo_project *p,
                                  struct evo_error *err)
 {

@@ -63,7 +63,8 @@ enum evo_errc evo_kill_judge(const struct evo_kill *k, const struct evo_locks_se
     }
     if (!s->started) {
         (void)refuse(k, err, EVO_ERR_PERMISSION, "this role may not see whose it is and since when", "");
-        return evo_error_hint(err, "Let it: GRANT pg_read_all_stats, pg_signal_backend TO the role.");
+        return evo_error_hint(err, "Let it: GRANT pg_read_all_stats, pg_signal_backend TO %s;",
+                              k->role ? k->role : "the role");
     }
     if (k->started && !evo_streq(k->started, s->started)) {
         (void)evo_error_set(err, EVO_ERR_NOT_FOUND, "the session that was pid %" PRId64 " has ended", k->pid);

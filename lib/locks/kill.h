@@ -13,6 +13,7 @@
 
 struct evo_kill {
     int64_t pid;
+    const char *role; /* who asks, quoted for SQL; NULL: not known */
     const char *started; /* the session that was meant, as view.h tells it; NULL: whoever has the pid now */
     bool cancel; /* its query only; the session stays */
     int64_t wait_ms; /* for its end */

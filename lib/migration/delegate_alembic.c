@@ -148,9 +148,19 @@ static enum evo_errc render(const struct evo_project *p, const struct evo_migrat
     return EVO_OK;
 }
 
+/* A traceback is a hundred lines; the driver's own exception says what the server said. */
+static const char *const tells[] = { "psycopg2.errors.",
+                                     "psycopg.errors.",
+                                     "asyncpg.exceptions.",
+                                     "pg8000.exceptions.",
+                                     "sqlalchemy.exc.",
+                                     "FAILED: ",
+                                     NULL };
+
 const struct evo_delegate evo_delegate_alembic = {
     .tool = "alembic",
     .command = command,
+    .tells = tells,
     .render = render,
     .elsewhere =
         "Does alembic work on the same database? Its env.py has to take the URL from DATABASE_URL (or PG*), "

@@ -35,6 +35,31 @@ static char *what_to_correct(const struct evo_step *step, const struct evo_error
     return evo_asprintf("Correct %s or, where that is right, its probe in %s", step->path, probes);
 }
 
+/* What is wrong where it is not the file: the role, the database, a schema that was there before; NULL else. The caller
+ * frees. */
+static char *other_cause(const struct evo_session *s, const struct evo_step *step,
+                         const struct evo_error *err)
+{
+    static const char *const there[] = { "42P07", "42701", "42710", "42P06", "42723" }; /* duplicate_… */
+    if (err->code == EVO_ERR_PROBE_FALSE)
+        return NULL;
+    if (evo_streq(err->sqlstate, "25006"))
+        return evo_strdup("The database takes no changes at the moment: it is a standby, or "
+                          "default_transaction_read_only is on. Name the one that does");
+    if (evo_streq(err->sqlstate, "42501"))
+        return evo_asprintf("Let role \"%s\" do it (GRANT, or ownership), or name a role that may",
+                            s->ledger.role);
+    for (size_t i = 0; i < EVO_COUNT(there); i++)
+        if (evo_streq(err->sqlstate, there[i]) && !step->down && !s->ledger.count) {
+            EVO_AUTO_STR name = evo_quote_shell(step->migration->name);
+            return evo_asprintf(
+                "If the schema was made before evo, record what it has: evo-migrate baseline --to %s "
+                "--dry-run%s. Else correct %s",
+                name, s->o->plan.next_options, step->path);
+        }
+    return NULL;
+}
+
 enum evo_errc evo_failure_shape(const struct evo_session *s, const struct evo_step *step,
                                 enum evo_tristate clean, struct evo_error *err)
 {
@@ -56,7 +81,8 @@ enum evo_errc evo_failure_shape(const struct evo_session *s, const struct evo_st
     if (err->code == EVO_ERR_CONNECT)
         err->retryable = true;
     else if (clean == EVO_YES && !err->hint[0]) {
-        EVO_AUTO_STR correct = what_to_correct(step, err);
+        char *other = other_cause(s, step, err);
+        EVO_AUTO_STR correct = other ? other : what_to_correct(step, err);
         (void)evo_error_hint(err, "Nothing was changed. %s, then: evo-migrate %s%s", correct, verb(step),
                              s->o->plan.next_options);
     }

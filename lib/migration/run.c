@@ -379,6 +379,18 @@ static enum evo_errc execute_each(struct evo_run *r, struct evo_json *done, stru
     return rc;
 }
 
+static void warn_of_namesake(struct evo_run *r)
+{
+    const char *tool = evo_project_namesake(r->session->o->project);
+    if (tool)
+        evo_strvec_pushf(
+            &r->warnings,
+            "\"%s\" looks like a folder of %s, whose table this database does not have: what is "
+            "applied is recorded in evo.migrations, and %s would apply it again; --layout %s shares "
+            "its table instead",
+            r->session->o->project->migrations, tool, tool, tool);
+}
+
 enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct evo_error *err)
 {
     struct evo_session *s = r->session;
@@ -390,6 +402,7 @@ enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct e
     if (!s->ledger.exists && r->steps[0].mode != EVO_STEP_DELEGATED) {
         rc = evo_ledger_create(s->pg, &s->ledger, err);
         s->ledger.exists = !rc;
+        warn_of_namesake(r);
     }
     if (!rc)
         rc = s->o->atomic && !r->down ? execute_together(r, done, err) : execute_each(r, done, err);

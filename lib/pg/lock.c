@@ -84,7 +84,8 @@ static void find_holder(struct evo_pg *pg, int64_t key, struct holder *ret)
     if (evo_pg_query(pg, holder_sql, 2, (const char *const[]){ high, low }, &r, NULL) || evo_pg_rows(r) == 0)
         return;
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
-    evo_strbuf_addf(&text, "session %s of user \"%s\" (application \"%s\", address %s) is %s since %s; ",
+    evo_strbuf_addf(&text,
+                    "session %s of user \"%s\" (application \"%s\", address %s) has been %s since %s; ",
                     seen(r, 0), seen(r, 1), seen(r, 2), seen(r, 3), seen(r, 4), seen(r, 5));
     add_query(&text, evo_pg_value(r, 0, 6));
     ret->text = evo_strbuf_detach(&text);

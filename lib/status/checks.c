@@ -34,14 +34,14 @@ char *evo_status_more(size_t count)
     return count > 1 ? evo_asprintf(" (and %zu more)", count - 1) : evo_strdup("");
 }
 
-char *evo_status_psql(const char *fmt, ...)
+char *evo_status_psql(const struct evo_status_view *v, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
     EVO_AUTO_STR sql = evo_vasprintf(fmt, ap);
     va_end(ap);
     EVO_AUTO_STR word = evo_quote_shell(sql);
-    return evo_asprintf("psql -c %s", word);
+    return evo_asprintf("psql \"%s\" -c %s", v->url, word);
 }
 
 /* ---- the server --------------------------------------------------------------- */

@@ -51,8 +51,8 @@ void evo_status_repeat(struct evo_status_check *c, const struct evo_error *e);
 const char *evo_status_since(int64_t age_ms, char buf[EVO_HUMAN_MAX]);
 /* " (and 2 more)" of three; "". The caller frees. */
 char *evo_status_more(size_t count) EVO_CHECK;
-/* psql on the database that evo looks at, as evo finds it. The caller frees. */
-char *evo_status_psql(const char *fmt, ...) EVO_PRINTF(1, 2) EVO_CHECK;
+/* psql on the database that evo looks at, whatever PGHOST and PGDATABASE say. The caller frees. */
+char *evo_status_psql(const struct evo_status_view *v, const char *fmt, ...) EVO_PRINTF(2, 3) EVO_CHECK;
 
 /* Does evo.journal hold statements of this migration? suffix "": of its way up, " down": of its way back. */
 bool evo_status_has_checkpoints(const struct evo_status_view *v, const char *name, const char *suffix);

@@ -23,10 +23,10 @@ void evo_status_check_lock(const struct evo_status_view *v, struct evo_status_ch
     c->next = evo_asprintf("evo-migrate up --wait 5min%s", v->next_options);
 }
 
-static char *terminate(const struct evo_fact *f)
+static char *terminate(const struct evo_status_view *v, const struct evo_fact *f)
 {
-    return f->pid ? evo_status_psql("SELECT pg_terminate_backend(%" PRId64 ")", f->pid)
-                  : evo_status_psql("SELECT gid, owner, prepared FROM pg_prepared_xacts");
+    return f->pid ? evo_asprintf("evo-locks kill %" PRId64 "%s", f->pid, v->next_options)
+                  : evo_status_psql(v, "SELECT gid, owner, prepared FROM pg_prepared_xacts");
 }
 
 void evo_status_check_blockers(const struct evo_status_view *v, struct evo_status_check *c)
@@ -41,13 +41,13 @@ void evo_status_check_blockers(const struct evo_status_view *v, struct evo_statu
         FINDING("pid %" PRId64 " (%s) blocks %" PRId64 " other session%s, its transaction open for %s%s",
                 f->pid, f->who, f->waiting, f->waiting == 1 ? "" : "s", evo_status_since(f->age_ms, age),
                 more);
-        c->next = terminate(f);
+        c->next = terminate(v, f);
     } else if (open) {
         EVO_AUTO_STR more = evo_status_more(evo_facts_count(&v->facts, EVO_FACT_LONG));
         FINDING("a transaction is open for %s: pid %" PRId64 " (%s)%s", evo_status_since(open->age_ms, age),
                 open->pid, open->who, more);
         c->hint = evo_strdup("A migration that needs a lock on what it has touched will wait for it.");
-        c->next = terminate(open);
+        c->next = terminate(v, open);
     } else {
         FINE("no session blocks another, no transaction is open for more than a minute%s", hidden);
         if (*hidden) {
@@ -128,7 +128,7 @@ void evo_status_check_indexes(const struct evo_status_view *v, struct evo_status
     FINDING("index %s on %s is invalid: it is kept up and never used%s", f->object, f->relation, more);
     c->hint =
         evo_strdup("A CREATE INDEX CONCURRENTLY failed. Rebuild it, or drop it: DROP INDEX CONCURRENTLY.");
-    c->next = evo_status_psql("REINDEX INDEX CONCURRENTLY %s", f->object);
+    c->next = evo_status_psql(v, "REINDEX INDEX CONCURRENTLY %s", f->object);
 }
 
 void evo_status_check_constraints(const struct evo_status_view *v, struct evo_status_check *c)
@@ -141,5 +141,5 @@ void evo_status_check_constraints(const struct evo_status_view *v, struct evo_st
     EVO_AUTO_STR more = evo_status_more(evo_facts_count(&v->facts, EVO_FACT_CONSTRAINT));
     FINDING("constraint %s on %s was never validated: rows from before it may break it%s", f->object,
             f->relation, more);
-    c->next = evo_status_psql("ALTER TABLE %s VALIDATE CONSTRAINT %s", f->relation, f->object);
+    c->next = evo_status_psql(v, "ALTER TABLE %s VALIDATE CONSTRAINT %s", f->relation, f->object);
 }

@@ -14,6 +14,7 @@ void evo_status_view_release(struct evo_status_view *v)
     if (!v)
         return;
     free(v->server_version_text);
+    free(v->url);
     evo_state_release(&v->state);
     evo_ledger_release(&v->ledger);
     evo_facts_release(&v->facts);
@@ -63,6 +64,7 @@ enum evo_errc evo_status_look(struct evo_status_view *v, struct evo_pg *pg, cons
 {
     v->server_version = evo_pg_version(pg);
     v->server_version_text = evo_strdup(evo_pg_version_text(pg));
+    v->url = evo_strdup(evo_pg_redacted(pg));
     enum evo_errc rc = evo_project_settle(pg, info->schema, v->project, err);
     if (!rc)
         rc = evo_ledger_load(pg, v->project, info->schema, &v->ledger, err);

@@ -70,6 +70,7 @@ struct evo_status_view {
     /* Gathered. */
     int server_version;
     char *server_version_text;
+    char *url; /* of the database, without its password */
     struct evo_ledger ledger;
     struct evo_state state;
     struct evo_facts facts;

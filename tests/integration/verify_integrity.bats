@@ -87,7 +87,7 @@ mend() {
     assert_json '.data.checks[4] | .made == false and .next == "CREATE EXTENSION amcheck"'
     integrity --heapallindexed
     assert_exit 3
-    assert_json '.error.reason == "unsupported" and .error.next == "psql -c '\''CREATE EXTENSION amcheck'\''" and .data.checks == []'
+    assert_json '.error.reason == "unsupported" and (.error.next | test("^psql \"postgresql://.*\" -c '\''CREATE EXTENSION amcheck'\''$")) and .data.checks == []'
 }
 
 @test "orphans: behind triggers, under NOT VALID, of composite keys, in partitions, of a table by itself" {
@@ -108,7 +108,7 @@ mend() {
     integrity
     assert_exit 1
     assert_envelope
-    assert_json '.error.reason == "inconsistent" and (.error.next | startswith("psql -c '\''SELECT c.* FROM public"))'
+    assert_json '.error.reason == "inconsistent" and (.error.next | test("^psql \"postgresql://.*\" -c '\''SELECT c.* FROM public"))'
     assert_equal 'fail orphans public.Odd "T" Odd Fk 1
 fail orphans public.late late_fk 2
 fail orphans public.orders orders_user_id_fkey 1
