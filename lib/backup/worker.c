@@ -26,6 +26,7 @@ struct stream {
     struct evo_output *out;
     struct evo_backup_object object; /* the one that is being written */
     uint32_t turn; /* which one of the piece, from 0 */
+    bool inside; /* of a row so long that it comes in pieces */
     int64_t rows; /* of this object */
     int64_t rows_before; /* of those of the piece before it */
     uint64_t raw_bytes; /* of the piece */
@@ -91,14 +92,15 @@ static enum evo_errc take_row(void *ctx, const char *row, size_t n, struct evo_e
         count(s);
         if (atomic_load_explicit(&s->run->stop, memory_order_relaxed))
             return evo_error_set(err, EVO_ERR_CANCELLED, "the backup ended early");
-        if (s->rows && is_full(s)) {
+        if (s->rows && !s->inside && is_full(s)) {
             rc = close_object(s, err);
             s->turn++;
             if (!rc)
                 rc = open_object(s, err);
         }
     }
-    s->rows++;
+    s->inside = row[n - 1] != '\n';
+    s->rows += !s->inside;
     return rc ? rc : evo_output_write(s->out, row, n, err);
 }
 

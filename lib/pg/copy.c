@@ -45,12 +45,13 @@ enum evo_errc evo_pg_copy_out(struct evo_pg *pg, const char *sql,
     if (rc)
         return rc;
     bool waited = true;
+    /* What no row reaches is never touched, and so is no memory. */
+    EVO_AUTO_STR piece = evo_malloc(EVO_PG_COPY_PIECE);
     for (;;) {
-        char *row = NULL;
-        int n = PQgetCopyData(pg->conn, &row, 1);
+        /* PQgetCopyData would copy the row as a whole: the older function copies what fits. */
+        int n = PQgetlineAsync(pg->conn, piece, (int)EVO_PG_COPY_PIECE);
         if (n > 0) {
-            rc = sink(ctx, row, (size_t)n, err);
-            PQfreemem(row);
+            rc = sink(ctx, piece, (size_t)n, err);
             if (rc)
                 return evo_pg_give_up(pg, rc);
             waited = true;

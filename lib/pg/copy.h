@@ -15,9 +15,15 @@
 
 #include "pg/conn.h"
 
-/* Runs a COPY … TO STDOUT and hands every row to the sink as libpq delivers it (one row, newline included, valid
- * during the call). The sink's error cancels the COPY and is returned. *ret_rows (may be NULL): the command tag's
- * count. EVO_ERR_INTERNAL where the statement is no COPY TO STDOUT. */
+/* A longer row comes in several pieces. */
+#define EVO_PG_COPY_PIECE ((size_t)1 << 20)
+/* Runs a COPY … TO STDOUT and hands every row to the sink, newline included, valid during the call. A row of more than
+ * EVO_PG_COPY_PIECE bytes comes in pieces of that size; in text format the last one is the one that ends with the newline,
+ * since a row holds no other. The sink's error cancels the COPY and is returned. *ret_rows (may be NULL): the command
+ * tag's count. EVO_ERR_INTERNAL where the statement is no COPY TO STDOUT.
+ *
+ * Memory: the protocol has a row in one message, and libpq gathers the whole of it before anything of it can be had. So
+ * the longest row is held once, for as long as the session lives; PQgetCopyData would hold it twice. */
 enum evo_errc evo_pg_copy_out(struct evo_pg *pg, const char *sql,
                               enum evo_errc (*sink)(void *ctx, const char *row, size_t n,
                                                     struct evo_error *err),

@@ -102,10 +102,11 @@ no_session_left() {
     [ "$(pg_sql -d postgres "SELECT count(*) FROM pg_stat_activity WHERE datname = '$PG_DB'")" -eq 0 ]
 }
 
-# run_within_64_mib PROGRAM ARGUMENT...: it succeeds, and its memory never was more. A sanitizer's own memory is many
+# run_within MIB PROGRAM ARGUMENT...: it succeeds, and its memory never was more. A sanitizer's own memory is many
 # times that: with one, what is proven is only that it succeeds.
-run_within_64_mib() {
-    local peak limit=65536
+run_within() {
+    local peak limit=$(($1 * 1024))
+    shift
     ! ldd "$1" | grep -q lib.san || limit=1048576
     run_program python3 -c 'import resource, subprocess, sys
 status = subprocess.call(sys.argv[1:])
@@ -115,6 +116,10 @@ sys.exit(status)' "$@"
     peak=$(sed -n 's/^peak \([0-9]*\) KiB$/\1/p' "$ERR")
     echo "# ${*:2}: peak $peak KiB" >&2
     [ "$peak" -le "$limit" ] || fail "${*:2}: peak $peak KiB"
+}
+
+run_within_64_mib() {
+    run_within 64 "$@"
 }
 
 # edit_manifest FILE FILTER: what jq's FILTER makes of the manifest, with a checksum that is right again.

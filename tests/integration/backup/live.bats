@@ -242,6 +242,16 @@ SH
     run_within_64_mib "$(evo_bin evo-restore)" latest --create --to "$(pg_url "${PG_DB}_r")"
 }
 
+@test "beside that memory a long row is held once, by libpq" {
+    # Just below the 64 MiB to which libpq's buffer grows for it.
+    pg_sql "CREATE TABLE long AS SELECT i AS id, repeat('x', 62 * 1024 * 1024) AS t FROM generate_series(1, 2) i"
+    run_within 110 "$(evo_bin evo-backup)" create --jobs 1
+    run_within 110 "$(evo_bin evo-backup)" create --jobs 1 --compress none
+    run_within_64_mib "$(evo_bin evo-backup)" verify latest
+    run_within_64_mib "$(evo_bin evo-restore)" latest --create --to "$(pg_url "${PG_DB}_r")"
+    assert_same_database "$PG_DB" "${PG_DB}_r"
+}
+
 @test "backups in a row: listed newest first, and latest is the last" {
     pg_sql 'CREATE TABLE t AS SELECT 1 AS id'
     local ids='' i

@@ -56,6 +56,47 @@ static void test_copy_out_hands_over_every_row(void **state)
     assert_string_equal(usable, "1");
 }
 
+struct pieces {
+    int64_t count, ends, bytes;
+};
+
+static enum evo_errc see_piece(void *ctx, const char *row, size_t n, struct evo_error *err)
+{
+    struct pieces *p = ctx;
+    (void)err;
+    assert_true(n > 0 && n <= EVO_PG_COPY_PIECE);
+    p->count++;
+    p->bytes += (int64_t)n;
+    p->ends += row[n - 1] == '\n';
+    return EVO_OK;
+}
+
+static void test_copy_out_cuts_long_rows(void **state)
+{
+    /* Bytes of the row with its newline; an exact fit is one piece. */
+    static const struct {
+        int64_t length, pieces;
+    } rows[] = { { EVO_PG_COPY_PIECE - 1, 1 },
+                 { EVO_PG_COPY_PIECE, 1 },
+                 { EVO_PG_COPY_PIECE + 1, 2 },
+                 { 5 * EVO_PG_COPY_PIECE, 5 },
+                 { 5 * EVO_PG_COPY_PIECE + 7, 6 } };
+    struct evo_error err = EVO_ERROR_INIT;
+    for (size_t i = 0; i < EVO_COUNT(rows); i++) {
+        struct pieces seen = { 0 };
+        int64_t count = -1;
+        /* Line feeds of the value itself are written as two characters. */
+        EVO_AUTO_STR sql =
+            evo_asprintf("COPY (SELECT repeat('x', %lld) || E'\\n\\n' FROM generate_series(1, 3)) TO STDOUT",
+                         (long long)rows[i].length - 5);
+        assert_ok(evo_pg_copy_out(*state, sql, see_piece, &seen, &count, &err), &err);
+        assert_int_equal(count, 3);
+        assert_int_equal(seen.ends, 3);
+        assert_int_equal(seen.count, 3 * rows[i].pieces);
+        assert_int_equal(seen.bytes, 3 * rows[i].length);
+    }
+}
+
 static void test_copy_out_of_nothing_is_zero_rows(void **state)
 {
     struct evo_error err = EVO_ERROR_INIT;
@@ -266,6 +307,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_SESSION(test_copy_out_hands_over_every_row),
+        WITH_SESSION(test_copy_out_cuts_long_rows),
         WITH_SESSION(test_copy_out_of_nothing_is_zero_rows),
         WITH_SESSION(test_copy_out_reports_a_failure_on_the_way),
         WITH_SESSION(test_copy_out_ends_with_the_error_of_the_sink),
