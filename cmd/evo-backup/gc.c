@@ -10,9 +10,6 @@
 #include "cli/backup_of.h"
 #include "cli/table.h"
 
-/* No backup of a size worth the name is done in less. */
-enum { SHORT_GRACE_MS = 60 * 1000 };
-
 struct options {
     int64_t grace_ms;
     bool dry_run;
@@ -20,7 +17,7 @@ struct options {
 
 static const struct evo_option options[] = {
     { "grace", EVO_OPT_DURATION, offsetof(struct options, grace_ms), .value = "DURATION", .fallback = "1d",
-      .help = "leave what is younger than this; longer than the longest backup takes" },
+      .help = "leave what is younger than this, and what is being made; 0: nothing is being made, all goes" },
     { "dry-run", EVO_OPT_FLAG, offsetof(struct options, dry_run),
       .help = "say what would go, remove nothing" },
 };
@@ -119,9 +116,8 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
                                  .now_ms = evo_wall_ms(),
                                  .dry_run = o->dry_run,
                                  .task = cmd->task };
-    if (o->grace_ms < SHORT_GRACE_MS)
-        evo_warn(cmd->task,
-                 "a grace time this short takes what a backup that is running now has written so far");
+    if (!o->grace_ms)
+        evo_warn(cmd->task, "without a grace time it takes what a backup that is running now has written so far");
     rc = evo_gc(&gc, &report, err);
     fill(cmd, o, &report);
     if (!rc || report.count)
@@ -134,9 +130,10 @@ const struct evo_command evo_command_gc = {
     .summary = "remove what killed runs left in the store",
     .description = "Unfinished backups and unfinished uploads, of every environment and database of the "
                    "store, that nobody has "
-                   "written to for the grace time. Nothing of a backup with a manifest is touched. The grace "
-                   "time must be longer than "
-                   "the longest backup takes; up to 15 minutes more are allowed for clocks that differ.",
+                   "written to for the grace time. Nothing of a backup with a manifest is touched, nor of one "
+                   "that is being made: its run says so every five minutes, in RUNNING.txt, and is taken for "
+                   "killed when that is half an hour old. Up to 15 minutes more than the grace time are "
+                   "allowed for clocks that differ.",
     .examples = "evo-backup gc --dry-run\n"
                 "evo-backup gc --grace 2d",
     .options = options,

@@ -252,6 +252,11 @@ static enum evo_errc take_snapshot(struct evo_backup_run *run, struct evo_error 
     if (m->wal_before)
         m->wal_after = evo_describe_wal(o->pg, m);
     name_backup(run);
+    evo_run_begun(run, EVO_BACKUP_RUNNING);
+    rc = evo_running_begin(o->store, run->prefix, m->id, EVO_RUNNING_RENEW_MS, o->task, &run->running_mark,
+                           err);
+    if (rc)
+        return rc;
     m->snapshot = evo_strdup(run->snapshot);
     m->server_version = evo_strdup(run->toc.server_version);
     m->pg_dump_version = evo_strdup(run->toc.dump_version);
@@ -289,6 +294,7 @@ enum evo_errc evo_backup_create(const struct evo_backup_options *o, struct evo_m
     run.options = o;
     run.manifest = manifest;
     enum evo_errc rc = make(&run, err);
+    evo_running_end(run.running_mark, !rc);
     if (rc)
         evo_run_take_back(&run);
     evo_run_release(&run);

@@ -9,9 +9,11 @@
  *    session cannot have at once, because a DDL statement queues behind ours, is copied by the holder's own session,
  *    which has the lock already: waiting would be a deadlock that the server cannot see.
  * 3. Large objects come as one more archive of pg_dump's, cut down to them (lo.dump).
- * 4. What lies in the store is listed and compared, and the manifest is written: last, and once.
+ * 4. What lies in the store is listed and compared, and the manifest is written: last, and once. Until then a mark in
+ *    the folder (running.h) tells gc that somebody is at work there.
  *
- * Memory: parts in flight are counted (see plan.h); the rest is small. On any failure or cancel the uploads are
+ * Memory: parts in flight are counted (see plan.h); the rest is small, but for rows: each session holds the longest that
+ * it met, once (pg/copy.h), and a bytea comes as two characters a byte. On any failure or cancel the uploads are
  * aborted, what was written is removed where it can be, and there is no manifest.
  */
 #ifndef EVO_BACKUP_CREATE_H

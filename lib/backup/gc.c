@@ -2,6 +2,7 @@
 
 #include "backup/find.h"
 #include "backup/remove.h"
+#include "backup/running.h"
 #include "base/cancel.h"
 
 /* How far two clocks may be apart. */
@@ -141,6 +142,8 @@ struct look {
     bool complete; /* it has a manifest: a backup, whatever that is like */
     struct evo_store_list objects;
     int64_t newest_ms; /* -1: one does not tell its time */
+    bool marked; /* as one that is being made, at: */
+    int64_t marked_ms; /* -1: it does not tell */
     int64_t bytes;
 };
 
@@ -165,6 +168,10 @@ static enum evo_errc look_into(struct evo_store *store, const char *folder, stru
         const struct evo_store_entry *e = &ret->objects.items[i];
         ret->complete |= evo_streq(e->key, manifest);
         ret->bytes += (int64_t)e->size;
+        if (evo_streq(e->key + strlen(folder), EVO_BACKUP_RUNNING)) {
+            ret->marked = true;
+            ret->marked_ms = e->mtime_ms;
+        }
         if (e->mtime_ms < 0 || ret->newest_ms < 0)
             ret->newest_ms = -1;
         else if (e->mtime_ms > ret->newest_ms)
@@ -184,9 +191,18 @@ static bool same(const struct look *a, const struct look *b)
     return equal;
 }
 
+/* Does its run say that it goes on? Who gives no grace at all says that none does. */
+static bool is_running(const struct run *run, const struct look *look)
+{
+    return look->marked && run->options->grace_ms > 0 &&
+           (look->marked_ms < 0 || run->options->now_ms - look->marked_ms < EVO_RUNNING_STALE_MS);
+}
+
 /* Why nothing of an unfinished backup may go; NULL where all of it may. */
 static const char *in_use(const struct run *run, const char *folder, const struct look *look)
 {
+    if (is_running(run, look))
+        return "it is being made, or was less than half an hour ago (" EVO_BACKUP_RUNNING ")";
     if (look->objects.count && !is_old(run, look->newest_ms))
         return "younger than the grace time";
     for (size_t i = 0; i < run->uploads.count; i++)

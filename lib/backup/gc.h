@@ -5,14 +5,15 @@
  * prune), and unfinished uploads (multipart uploads of S3, temporary files of a folder). Never anything of a backup that has
  * a manifest, whatever that is like, nor anything else in the store.
  *
- * What a run that still goes on has written looks the same, but for its age. So a folder goes only when nothing in it is
- * younger than the grace time, neither an object nor an upload, and it is listed again right before: if anything of it
- * changed, or a manifest is there, it stays. The grace time must be longer than the longest backup takes, because S3 dates an
- * object by the start of its upload, and a table may take as long as the whole.
+ * What a run that still goes on has written looks the same, but for its mark (running.h), which it renews every five minutes:
+ * a folder whose mark is younger than half an hour stays, with the uploads into it. Besides, a folder goes only when nothing
+ * in it is younger than the grace time, neither an object nor an upload, and it is listed again right before: if anything
+ * of it changed, or a manifest is there, it stays. The grace time is for runs whose mark could not be renewed, and for clocks
+ * that are wrong. A grace time of 0 says that no backup runs: then no mark counts.
  *
  * Ages are the store's times against this machine's clock, the one thing here that two clocks must agree on. S3 servers
  * refuse requests when they differ by more than 15 minutes; so that much is added to the grace time (a quarter of it, where
- * that is less: whoever asks for a short one says that no backup runs). A time that the store does not tell, or that lies in
+ * that is less). A time that the store does not tell, or that lies in
  * the future, is young.
  */
 #ifndef EVO_BACKUP_GC_H

@@ -24,6 +24,8 @@
 #define EVO_BACKUP_CATALOG      "schema.txt.gz"
 /* Behind the name of an object that is encrypted. */
 #define EVO_BACKUP_SEALED ".age"
+/* There while the backup is being made (running.h): no part of it. */
+#define EVO_BACKUP_RUNNING "RUNNING.txt"
 /* Under it lies what verify and drill found: no part of what is verified. */
 #define EVO_BACKUP_PROOF "proof/"
 

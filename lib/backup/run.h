@@ -13,6 +13,7 @@
 #include "backup/create.h"
 #include "backup/output.h"
 #include "backup/parts.h"
+#include "backup/running.h"
 #include "backup/toc.h"
 
 /* One COPY to be made, of a table or of a range of its blocks; it becomes one object, or several where one would grow too
@@ -40,6 +41,7 @@ struct evo_backup_run {
     enum evo_codec codec; /* of the rows */
     struct evo_rate rate;
     char *prefix; /* key of the backup's folder */
+    struct evo_running *running_mark; /* NULL: none so far */
     char *pg_dump; /* path */
     char *snapshot;
     char *encoding; /* of the archive; NULL: UTF8 */

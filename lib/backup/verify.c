@@ -60,8 +60,8 @@ static enum evo_errc compare_listing(struct evo_store *store, const struct evo_b
     }
     for (size_t i = 0; i < list.count; i++) {
         const char *name = list.items[i].key + strlen(prefix);
-        if (!evo_streq(name, EVO_BACKUP_MANIFEST) && !evo_starts_with(name, EVO_BACKUP_PROOF) &&
-            !evo_manifest_find(m, name))
+        if (!evo_streq(name, EVO_BACKUP_MANIFEST) && !evo_streq(name, EVO_BACKUP_RUNNING) &&
+            !evo_starts_with(name, EVO_BACKUP_PROOF) && !evo_manifest_find(m, name))
             add_damage(v, name, "is not in the manifest");
     }
     return EVO_OK;

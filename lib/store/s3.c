@@ -94,12 +94,16 @@ static enum evo_errc s3_read(struct evo_store *store, const char *key, uint64_t 
 
 /* ---- put, remove ---- */
 
-static enum evo_errc put(struct evo_s3_client *c, const char *key, const void *data, size_t n, bool once,
+static enum evo_errc put(struct evo_s3_client *c, const char *key, const void *data, size_t n, unsigned flags,
                          struct evo_s3_answer *answer, struct evo_error *err)
 {
+    bool once = flags & EVO_STORE_ONCE;
+    struct evo_s3_settings settings = c->settings; /* borrowed */
+    if (flags & EVO_STORE_PASSING)
+        settings.storage_class = settings.lock_mode = NULL;
     EVO_AUTO(strvec) headers = EVO_STRVEC_INIT;
     evo_strvec_push(&headers, "Content-Type: application/octet-stream");
-    evo_s3_settings_headers(&c->settings, evo_wall_ms(), &headers);
+    evo_s3_settings_headers(&settings, evo_wall_ms(), &headers);
     if (once)
         evo_strvec_push(&headers, "If-None-Match: *");
     struct evo_s3_request r = {
@@ -118,7 +122,7 @@ enum evo_errc evo_s3_put_object(struct evo_s3_client *c, const char *key, const 
 {
     EVO_AUTO(s3_answer) answer;
     evo_s3_answer_init(&answer);
-    return put(c, key, data, n, false, &answer, err);
+    return put(c, key, data, n, 0, &answer, err);
 }
 
 struct comparison {
@@ -159,7 +163,7 @@ static enum evo_errc read_back(struct evo_s3_client *c, const char *full, const 
 }
 
 static enum evo_errc put_once(struct evo_store *store, const char *key, const void *data, size_t n,
-                              struct evo_error *err)
+                              unsigned flags, struct evo_error *err)
 {
     struct evo_s3_client *c = client_of(store);
     EVO_AUTO_STR full = full_key(store, key);
@@ -171,9 +175,9 @@ static enum evo_errc put_once(struct evo_store *store, const char *key, const vo
     if (rc == EVO_ERR_NOT_FOUND) {
         EVO_AUTO(s3_answer) answer;
         evo_s3_answer_init(&answer);
-        rc = put(c, full, data, n, true, &answer, &why);
+        rc = put(c, full, data, n, flags, &answer, &why);
         if (rc && answer.http.status == 501) /* the server does not know the header */
-            rc = put(c, full, data, n, false, &answer, &why);
+            rc = put(c, full, data, n, flags & ~(unsigned)EVO_STORE_ONCE, &answer, &why);
         /* It exists now: another's, or ours, where the answer to a first try was lost. */
         if (rc && answer.http.status == 412)
             rc = EVO_OK;
@@ -190,9 +194,11 @@ static enum evo_errc s3_put(struct evo_store *store, const char *key, const void
                             unsigned flags, struct evo_error *err)
 {
     if (flags & EVO_STORE_ONCE)
-        return put_once(store, key, data, n, err);
+        return put_once(store, key, data, n, flags, err);
     EVO_AUTO_STR full = full_key(store, key);
-    return evo_s3_put_object(client_of(store), full, data, n, err);
+    EVO_AUTO(s3_answer) answer;
+    evo_s3_answer_init(&answer);
+    return put(client_of(store), full, data, n, flags, &answer, err);
 }
 
 static enum evo_errc s3_remove(struct evo_store *store, const char *key, struct evo_error *err)

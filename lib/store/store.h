@@ -75,7 +75,11 @@ struct evo_store_stat {
     bool legal_hold;
 };
 
-enum { EVO_STORE_ONCE = 1 /* fail with err->exists where the key exists */ };
+enum {
+    EVO_STORE_ONCE = 1, /* fail with err->exists where the key exists */
+    EVO_STORE_PASSING =
+        2 /* removed again soon: without Object Lock and storage class, which keep it or charge for it */
+};
 enum evo_errc evo_store_put(struct evo_store *store, const char *key, const void *data, size_t n,
                             unsigned flags, struct evo_error *err) EVO_CHECK;
 /* Appends the whole object, at most max bytes; a larger one is EVO_ERR_STORE. */

@@ -107,6 +107,56 @@ big_random() {
     assert_exit 0
 }
 
+mark_and_rows_are_there() {
+    [ -n "$(find "$STORE_DIR" -name RUNNING.txt)" ] && [ -n "$(find "$STORE_DIR" -name '.evo-tmp-*')" ]
+}
+
+@test "a create that goes on is left alone however short the grace time is; killed, it goes when its mark is old" {
+    pg_fresh_db
+    use_folder_store
+    big_random big 300000
+    start_evo evo-backup create --jobs 2 --max-rate 2MiB --json
+    wait_until 20 mark_and_rows_are_there
+    find "$STORE_DIR" -type f ! -name RUNNING.txt -exec touch -d '9 days ago' {} + 2>/dev/null || true
+    run_program "$(evo_bin evo-backup)" gc --grace 1ms --json >/dev/null
+    jq -e '.ok and .data.removed == [] and .data.objects == 0 and .data.uploads == 0 and any(.data.left[]; .reason | contains("RUNNING.txt"))' "$OUT"
+    kill -0 "$EVO_PID"
+    kill -KILL "$EVO_PID"
+    wait "$EVO_PID" || true
+    assert_gc --grace 1ms
+    assert_json '.data.removed == []'
+    find "$STORE_DIR" -type f -exec touch -d '29 minutes ago' {} +
+    assert_gc --grace 1ms
+    assert_json '.data.removed == []'
+    find "$STORE_DIR" -type f -exec touch -d '31 minutes ago' {} +
+    assert_gc --grace 1ms
+    assert_json '.data.removed | length > 0'
+    assert_equal "" "$(find "$STORE_DIR" -type f)"
+}
+
+@test "a mark that stayed beside a complete backup means nothing" {
+    pg_fresh_db
+    use_folder_store
+    pg_sql 'CREATE TABLE t AS SELECT 1 AS id'
+    run_evo evo-backup create --json
+    assert_exit 0
+    [ ! -e "$(backup_folder)/RUNNING.txt" ]
+    echo stays >"$(backup_folder)/RUNNING.txt"
+    run_evo evo-backup verify latest
+    assert_exit 0
+    run_evo evo-backup export latest "$BATS_TEST_TMPDIR/x.tar"
+    assert_exit 0
+    ! tar -tf "$BATS_TEST_TMPDIR/x.tar" | grep RUNNING || fail "exported"
+    run_evo evo-backup list --all --json
+    assert_json '.data.backups | length == 1 and all(.complete)'
+    assert_gc --grace 0
+    assert_json '.data.removed == []'
+    run_evo evo-restore latest --create --to "$(pg_url "${PG_DB}_r")"
+    assert_exit 0
+    run_evo evo-backup prune --keep-last 1 --json
+    assert_exit 0
+}
+
 @test "what a killed prune left goes at once: its objects are old" {
     pg_fresh_db
     use_folder_store
@@ -129,9 +179,9 @@ big_random() {
     run_evo evo-backup gc --grace 0 --dry-run
     assert_exit 0
     assert_stderr_has 'takes what a backup that is running now has written'
-    run_evo evo-backup gc --grace 1h --dry-run
+    run_evo evo-backup gc --grace 1s --dry-run
     assert_exit 0
-    ! grep -q 'running now' "$ERR" || fail "warned of an hour"
+    ! grep -q 'running now' "$ERR" || fail "warned of a second"
 }
 
 @test "no store, a store that refuses: said so" {

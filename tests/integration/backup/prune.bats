@@ -185,6 +185,8 @@ assert_policy() {
     run_evo evo-backup create --s3-object-lock governance --s3-object-lock-days 2 --json
     assert_exit 0
     locked=$(json .data.id)
+    # The mark of the running backup was not locked with the rest.
+    ! s3_list | grep RUNNING || fail "a mark stayed"
     run_evo evo-backup create --json
     assert_exit 0
     newest=$(json .data.id)

@@ -157,6 +157,49 @@ static void test_gc_leaves_what_has_a_manifest_of_any_kind(void **state)
     assert_int_equal(report.count, 1);
 }
 
+static void test_gc_leaves_what_is_being_made(void **state)
+{
+    static const struct {
+        int64_t mark_age_ms, grace_ms;
+        enum evo_gc_fate want;
+    } rows[] = {
+        { 0, MINUTE, EVO_GC_LEFT },
+        { 30 * MINUTE - 1, MINUTE, EVO_GC_LEFT },
+        { 30 * MINUTE, MINUTE, EVO_GC_REMOVED },
+        { 30 * MINUTE, HOUR, EVO_GC_LEFT }, /* by the grace time, as any object */
+        { -DAY, MINUTE, EVO_GC_LEFT }, /* from the future */
+        { 0, 0, EVO_GC_REMOVED }, /* who says so knows that nothing runs */
+    };
+    for (size_t i = 0; i < EVO_COUNT(rows); i++) {
+        struct evo_error err = EVO_ERROR_INIT;
+        EVO_AUTO(gc_report) report = { 0 };
+        struct evo_gc_options o = after(*state, 2 * DAY);
+        o.grace_ms = rows[i].grace_ms;
+        o.dry_run = true;
+        assert_ok(evo_store_put(*state, HALF "/" EVO_BACKUP_RUNNING, "x", 1, 0, &err));
+        set_mtime(HALF "/" EVO_BACKUP_RUNNING, o.now_ms - rows[i].mark_age_ms);
+        temporary(HALF "/.evo-tmp-1", now);
+        assert_ok(evo_gc(&o, &report, &err));
+        assert_int_equal(item_of(&report, HALF)->fate, rows[i].want);
+        assert_int_equal(item_of(&report, HALF "/.evo-tmp-1")->fate, rows[i].want);
+        if (rows[i].want == EVO_GC_LEFT && rows[i].grace_ms == MINUTE)
+            assert_non_null(strstr(item_of(&report, HALF)->why, EVO_BACKUP_RUNNING));
+        /* Another one without a mark is as it was. */
+        assert_int_equal(item_of(&report, OTHER)->fate, EVO_GC_REMOVED);
+    }
+}
+
+static void test_gc_removes_the_mark_of_a_killed_run_with_the_rest(void **state)
+{
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO(gc_report) report = { 0 };
+    struct evo_gc_options o = after(*state, 2 * DAY);
+    assert_ok(evo_store_put(*state, HALF "/" EVO_BACKUP_RUNNING, "x", 1, 0, &err));
+    assert_ok(evo_gc(&o, &report, &err));
+    assert_int_equal(item_of(&report, HALF)->objects, 4);
+    assert_int_equal(made_count(*state, HALF "/"), 0);
+}
+
 static void test_gc_uploads_by_their_age(void **state)
 {
     struct evo_error err = EVO_ERROR_INIT;
@@ -308,6 +351,8 @@ int main(void)
         TEST(test_gc_grace_and_margin),
         TEST(test_gc_leaves_a_folder_for_its_youngest_object),
         TEST(test_gc_leaves_what_has_a_manifest_of_any_kind),
+        TEST(test_gc_leaves_what_is_being_made),
+        TEST(test_gc_removes_the_mark_of_a_killed_run_with_the_rest),
         TEST(test_gc_uploads_by_their_age),
         TEST(test_gc_a_young_upload_keeps_its_whole_folder),
         TEST(test_gc_an_upload_without_an_object_goes),
