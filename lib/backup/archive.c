@@ -1,6 +1,7 @@
 #include "backup/archive.h"
 
 #include "backup/object.h"
+#include "json/json.h"
 
 #define TOC_SIZE_MAX ((size_t)512 << 20)
 
@@ -36,8 +37,16 @@ const struct evo_backup_object *evo_archive_object(const struct evo_manifest *m,
     return evo_manifest_find(m, name);
 }
 
+/* The archive is in the database's encoding. What of that is no UTF-8 stands in the manifest as JSON has it. */
+static bool is_same(const char *in_manifest, const char *in_archive)
+{
+    if (!in_manifest || evo_streq(in_manifest, in_archive))
+        return true;
+    EVO_AUTO_PTR(json) as_json = in_archive ? evo_json_string_new(in_archive) : NULL;
+    return as_json && evo_streq(in_manifest, evo_json_string(as_json, ""));
+}
+
 bool evo_archive_fits(const struct evo_backup_object *o, const struct evo_toc_entry *e)
 {
-    return o->dump_id == e->id && (!o->schema || evo_streq(o->schema, e->schema)) &&
-           (!o->table || evo_streq(o->table, e->tag));
+    return o->dump_id == e->id && is_same(o->schema, e->schema) && is_same(o->table, e->tag);
 }

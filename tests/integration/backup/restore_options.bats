@@ -269,6 +269,16 @@ SQL
     pg_private_stop
 }
 
+@test "a database in another encoding than UTF-8, whose tables have names that are no UTF-8" {
+    pg_sql -d postgres "CREATE DATABASE \"${PG_DB}_l\" TEMPLATE template0 ENCODING LATIN1 LC_COLLATE 'C' LC_CTYPE 'C'"
+    pg_sql -d "${PG_DB}_l" "CREATE SCHEMA U&\"s\\00e4\"; CREATE TABLE U&\"s\\00e4\".U&\"Stra\\00dfe\" AS SELECT U&'gr\\00fcn' AS farbe"
+    run_evo evo-backup create --database "$(pg_url "${PG_DB}_l")"
+    assert_exit 0
+    run_evo evo-restore latest --backup-of "${PG_DB}_l" --create --to "$(pg_url "${PG_DB}_r")" --json
+    assert_exit 0
+    assert_equal "6772c3bc6e" "$(in_copy "SELECT encode(convert_to(farbe, 'UTF8'), 'hex') FROM U&\"s\\00e4\".U&\"Stra\\00dfe\"")"
+}
+
 @test "an encrypted backup needs its identity" {
     local recipient
     recipient=$(age-keygen -o "$BATS_TEST_TMPDIR/key" 2>&1 | sed -n 's/^Public key: //p')
