@@ -290,3 +290,16 @@ INI
     assert_exit 3
     assert_stderr_has "$role"
 }
+
+@test "more tables than the server has room for locks: which setting to raise" {
+    pg_private_start -c max_locks_per_transaction=10 -c max_connections=10 -c max_wal_senders=0 -c max_worker_processes=2
+    pg_fresh_db
+    # One transaction each. The server's shared memory has some room to spare.
+    pg_sql - <<'SQL'
+SELECT 'CREATE TABLE t' || i || '()' FROM generate_series(1, 3500) i \gexec
+SQL
+    run_evo evo-backup create --json
+    assert_exit 3
+    assert_json '.error.hint | contains("max_locks_per_transaction")'
+    pg_private_stop
+}
