@@ -29,7 +29,9 @@ static const struct evo_option options[] = {
     { "into-existing", EVO_OPT_FLAG, offsetof(struct restore_options, into_existing),
       .help = "restore beside what is there, where no name of the backup is taken; needs --confirm" },
     { "clean", EVO_OPT_FLAG, offsetof(struct restore_options, clean),
-      .help = "drop first what the backup brings, and nothing else; with --into-existing" },
+      .help = "drop first what the backup brings, and nothing else, in one transaction with what takes its place: "
+              "what fails leaves all as it was (not with --jobs above 1, nor for large objects); with "
+              "--into-existing" },
     { "confirm", EVO_OPT_STRING, offsetof(struct restore_options, confirm), .value = "NAME",
       .help = "the name of the target database, typed again" },
     { "at", EVO_OPT_STRING, offsetof(struct restore_options, at), .value = "TIME",
@@ -59,7 +61,8 @@ static const struct evo_option options[] = {
       .help = "give up when what --clean drops stays locked by others for this long" },
     { "jobs", EVO_OPT_INT, offsetof(struct restore_options, jobs), .value = "N", .min = 1, .max = 32,
       .letter = 'j',
-      .help = "sessions that load and build indexes at the same time (default: one a processor, 2 to 4)" },
+      .help = "sessions that load and build indexes at the same time (default: one a processor, 2 to 4; with "
+              "--clean 1: several cannot share a transaction, so only drops and schema are one then)" },
     { "maintenance-work-mem", EVO_OPT_SIZE, offsetof(struct restore_options, maintenance_work_mem),
       .value = "SIZE",
       .help = "memory at the server for each index or key that is built (default: the server's setting)" },
@@ -70,7 +73,8 @@ static const struct evo_option options[] = {
       .value = "VERSION", .choices = "1.12 1.13 1.14 1.15 1.16",
       .help = "version of the archive that pg_restore is given (default: what it reads)" },
     { "dry-run", EVO_OPT_FLAG, offsetof(struct restore_options, dry_run),
-      .help = "check the backup and the target, say what would happen, change nothing" },
+      .help = "check the backup and the target, say what would happen (with --clean, what would be dropped), "
+              "change nothing" },
     { "backup-of", EVO_OPT_STRING, offsetof(struct restore_options, backup_of), .value = "NAME",
       .help = "whose backup \"latest\" is (default: the database that --database names)" },
     EVO_PROGRESS_OPTION(struct restore_options),
@@ -212,6 +216,17 @@ static void fill(struct evo_cmd *cmd, const char *id, const struct evo_restorati
     }
     for (size_t i = 0; i < r->skipped.count; i++)
         evo_json_append_string(skipped, r->skipped.items[i]);
+    struct evo_json *drops = evo_json_array();
+    for (size_t i = 0; i < r->drops_count; i++) {
+        const struct evo_doomed *d = &r->drops[i];
+        struct evo_json *v = evo_json_object();
+        evo_json_set_string(v, "kind", d->kind);
+        evo_json_set_string(v, "name", d->name);
+        evo_json_set(v, "rows", d->rows < 0 ? evo_json_null_new() : evo_json_int_new(d->rows));
+        evo_json_set(v, "bytes", d->bytes < 0 ? evo_json_null_new() : evo_json_int_new(d->bytes));
+        evo_json_append(drops, v);
+    }
+    evo_json_set(cmd->data, "drops", drops);
     evo_json_set_string(cmd->data, "id", id);
     evo_json_set_string(cmd->data, "target", r->target);
     evo_json_set(cmd->data, "tables", tables);
@@ -242,6 +257,19 @@ static void tell(struct evo_cmd *cmd, const struct restore_options *o, const cha
               evo_format_size(r->read_bytes, second), r->tool);
     for (size_t i = 0; i < r->skipped.count; i++)
         evo_print(cmd, "  left out: %s\n", r->skipped.items[i]);
+    for (size_t i = 0; i < r->drops_count; i++) {
+        const struct evo_doomed *d = &r->drops[i];
+        /* The name of a cast says itself that it is one. */
+        bool says = evo_starts_with(d->name, d->kind);
+        evo_print(cmd, "  would be dropped: %s%s%s", says ? "" : d->kind, says ? "" : " ", d->name);
+        if (d->rows >= 0)
+            evo_print(cmd, ", about %lld row%s", (long long)d->rows, d->rows == 1 ? "" : "s");
+        if (d->bytes >= 0)
+            evo_print(cmd, ", %s", evo_format_size((uint64_t)d->bytes, first));
+        evo_print(cmd, "\n");
+    }
+    if (o->clean && !r->drops_count)
+        evo_print(cmd, "  nothing would be dropped: nothing of it is there\n");
 }
 
 static int archive_minor(const char *version)
@@ -303,8 +331,10 @@ static const struct evo_command restore = {
                    "the manifest as it is "
                    "read; the first lie ends the restore. A target that holds anything is refused; with "
                    "--into-existing one that "
-                   "holds a name of the backup's, unless --clean drops that first, behind "
-                   "reading all of it once. Where the restore fails, "
+                   "holds a name of the backup's, unless --clean drops that first. --clean reads the backup once "
+                   "to its end, then drops what is there and makes and fills what takes its place in one "
+                   "transaction: others see the old until it ends, or wait for it, and whatever fails leaves all "
+                   "as it was. Where another restore fails, "
                    "what it made is removed "
                    "again: the database that --create made, or what it put into an empty one.",
     .examples =

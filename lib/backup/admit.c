@@ -1,13 +1,10 @@
 #include "backup/admit.h"
 
 #include "backup/created.h"
-#include "backup/drop.h"
 #include "backup/session.h"
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/parse.h"
-
-enum { LOCK_TIMEOUT_MS = 60000 };
 
 /* ---- who it is -------------------------------------------------------------- */
 
@@ -147,7 +144,7 @@ enum evo_errc evo_admit_check(struct evo_restore_run *r, struct evo_pg *pg, stru
     return refused ? refuse_full(r, err) : EVO_OK;
 }
 
-/* ---- making and dropping ---------------------------------------------------- */
+/* ---- making ---------------------------------------------------- */
 
 static void hint_at_createdb(struct evo_pg *pg, struct evo_error *err)
 {
@@ -186,59 +183,6 @@ enum evo_errc evo_admit_finish(struct evo_restore_run *r, struct evo_error *err)
         return EVO_OK;
     enum evo_errc rc = open_maintenance(r->options, &pg, err);
     return rc ? rc : evo_created_unmark(pg, r->options->target->database, err);
-}
-
-/* The sequence of a column goes with its table, and not before: the column's default needs it. */
-static bool goes_with_table(const struct evo_restore_run *r, const struct evo_toc_entry *e)
-{
-    for (size_t k = 0; k < e->ndeps && evo_streq(e->desc, "SEQUENCE"); k++) {
-        size_t dep = evo_toc_map_find(&r->map, e->deps[k]);
-        if (dep != EVO_TOC_MAP_NONE && evo_streq(r->toc.items[dep].desc, "TABLE"))
-            return true;
-    }
-    return false;
-}
-
-static enum evo_errc drop_entries(struct evo_restore_run *r, struct evo_pg *pg, struct evo_error *err)
-{
-    EVO_AUTO_STR encoding = evo_toc_encoding(&r->toc);
-    enum evo_errc rc = encoding ? evo_session_encoding(pg, encoding, err) : EVO_OK;
-    if (!rc)
-        rc = evo_pg_execf(
-            pg, err, "BEGIN; SET LOCAL lock_timeout = %lld",
-            (long long)(r->options->lock_timeout_ms ? r->options->lock_timeout_ms : LOCK_TIMEOUT_MS));
-    for (size_t i = r->toc.count; !rc && i-- > 0;) {
-        const struct evo_toc_entry *e = &r->toc.items[i];
-        bool asked = r->selection.take[i] && !r->selection.needed[i] && !goes_with_table(r, e);
-        EVO_AUTO_STR drop = asked ? evo_drop_statement(e) : NULL;
-        if (drop)
-            rc = evo_pg_exec(pg, drop, err);
-        if (rc)
-            (void)evo_error_prefix(err, "could not drop %s \"%s%s%s\"", e->desc, e->schema ? e->schema : "",
-                                   e->schema ? "." : "", e->tag);
-    }
-    return rc ? rc : evo_pg_exec(pg, "COMMIT", err);
-}
-
-enum evo_errc evo_admit_clean(struct evo_restore_run *r, struct evo_pg *pg, struct evo_error *err)
-{
-    enum evo_errc rc = drop_entries(r, pg, err);
-    if (rc == EVO_ERR_DATABASE && err && evo_streq(err->sqlstate, "2BP01"))
-        return evo_error_hint(
-            err,
-            r->selection.whole
-                ? "Nothing was changed. Something that the backup does not hold needs it: drop that "
-                  "first, or restore beside it."
-                : "Nothing was changed. Something needs it that is not restored: where the backup holds that "
-                  "too, name it in --table as well; else drop it first, or restore beside it.");
-    if (rc == EVO_ERR_LOCK_UNAVAILABLE)
-        return evo_error_hint(err,
-                              "Nothing was changed. Look who holds it with evo-status, or wait longer with "
-                              "--lock-timeout.");
-    if (!rc)
-        r->stage = EVO_RESTORE_DROPPED;
-    /* Schemas stay, with what else is in them. */
-    return rc ? rc : evo_target_leave_what_is_there(pg, &r->toc, &r->map, true, &r->selection, err);
 }
 
 static void drop_created(struct evo_restore_run *r)
@@ -283,8 +227,9 @@ static void say_what_is_there(const struct evo_restore_run *r)
         add_loaded(r->result, &text);
         others = o->into_existing ? "rows that were there before are still there"
                                   : "empty them before the next attempt";
-    } else if (r->stage == EVO_RESTORE_DROPPED) {
-        evo_strbuf_adds(&text, "none of the backup's tables has been made");
+    } else if (r->stage == EVO_RESTORE_REPLACED) {
+        evo_strbuf_adds(&text, "the backup's tables are there as a whole, but large objects may be missing, and not all "
+                               "tables have been analyzed");
     } else if (r->stage == EVO_RESTORE_SCHEMA) {
         evo_strbuf_adds(&text,
                         "some of the backup's tables and other objects have been made, none holds rows");
@@ -327,11 +272,14 @@ static void undo(struct evo_restore_run *r)
 void evo_admit_take_back(struct evo_restore_run *r)
 {
     const struct evo_target *t = &r->target;
-    bool cleaned = r->stage >= EVO_RESTORE_DROPPED && r->options->clean;
+    bool cleaned = r->stage > EVO_RESTORE_SCHEMA && r->options->clean;
     if (r->created)
         drop_created(r);
-    else if (r->stage == EVO_RESTORE_BEFORE ||
-             (r->stage == EVO_RESTORE_SCHEMA && t->one_transaction && !cleaned))
+    else if (r->stage == EVO_RESTORE_UNKNOWN)
+        evo_warn(r->options->task,
+                 "database \"%s\" is as it was before or holds all that was restored: which of the two is not known",
+                 r->options->target->database);
+    else if (r->stage == EVO_RESTORE_BEFORE || (r->stage == EVO_RESTORE_SCHEMA && t->one_transaction))
         evo_notice(r->options->task, "nothing was changed in database \"%s\"", r->options->target->database);
     else if (t->things.count || cleaned)
         say_what_is_there(r);

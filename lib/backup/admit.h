@@ -19,8 +19,6 @@ enum evo_errc evo_admit_check(struct evo_restore_run *r, struct evo_pg *pg, stru
 /* --create: makes the database, marked as incomplete (created.h); all is there: takes the mark away. */
 enum evo_errc evo_admit_create(struct evo_restore_run *r, struct evo_pg *pg, struct evo_error *err) EVO_CHECK;
 enum evo_errc evo_admit_finish(struct evo_restore_run *r, struct evo_error *err) EVO_CHECK;
-/* --clean: drops what the backup brings, in one transaction. */
-enum evo_errc evo_admit_clean(struct evo_restore_run *r, struct evo_pg *pg, struct evo_error *err) EVO_CHECK;
 /* Takes back what a failed restore made, or says what is there. */
 void evo_admit_take_back(struct evo_restore_run *r);
 

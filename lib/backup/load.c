@@ -25,6 +25,7 @@ struct crew {
     char *encoding;
     struct worker workers[SESSIONS_MAX];
     int count;
+    bool serial; /* in one session, nobody beside it watches */
     atomic_int running;
     atomic_bool stop;
     atomic_ullong bytes;
@@ -57,6 +58,19 @@ static void fail(struct crew *c, enum evo_errc rc, const struct evo_error *error
     unlock(c);
 }
 
+static void report(struct crew *c)
+{
+    /* Where no rows are loaded, each table is one piece. */
+    size_t pieces = evo_schedule_count(c->work->schedule);
+    struct evo_progress p = { .what = c->load->what,
+                              .bytes = atomic_load(&c->bytes),
+                              .bytes_total = c->work->raw_bytes,
+                              .items = atomic_load(&c->tables),
+                              .items_total = c->work->ntables ? c->work->ntables : pieces,
+                              .item = "tables" };
+    evo_task_progress(c->load->options->task, &p);
+}
+
 /* ---- pieces ----------------------------------------------------------------- */
 
 struct stream {
@@ -70,6 +84,8 @@ static enum evo_errc send_rows(void *ctx, const void *data, size_t n, struct evo
     if (atomic_load_explicit(&s->crew->stop, memory_order_relaxed))
         return evo_error_set(err, EVO_ERR_CANCELLED, "the restore ended early");
     atomic_fetch_add_explicit(&s->crew->bytes, n, memory_order_relaxed);
+    if (s->crew->serial)
+        report(s->crew);
     return evo_pg_copy_write(s->pg, data, n, err);
 }
 
@@ -212,25 +228,30 @@ static bool take(struct crew *c, size_t *ret_piece)
     return found;
 }
 
+/* One more object of its table is loaded. */
+static void count_rows(struct crew *c, const struct evo_work *work)
+{
+    struct evo_work_table *t = &c->work->tables[work->table];
+    struct evo_restoration *r = c->result;
+    if (++t->loaded < t->objects)
+        return;
+    EVO_GROW(r->tables, r->count, r->alloc);
+    r->tables[r->count++] = (struct evo_restored_table){
+        .name = evo_asprintf("%s.%s", t->entry->schema, t->entry->tag), .rows = t->rows
+    };
+    r->rows += t->rows;
+    atomic_fetch_add(&c->tables, 1);
+}
+
 static void finish(struct crew *c, size_t piece)
 {
     const struct evo_work *work = &c->work->items[piece];
     lock(c);
     evo_schedule_finish(c->work->schedule, piece);
-    if (work->kind == EVO_WORK_ROWS) {
-        struct evo_work_table *t = &c->work->tables[work->table];
-        if (++t->loaded == t->objects) {
-            struct evo_restoration *r = c->result;
-            EVO_GROW(r->tables, r->count, r->alloc);
-            r->tables[r->count++] =
-                (struct evo_restored_table){ .name = evo_asprintf("%s.%s", t->entry->schema, t->entry->tag),
-                                             .rows = t->rows };
-            r->rows += t->rows;
-            atomic_fetch_add(&c->tables, 1);
-        }
-    } else if (work->kind == EVO_WORK_ANALYZE) {
+    if (work->kind == EVO_WORK_ROWS)
+        count_rows(c, work);
+    else if (work->kind == EVO_WORK_ANALYZE)
         atomic_fetch_add(&c->tables, 1);
-    }
     (void)pthread_cond_broadcast(&c->changed);
     unlock(c);
 }
@@ -277,19 +298,6 @@ static void cancel_others(struct crew *c)
             !evo_pg_alive(pg))
             return;
     }
-}
-
-static void report(struct crew *c)
-{
-    /* Where no rows are loaded, each table is one piece. */
-    size_t pieces = evo_schedule_count(c->work->schedule);
-    struct evo_progress p = { .what = c->load->what,
-                              .bytes = atomic_load(&c->bytes),
-                              .bytes_total = c->work->raw_bytes,
-                              .items = atomic_load(&c->tables),
-                              .items_total = c->work->ntables ? c->work->ntables : pieces,
-                              .item = "tables" };
-    evo_task_progress(c->load->options->task, &p);
 }
 
 static void watch(struct crew *c)
@@ -339,6 +347,12 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
+static void sort(struct evo_restoration *r)
+{
+    if (r->count)
+        qsort(r->tables, r->count, sizeof(*r->tables), by_name);
+}
+
 enum evo_errc evo_load_run(const struct evo_load *load, struct evo_worklist *work,
                            struct evo_restoration *ret, struct evo_error *err)
 {
@@ -350,10 +364,26 @@ enum evo_errc evo_load_run(const struct evo_load *load, struct evo_worklist *wor
         *err = c.error;
     if (!rc)
         rc = evo_cancel_check(err);
-    if (ret->count)
-        qsort(ret->tables, ret->count, sizeof(*ret->tables), by_name);
+    sort(ret);
     free(c.encoding);
     (void)pthread_cond_destroy(&c.changed);
     (void)pthread_mutex_destroy(&c.lock);
+    return rc;
+}
+
+enum evo_errc evo_load_serially(const struct evo_load *load, struct evo_pg *pg, struct evo_worklist *work,
+                                struct evo_restoration *ret, struct evo_error *err)
+{
+    struct crew c = { .load = load, .work = work, .result = ret, .serial = true };
+    enum evo_errc rc = evo_pg_exec(pg, settings, err);
+    for (size_t i = 0; !rc && i < work->count; i++) {
+        if (work->items[i].kind != EVO_WORK_ROWS)
+            continue;
+        rc = load_rows(&c, pg, &work->items[i], err);
+        if (!rc)
+            count_rows(&c, &work->items[i]);
+        report(&c);
+    }
+    sort(ret);
     return rc;
 }

@@ -21,5 +21,8 @@ struct evo_load {
 /* Adds each table to ret as its last row is in; in the order of their names at the end. */
 enum evo_errc evo_load_run(const struct evo_load *load, struct evo_worklist *work,
                            struct evo_restoration *ret, struct evo_error *err) EVO_CHECK;
+/* The rows alone, one object after the other, on the caller's session and in its transaction, which is left open. */
+enum evo_errc evo_load_serially(const struct evo_load *load, struct evo_pg *pg, struct evo_worklist *work,
+                                struct evo_restoration *ret, struct evo_error *err) EVO_CHECK;
 
 #endif

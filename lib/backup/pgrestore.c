@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "backup/rehead.h"
+#include "backup/script.h"
 #include "base/cancel.h"
 #include "base/process.h"
 
@@ -46,54 +47,69 @@ static void build_environment(const struct evo_pgrestore *r, struct evo_strvec *
     evo_strvec_push(env, "LC_ALL=C");
 }
 
+/* What the server said, and what may be done about it. */
+static const struct advice {
+    const char *part;
+    enum evo_errc code;
+    const char *hint;
+} advices[] = {
+    { "permission denied to create extension", EVO_ERR_PERMISSION,
+      "Restore as a superuser, or leave out what only one may make: --no-privileged." },
+    { "must be superuser", EVO_ERR_PERMISSION,
+      "Restore as a superuser, or leave out what only one may make: --no-privileged." },
+    { "permission denied for schema", EVO_ERR_PERMISSION,
+      "Make the role the owner of the target: ALTER DATABASE … OWNER TO …; or have evo make it: "
+      "--create." },
+    { "permission denied", EVO_ERR_PERMISSION, "Restore as a role that may, or with --no-owner." },
+    { "must be owner", EVO_ERR_PERMISSION, "Restore as a role that may, or with --no-owner." },
+    { "must be member of role", EVO_ERR_PERMISSION, "Restore as a role that may, or with --no-owner." },
+    { "must be able to SET ROLE", EVO_ERR_PERMISSION, "Restore as a role that may, or with --no-owner." },
+    { "relation \"", EVO_ERR_DATABASE,
+      "What is restored needs another table or view: name it in --table as well, or see to it that it is "
+      "there." },
+    { "role \"", EVO_ERR_DATABASE,
+      "CREATE ROLE what is missing, or restore with --no-owner --no-privileges." },
+    { "schema \"", EVO_ERR_DATABASE,
+      "The backup holds a table, not the schema it is in: CREATE SCHEMA first, in a database that is "
+      "there "
+      "already (without --create)." },
+    { "max_locks_per_transaction", EVO_ERR_DATABASE,
+      "The server has no room for so many locks in one transaction: raise max_locks_per_transaction, which takes "
+      "a restart." },
+    { "is not available", EVO_ERR_DATABASE, "Install the extension's package on the target's server." },
+};
+
+/* Where no row fits: EVO_ERR_DATABASE, without a hint. */
+static struct advice advise(const struct evo_pgrestore *r, const char *messages)
+{
+    struct advice a = { .code = EVO_ERR_DATABASE };
+    for (size_t i = 0; i < EVO_COUNT(advices) && !a.hint; i++)
+        if (strstr(messages, advices[i].part))
+            a = advices[i];
+    /* No advice that was followed already. */
+    if (a.hint && r->no_owner && strstr(a.hint, "--no-owner"))
+        a.hint = a.code == EVO_ERR_PERMISSION
+                     ? "Restore as a superuser, or leave out what only one may make: --no-privileged."
+                     : "CREATE ROLE what is missing, or restore with --no-privileges.";
+    return a;
+}
+
 /* An error from what pg_restore said. */
 static enum evo_errc failed(const struct evo_pgrestore *r, const char *messages, struct evo_error *err)
 {
-    static const struct {
-        const char *part;
-        enum evo_errc code;
-        const char *hint;
-    } table[] = {
-        { "permission denied to create extension", EVO_ERR_PERMISSION,
-          "Restore as a superuser, or leave out what only one may make: --no-privileged." },
-        { "must be superuser", EVO_ERR_PERMISSION,
-          "Restore as a superuser, or leave out what only one may make: --no-privileged." },
-        { "permission denied for schema", EVO_ERR_PERMISSION,
-          "Make the role the owner of the target: ALTER DATABASE … OWNER TO …; or have evo make it: "
-          "--create." },
-        { "permission denied", EVO_ERR_PERMISSION, "Restore as a role that may, or with --no-owner." },
-        { "must be owner", EVO_ERR_PERMISSION, "Restore as a role that may, or with --no-owner." },
-        { "must be member of role", EVO_ERR_PERMISSION, "Restore as a role that may, or with --no-owner." },
-        { "must be able to SET ROLE", EVO_ERR_PERMISSION, "Restore as a role that may, or with --no-owner." },
-        { "relation \"", EVO_ERR_DATABASE,
-          "What is restored needs another table or view: name it in --table as well, or see to it that it is "
-          "there." },
-        { "role \"", EVO_ERR_DATABASE,
-          "CREATE ROLE what is missing, or restore with --no-owner --no-privileges." },
-        { "schema \"", EVO_ERR_DATABASE,
-          "The backup holds a table, not the schema it is in: CREATE SCHEMA first, in a database that is "
-          "there "
-          "already (without --create)." },
-        { "is not available", EVO_ERR_DATABASE, "Install the extension's package on the target's server." },
-    };
-    enum evo_errc code = EVO_ERR_DATABASE;
-    const char *hint = NULL;
-    for (size_t i = 0; i < EVO_COUNT(table) && !hint; i++)
-        if (strstr(messages, table[i].part)) {
-            code = table[i].code;
-            hint = table[i].hint;
-        }
-    evo_error_set(err, code, "pg_restore could not restore into the database");
+    const struct advice a = advise(r, messages);
+    evo_error_set(err, a.code, "pg_restore could not restore into the database");
     if (*messages)
         evo_error_detail(err, "pg_restore said: %s", messages);
-    /* No advice that was followed already. */
-    if (hint && r->no_owner && strstr(hint, "--no-owner"))
-        hint = code == EVO_ERR_PERMISSION
-                   ? "Restore as a superuser, or leave out what only one may make: --no-privileged."
-                   : "CREATE ROLE what is missing, or restore with --no-privileges.";
-    if (hint)
-        evo_error_hint(err, "%s", hint);
-    return code;
+    if (a.hint)
+        evo_error_hint(err, "%s", a.hint);
+    return a.code;
+}
+
+enum evo_errc evo_pgrestore_explain(const struct evo_pgrestore *r, struct evo_error *err)
+{
+    const struct advice a = advise(r, err->message);
+    return a.hint && !err->hint[0] ? evo_error_hint(err, "%s", a.hint) : err->code;
 }
 
 /* Lines into one, without the program's name before each. */
@@ -215,6 +231,84 @@ enum evo_errc evo_pgrestore_entries(const struct evo_pgrestore *r, const struct 
     if (!rc)
         rc = wait_for(&process, &status, err);
     return rc || !status ? rc : failed_with(r, messages, err);
+}
+
+/* ---- as SQL ----------------------------------------------------------------- */
+
+/* The archive of these entries alone: its standard output, by which the others get their list, is taken here. */
+static enum evo_errc write_wanted(const struct evo_toc *toc, const bool *wanted, int *ret_archive,
+                                  struct evo_error *err)
+{
+    EVO_AUTO(strbuf) bytes = EVO_STRBUF_INIT_MAX(TOC_SIZE_MAX);
+    struct evo_toc bare = *toc;
+    bare.codec = EVO_CODEC_NONE;
+    bare.items = evo_calloc(toc->count + 1, sizeof(*bare.items));
+    bare.count = 0;
+    for (size_t i = 0; i < toc->count; i++)
+        if (wanted[i])
+            bare.items[bare.count++] = toc->items[i];
+    enum evo_errc rc = evo_toc_format(&bare, EVO_TOC_CUSTOM, &bytes, err);
+    free(bare.items);
+    return rc ? rc : memory_file(bytes.buf, bytes.len, ret_archive, err);
+}
+
+static enum evo_errc read_back(int fd, struct evo_strbuf *ret, struct evo_error *err)
+{
+    enum { BLOCK = 1 << 20 };
+    for (off_t at = 0;;) {
+        if (!evo_strbuf_reserve(ret, BLOCK))
+            return evo_error_set(err, EVO_ERR_UNSUPPORTED, "the schema is too large to be made in one transaction");
+        ssize_t n = pread(fd, ret->buf + ret->len, BLOCK, at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return evo_error_errno(err, EVO_ERR_INTERNAL, errno, "could not read what pg_restore wrote");
+        if (!n)
+            return EVO_OK;
+        evo_strbuf_advance(ret, (size_t)n);
+        at += n;
+    }
+}
+
+enum evo_errc evo_pgrestore_script(const struct evo_pgrestore *r, const struct evo_toc *toc,
+                                   const bool *wanted, struct evo_strbuf *ret, struct evo_error *err)
+{
+    EVO_AUTO(strvec) argv = EVO_STRVEC_INIT;
+    EVO_AUTO(strvec) env = EVO_STRVEC_INIT;
+    EVO_AUTO(process) process = EVO_PROCESS_INIT;
+    EVO_AUTO_FD archive = -1;
+    EVO_AUTO_FD script = -1;
+    EVO_AUTO_FD messages = -1;
+    enum evo_errc rc = write_wanted(toc, wanted, &archive, err);
+    if (!rc)
+        rc = memory_file("", 0, &messages, err);
+    if (!rc)
+        rc = memory_file("", 0, &script, err);
+    if (rc)
+        return rc;
+    evo_strvec_push(&argv, r->path);
+    evo_strvec_push(&argv, "--format=custom");
+    evo_strvec_push(&argv, "--file=-");
+    if (r->no_owner)
+        evo_strvec_push(&argv, "--no-owner");
+    if (r->role)
+        evo_strvec_pushf(&argv, "--role=%s", r->role);
+    evo_strvec_push(&argv, "/proc/self/fd/0");
+    evo_strvec_push(&env, "LC_ALL=C");
+    struct evo_process_options options = {
+        .argv = argv.items, .env = &env, .in = archive, .out = script, .err = messages
+    };
+    int status = 0;
+    size_t before = ret->len;
+    rc = evo_process_start(&process, &options, err);
+    if (!rc)
+        rc = wait_for(&process, &status, err);
+    if (rc || status)
+        return rc ? rc : failed_with(r, messages, err);
+    rc = read_back(script, ret, err);
+    if (!rc)
+        evo_script_tidy(ret->buf + before);
+    return rc;
 }
 
 /* ---- an archive by its standard input --------------------------------------- */

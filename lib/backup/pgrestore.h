@@ -29,6 +29,14 @@ enum evo_pgrestore_how { EVO_PGRESTORE_PLAIN, EVO_PGRESTORE_PARALLEL, EVO_PGREST
 enum evo_errc evo_pgrestore_entries(const struct evo_pgrestore *r, const struct evo_toc *toc,
                                     const bool *wanted, enum evo_pgrestore_how how,
                                     struct evo_error *err) EVO_CHECK;
+/* The same entries as SQL in the order in which they are to be made, for one session of the caller's (script.h): nothing is
+ * sent to the server. Appended. EVO_ERR_UNSUPPORTED where it is larger than a message may be. */
+enum evo_errc evo_pgrestore_script(const struct evo_pgrestore *r, const struct evo_toc *toc,
+                                   const bool *wanted, struct evo_strbuf *ret,
+                                   struct evo_error *err) EVO_CHECK;
+/* Adds to the error of such a script what may be done about it; returns err->code. */
+enum evo_errc evo_pgrestore_explain(const struct evo_pgrestore *r, struct evo_error *err);
+
 /* Feeds it an object of a backup, an archive in custom format. The end of the object is handed over only when all of it
  * has been checked. Ends early, EVO_ERR_CANCELLED, when *stop (may be NULL) becomes true. */
 enum evo_errc evo_pgrestore_object(const struct evo_pgrestore *r, const struct evo_object_source *from,

@@ -3,6 +3,7 @@
 #include "backup/admit.h"
 #include "backup/analyze.h"
 #include "backup/archive.h"
+#include "backup/clean.h"
 #include "backup/load.h"
 #include "backup/missing_roles.h"
 #include "backup/object.h"
@@ -19,6 +20,11 @@ void evo_restoration_release(struct evo_restoration *r)
     for (size_t i = 0; i < r->count; i++)
         free(r->tables[i].name);
     free(r->tables);
+    for (size_t i = 0; i < r->drops_count; i++) {
+        free(r->drops[i].kind);
+        free(r->drops[i].name);
+    }
+    free(r->drops);
     free(r->target);
     free(r->tool);
     evo_strvec_release(&r->skipped);
@@ -155,14 +161,12 @@ static enum evo_errc plan(struct evo_restore_run *r, struct evo_error *err)
 
 /* ---- doing it --------------------------------------------------------------- */
 
-/* What tables need to exist. Privileges and comments come with the rest, as pg_restore has it: a role may have taken
- * from itself the right to fill its own table. */
-static bool before_data(const struct evo_toc_entry *e)
+bool evo_restore_is_before_data(const struct evo_toc_entry *e)
 {
     return e->section == EVO_TOC_PRE_DATA;
 }
 
-static bool after_data(const struct evo_toc_entry *e)
+bool evo_restore_is_after_data(const struct evo_toc_entry *e)
 {
     return evo_toc_is_setting(e) || (e->section != EVO_TOC_PRE_DATA && !evo_toc_is_table_data(e));
 }
@@ -186,7 +190,7 @@ static bool is_late(const struct evo_toc_entry *e)
 
 static bool before_foreign_keys(const struct evo_toc_entry *e)
 {
-    return after_data(e) && !is_foreign_key(e) && !is_late(e);
+    return evo_restore_is_after_data(e) && !is_foreign_key(e) && !is_late(e);
 }
 
 static bool foreign_keys(const struct evo_toc_entry *e)
@@ -196,7 +200,7 @@ static bool foreign_keys(const struct evo_toc_entry *e)
 
 static bool behind_foreign_keys(const struct evo_toc_entry *e)
 {
-    return evo_toc_is_setting(e) || (after_data(e) && is_late(e));
+    return evo_toc_is_setting(e) || (evo_restore_is_after_data(e) && is_late(e));
 }
 
 /* By pg_restore, those of the selection that are wanted now; nothing where only settings are left. */
@@ -229,7 +233,7 @@ static bool has_foreign_keys(const struct evo_restore_run *r)
 static enum evo_errc restore_rest(struct evo_restore_run *r, struct evo_error *err)
 {
     if (!has_foreign_keys(r))
-        return restore_entries(r, after_data, EVO_PGRESTORE_PARALLEL, err);
+        return restore_entries(r, evo_restore_is_after_data, EVO_PGRESTORE_PARALLEL, err);
     enum evo_errc rc = restore_entries(r, before_foreign_keys, EVO_PGRESTORE_PARALLEL, err);
     if (!rc)
         rc = restore_entries(r, foreign_keys, EVO_PGRESTORE_PLAIN, err);
@@ -248,24 +252,53 @@ static enum evo_errc analyze(const struct evo_restore_run *r, const struct evo_l
     return rc ? rc : evo_load_run(&how, &work, &ignored, err);
 }
 
-static enum evo_errc restore_all(struct evo_restore_run *r, struct evo_error *err)
+/* Large objects alone: the tables came in one transaction, and these are behind it. */
+static enum evo_errc restore_large_objects(struct evo_restore_run *r, const struct evo_load *load,
+                                           struct evo_error *err)
 {
-    const struct evo_load load = {
-        .what = "restore", .options = r->options, .toc = &r->toc, .tool = &r->tool, .jobs = r->jobs
-    };
+    EVO_AUTO(worklist) work = { 0 };
+    if (!r->selection.large_objects)
+        return EVO_OK;
+    bool *none = evo_calloc(r->toc.count + 1, sizeof(*none));
+    const struct evo_worklist_input in = { .toc = &r->toc,
+                                           .map = &r->map,
+                                           .manifest = &r->options->backup->manifest,
+                                           .take = none,
+                                           .large_objects = true,
+                                           .fresh = true };
+    enum evo_errc rc = evo_worklist_build(&in, &work, err);
+    if (!rc)
+        rc = evo_load_run(load, &work, r->result, err);
+    free(none);
+    return rc;
+}
+
+static enum evo_errc restore_schema(struct evo_restore_run *r, struct evo_error *err)
+{
     bool at_once = !r->created && r->target.one_transaction;
     r->stage = EVO_RESTORE_SCHEMA;
-    enum evo_errc rc =
-        restore_entries(r, before_data, at_once ? EVO_PGRESTORE_ONE_TRANSACTION : EVO_PGRESTORE_PLAIN, err);
-    if (rc)
-        return rc;
-    r->stage = EVO_RESTORE_ROWS;
-    rc = evo_load_run(&load, &r->work, r->result, err);
-    if (rc)
-        return rc;
-    r->stage = EVO_RESTORE_REST;
-    rc = restore_rest(r, err);
-    return rc || r->options->no_analyze ? rc : analyze(r, &load, err);
+    return restore_entries(r, evo_restore_is_before_data,
+                           at_once ? EVO_PGRESTORE_ONE_TRANSACTION : EVO_PGRESTORE_PLAIN, err);
+}
+
+static enum evo_errc restore_all(struct evo_restore_run *r, const struct evo_load *load, struct evo_error *err)
+{
+    bool whole = evo_clean_is_whole(r->options);
+    enum evo_errc rc = EVO_OK;
+    if (whole) {
+        rc = restore_large_objects(r, load, err);
+    } else {
+        rc = r->options->clean ? EVO_OK : restore_schema(r, err);
+        if (rc)
+            return rc;
+        r->stage = EVO_RESTORE_ROWS;
+        rc = evo_load_run(load, &r->work, r->result, err);
+        if (rc)
+            return rc;
+        r->stage = EVO_RESTORE_REST;
+        rc = restore_rest(r, err);
+    }
+    return rc || r->options->no_analyze ? rc : analyze(r, load, err);
 }
 
 /* All that can be known before anything is changed. */
@@ -311,6 +344,9 @@ static void list_tables(const struct evo_restore_run *r)
 static enum evo_errc run(struct evo_restore_run *r, struct evo_error *err)
 {
     const struct evo_restore_options *o = r->options;
+    const struct evo_load load = {
+        .what = "restore", .options = o, .toc = &r->toc, .tool = &r->tool, .jobs = r->jobs
+    };
     EVO_AUTO_PTR(pg) pg = NULL;
     EVO_AUTO(strvec) roles = EVO_STRVEC_INIT;
     EVO_AUTO(strvec) statements = EVO_STRVEC_INIT;
@@ -323,6 +359,8 @@ static enum evo_errc run(struct evo_restore_run *r, struct evo_error *err)
         list_tables(r);
         for (size_t i = 0; i < roles.count; i++)
             evo_notice(o->task, "role \"%s\" would be made", roles.items[i]);
+        if (o->clean)
+            rc = evo_clean_list(r, pg, err);
     }
     if (rc || o->dry_run)
         return rc;
@@ -333,11 +371,11 @@ static enum evo_errc run(struct evo_restore_run *r, struct evo_error *err)
     if (!rc && o->create)
         rc = evo_admit_create(r, pg, err);
     else if (!rc && o->clean)
-        rc = evo_admit_clean(r, pg, err);
+        rc = evo_clean_replace(r, pg, &load, err);
     evo_pg_close(pg);
     pg = NULL;
     if (!rc)
-        rc = restore_all(r, err);
+        rc = restore_all(r, &load, err);
     if (!rc)
         rc = evo_admit_finish(r, err);
     if (rc && !o->disposable)

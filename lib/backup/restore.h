@@ -11,7 +11,8 @@
  * (analyze.h).
  *
  * A database that holds anything is not restored into unless the caller says so, and none that holds a name of the
- * backup's, unless --clean says that these are dropped first, in one transaction. Into a database that is there already the schema comes in one transaction, where the server's lock table has
+ * backup's, unless --clean says that these are dropped first, in the transaction that puts the backup's in their place
+ * (clean.h). Into a database that is there already the schema comes in one transaction, where the server's lock table has
  * room for that. What fails is taken back where the target was made here (it is dropped) or was empty (target.h); else
  * the task is told what is there.
  */
@@ -43,18 +44,26 @@ struct evo_restore_options {
     bool disposable; /* the caller drops the target, whatever comes: what fails is not taken back */
     int archive_minor; /* give pg_restore an archive of version 1.minor; 0: what it needs */
     uint64_t maintenance_work_mem; /* bytes, for indexes and keys; 0: the server's own */
-    int jobs; /* 0: by the number of processors */
+    int jobs; /* 0: by the number of processors, and with `clean` one (clean.h) */
     struct evo_task *task;
 };
 struct evo_restored_table {
     char *name; /* "public.orders" */
     int64_t rows;
 };
+/* An object that is there, and would be dropped with all that is part of it. */
+struct evo_doomed {
+    char *kind, *name; /* "TABLE", "public.orders" */
+    int64_t rows; /* what the server thinks; -1: it does not know, or there are none */
+    int64_t bytes; /* on its disk, with indexes and TOAST; -1: it takes none */
+};
 struct evo_restoration {
     char *target; /* redacted */
     struct evo_restored_table *tables; /* in the order of their names */
     size_t count, alloc;
     int64_t rows;
+    struct evo_doomed *drops; /* what --clean would drop, in a dry run */
+    size_t drops_count, drops_alloc;
     struct evo_strvec skipped; /* entries that were left out, each with its reason */
     uint64_t raw_bytes; /* COPY text of the tables asked for */
     uint64_t read_bytes; /* what of the store is read for it */

@@ -13,8 +13,9 @@
 /* How far it got: what a failure leaves behind. */
 enum evo_restore_stage {
     EVO_RESTORE_BEFORE, /* nothing was changed */
-    EVO_RESTORE_DROPPED, /* --clean: what the backup holds too is gone */
     EVO_RESTORE_SCHEMA,
+    EVO_RESTORE_REPLACED, /* --clean: one transaction put the new in the place of the old (clean.h) */
+    EVO_RESTORE_UNKNOWN, /* what became of that transaction is not known */
     EVO_RESTORE_ROWS,
     EVO_RESTORE_REST
 };
@@ -35,5 +36,10 @@ struct evo_restore_run {
     bool is_source; /* the target is the database that was backed up */
     enum evo_restore_stage stage;
 };
+
+/* What tables need to exist. Privileges and comments come with the rest, as pg_restore has it: a role may have taken
+ * from itself the right to fill its own table. Settings of the archive are on both sides. */
+bool evo_restore_is_before_data(const struct evo_toc_entry *e);
+bool evo_restore_is_after_data(const struct evo_toc_entry *e);
 
 #endif
