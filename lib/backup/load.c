@@ -5,12 +5,13 @@
 #include <stdatomic.h>
 
 #include "backup/object.h"
+#include "backup/self_key.h"
 #include "backup/session.h"
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "pg/copy.h"
 
-enum { SESSIONS_MAX = 64, TICK_MS = 100, CANCEL_TICKS = 10 };
+enum { LOCK_TIMEOUT_MS = 60000, SESSIONS_MAX = 64, TICK_MS = 100, CANCEL_TICKS = 10 };
 
 struct worker {
     struct crew *crew;
@@ -113,6 +114,19 @@ static enum evo_errc copy(struct crew *c, struct evo_pg *pg, const struct evo_wo
     return rc;
 }
 
+/* All objects of a table that refers to itself. */
+static enum evo_errc load_deferred(struct crew *c, struct evo_pg *pg, const struct evo_work *work,
+                                   struct evo_error *err)
+{
+    EVO_AUTO(strvec) undo = EVO_STRVEC_INIT;
+    int64_t timeout = c->load->options->lock_timeout_ms;
+    enum evo_errc rc = evo_self_key_defer(pg, work->entry->schema, work->entry->tag,
+                                          timeout ? timeout : LOCK_TIMEOUT_MS, &undo, err);
+    for (; !rc && work; work = work->next ? &c->work->items[work->next] : NULL)
+        rc = copy(c, pg, work, err);
+    return rc ? rc : evo_self_key_settle(pg, &undo, err);
+}
+
 static enum evo_errc load_rows(struct crew *c, struct evo_pg *pg, const struct evo_work *work,
                                struct evo_error *err)
 {
@@ -125,7 +139,7 @@ static enum evo_errc load_rows(struct crew *c, struct evo_pg *pg, const struct e
         rc = evo_pg_execf(pg, err, "BEGIN; TRUNCATE ONLY %s", table);
     }
     if (!rc)
-        rc = copy(c, pg, work, err);
+        rc = work->deferred ? load_deferred(c, pg, work, err) : copy(c, pg, work, err);
     if (!rc && work->freeze)
         rc = evo_pg_exec(pg, "COMMIT", err);
     return rc ? evo_error_prefix(err, "table \"%s.%s\"", e->schema, e->tag) : EVO_OK;
@@ -173,6 +187,7 @@ static enum evo_errc do_piece(struct crew *c, struct evo_pg *pg, const struct ev
         return evo_pgrestore_object(c->load->tool, &from, work->object, &c->stop, err);
     case EVO_WORK_ANALYZE:
         return analyze(c, pg, work, err);
+    case EVO_WORK_TAIL:
     case EVO_WORK_MILESTONE:
         break;
     }
@@ -248,7 +263,7 @@ static void finish(struct crew *c, size_t piece)
     const struct evo_work *work = &c->work->items[piece];
     lock(c);
     evo_schedule_finish(c->work->schedule, piece);
-    if (work->kind == EVO_WORK_ROWS)
+    if (work->kind == EVO_WORK_ROWS || work->kind == EVO_WORK_TAIL)
         count_rows(c, work);
     else if (work->kind == EVO_WORK_ANALYZE)
         atomic_fetch_add(&c->tables, 1);

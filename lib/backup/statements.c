@@ -135,11 +135,33 @@ static size_t table_of_key(const struct evo_work_builder *b, const struct evo_to
     return EVO_WORK_NONE;
 }
 
-/* Foreign keys of tables that are there: rows come behind those that they refer to. Those that refer to their own table
- * can only come in one COPY. */
-enum evo_errc evo_work_follow_keys(struct evo_work_builder *b, struct evo_error *err)
+/* The first piece with rows of the table brings the others. */
+static void bring_together(struct evo_work_builder *b, size_t table)
+{
+    struct evo_work *items = b->out->items;
+    size_t first = EVO_WORK_NONE;
+    size_t last = EVO_WORK_NONE;
+    for (size_t n = 0; n < b->count; n++) {
+        size_t piece = b->rows[n].piece;
+        if (b->rows[n].home != table)
+            continue;
+        if (first == EVO_WORK_NONE) {
+            first = piece;
+        } else {
+            items[last].next = piece;
+            items[piece].kind = EVO_WORK_TAIL;
+            evo_schedule_need(b->out->schedule, piece, first);
+        }
+        last = piece;
+    }
+    items[first].deferred = true;
+}
+
+/* Foreign keys of tables that are there: rows come behind those that they refer to. */
+void evo_work_follow_keys(struct evo_work_builder *b)
 {
     const struct evo_toc *toc = b->in->toc;
+    bool *together = evo_calloc(toc->count + 1, sizeof(*together));
     for (size_t i = 0; i < toc->count; i++) {
         const struct evo_toc_entry *e = &toc->items[i];
         size_t table = evo_streq(e->desc, "FK CONSTRAINT") ? table_of_key(b, e) : EVO_WORK_NONE;
@@ -155,15 +177,11 @@ enum evo_errc evo_work_follow_keys(struct evo_work_builder *b, struct evo_error 
                 if (b->rows[n].home == table)
                     evo_schedule_need(b->out->schedule, b->rows[n].piece, b->homes[dep].full);
         }
-        if (!self || b->out->items[b->homes[table].full].kind != EVO_WORK_MILESTONE)
+        /* In one COPY it checks itself. */
+        if (!self || together[table] || b->out->items[b->homes[table].full].kind != EVO_WORK_MILESTONE)
             continue;
-        evo_error_set(err, EVO_ERR_UNSUPPORTED,
-                      "table \"%s.%s\" refers to itself, and its rows lie in several objects",
-                      toc->items[table].schema, toc->items[table].tag);
-        return evo_error_hint(err,
-                              "Nothing was changed. Drop its foreign key \"%s\", and add it again behind the "
-                              "restore.",
-                              e->tag + strlen(toc->items[table].tag) + 1);
+        together[table] = true;
+        bring_together(b, table);
     }
-    return EVO_OK;
+    free(together);
 }

@@ -222,9 +222,9 @@ static enum evo_errc begin(struct evo_work_builder *b, struct evo_error *err)
         evo_work_add_statements(b);
         return evo_schedule_begin(b->out->schedule, err);
     }
-    enum evo_errc rc = evo_work_follow_keys(b, err);
-    if (rc || !evo_schedule_begin(b->out->schedule, err))
-        return rc;
+    evo_work_follow_keys(b);
+    if (!evo_schedule_begin(b->out->schedule, err))
+        return EVO_OK;
     evo_error_set(err, EVO_ERR_UNSUPPORTED, "foreign keys between the tables leave no order to load them in");
     return evo_error_hint(
         err, "Nothing was changed. Restore with the schema, which has no keys until its rows are there; or "

@@ -19,6 +19,7 @@
 
 enum evo_work_kind {
     EVO_WORK_ROWS, /* COPY of an object */
+    EVO_WORK_TAIL, /* rows that an earlier piece brings with its own: nothing to do */
     EVO_WORK_STATEMENT,
     EVO_WORK_LARGE_OBJECTS,
     EVO_WORK_ANALYZE, /* a statement whose failure is a warning (analyze.h) */
@@ -32,6 +33,8 @@ struct evo_work {
     bool
         freeze; /* rows: empty the table first, in one transaction: it is this restore's, and this is all of it */
     size_t table; /* rows: in `tables` */
+    bool deferred; /* rows: of a table that refers to itself; with all of `next` in one transaction (self_key.h) */
+    size_t next; /* rows: the piece that comes with this one, always a later one; 0: none */
 };
 struct evo_work_table {
     const struct evo_toc_entry *entry; /* one of its TABLE DATA entries, for its name */
@@ -61,7 +64,8 @@ struct evo_worklist_input {
     bool
         shared; /* others work in the database, and may write into a table as soon as it is there: none is emptied */
 };
-/* EVO_ERR_INTEGRITY where archive and manifest disagree; EVO_ERR_UNSUPPORTED where, into tables that were there, foreign
+/* Into tables that were there, rows come behind those that they refer to; those of a table that refers to itself come
+ * together. EVO_ERR_INTEGRITY where archive and manifest disagree; EVO_ERR_UNSUPPORTED where, into tables that were there, foreign
  * keys leave no order. The input must outlive the result. */
 enum evo_errc evo_worklist_build(const struct evo_worklist_input *in, struct evo_worklist *ret,
                                  struct evo_error *err) EVO_CHECK;

@@ -38,7 +38,7 @@ struct evo_work_builder {
 size_t evo_work_add(struct evo_work_builder *b, uint64_t cost, struct evo_work work);
 /* Those that can be made beside the loading. */
 void evo_work_add_statements(struct evo_work_builder *b);
-/* Into tables that were there: rows come behind those that their foreign keys refer to. EVO_ERR_UNSUPPORTED. */
-enum evo_errc evo_work_follow_keys(struct evo_work_builder *b, struct evo_error *err) EVO_CHECK;
+/* Into tables that were there: rows come behind those that their foreign keys refer to. */
+void evo_work_follow_keys(struct evo_work_builder *b);
 
 #endif

@@ -179,6 +179,27 @@ in_copy() {
     diff <(text_of "${PG_DB}_s") <(text_of "$PG_DB")
 }
 
+@test "the rows alone of a table that refers to itself and lies in several objects" {
+    pg_sql "CREATE TABLE t (id int PRIMARY KEY, up int REFERENCES t, other int REFERENCES t DEFERRABLE, pad text); CREATE TABLE child (t int REFERENCES t);
+        INSERT INTO t SELECT i, 20001 - i, i, repeat('x', 100) FROM generate_series(1, 20000) i; INSERT INTO child SELECT 20000"
+    run_evo evo-backup create --range-size 1MiB --jobs 2
+    assert_exit 0
+    [ "$(jq '[.objects[] | select(.table == "t")] | length' "$(backup_folder)/manifest.json")" -gt 1 ]
+    restored --schema-only
+    pg_fresh_role
+    in_copy "GRANT ALL ON ALL TABLES IN SCHEMA public TO $PG_ROLE"
+    run_evo evo-restore latest --data-only --to "$(pg_url "${PG_DB}_r" "$PG_ROLE")" --json
+    assert_exit 3
+    assert_json '.error.reason == "permission" and (.error.hint | contains("as its owner"))'
+    run_evo evo-restore latest --data-only --jobs 3 --to "$(pg_url "${PG_DB}_r")" --json
+    assert_exit 0
+    assert_json '.data.tables == [{"name": "public.child", "rows": 1}, {"name": "public.t", "rows": 20000}]'
+    in_copy "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM $PG_ROLE"
+    # The keys are what they were, and hold.
+    assert_same_database "$PG_DB" "${PG_DB}_r"
+    assert_equal "" "$(in_copy 'SELECT conname FROM pg_constraint WHERE NOT convalidated')"
+}
+
 @test "the schema alone, then the rows alone, are the whole" {
     pg_sql 'CREATE TABLE a (id int PRIMARY KEY, t text); CREATE TABLE b (id serial PRIMARY KEY, a int REFERENCES a, up int REFERENCES b);
         CREATE MATERIALIZED VIEW m AS SELECT count(*) FROM a; INSERT INTO a SELECT i FROM generate_series(1, 5000) i;

@@ -352,18 +352,32 @@ static void test_into_tables_that_were_there_keys_may_leave_no_order(void **stat
     assert_string_equal(err.message, "foreign keys between the tables leave no order to load them in");
 }
 
-static void test_into_a_table_that_was_there_its_own_key_allows_one_object(void **state)
+static void test_into_a_table_that_was_there_and_refers_to_itself_all_objects_come_together(void **state)
 {
     struct fixture *f = *state;
-    struct evo_error err = EVO_ERROR_INIT;
     add_table(f, 1, "t");
+    add_table(f, 2, "child");
     add_rows(f, 11, "t", "t", 1, MIB);
     add_rows(f, 12, "t", "t", 1, MIB);
+    add_rows(f, 13, "t", "t", 1, MIB);
+    add_rows(f, 14, "child", "child", 2, MIB);
+    /* Two such keys are the same as one. */
     (void)add(f, 21, EVO_TOC_POST_DATA, "FK CONSTRAINT", "t up", (int[]){ 1, 1, 0 });
-    assert_int_equal(try_build(f, false, &err), EVO_ERR_UNSUPPORTED);
-    assert_string_equal(err.message,
-                        "table \"public.t\" refers to itself, and its rows lie in several objects");
-    assert_non_null(strstr(err.hint, "\"up\""));
+    (void)add(f, 22, EVO_TOC_POST_DATA, "FK CONSTRAINT", "t down", (int[]){ 1, 1, 0 });
+    (void)add(f, 23, EVO_TOC_POST_DATA, "FK CONSTRAINT", "child t", (int[]){ 2, 1, 0 });
+    build(f, false);
+    const struct evo_work *work = work_of(f, 11);
+    assert_int_equal(work->kind, EVO_WORK_ROWS);
+    assert_true(work->deferred);
+    work = &f->work.items[work->next];
+    assert_int_equal(work->entry->id, 12);
+    assert_int_equal(work->kind, EVO_WORK_TAIL);
+    work = &f->work.items[work->next];
+    assert_int_equal(work->entry->id, 13);
+    assert_int_equal(work->kind, EVO_WORK_TAIL);
+    assert_int_equal(work->next, 0);
+    assert_false(work_of(f, 14)->deferred);
+    assert_steps(f, "11 | 12 13 | 14");
 }
 
 static void test_a_partition_without_its_root_takes_the_rows_itself(void **state)
@@ -415,7 +429,7 @@ int main(void)
         TEST(test_large_objects_are_a_piece_of_their_own),
         TEST(test_into_tables_that_were_there_in_the_order_of_their_keys),
         TEST(test_into_tables_that_were_there_keys_may_leave_no_order),
-        TEST(test_into_a_table_that_was_there_its_own_key_allows_one_object),
+        TEST(test_into_a_table_that_was_there_and_refers_to_itself_all_objects_come_together),
         TEST(test_a_partition_without_its_root_takes_the_rows_itself),
         TEST(test_build_refuses_an_archive_that_the_manifest_does_not_know),
         TEST(test_build_refuses_an_object_too_many),
