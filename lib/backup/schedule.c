@@ -4,6 +4,9 @@
 
 #include "base/alloc.h"
 
+/* Pieces whose locks are held that are passed over for one that is free. */
+enum { LOOK_AT = 500 };
+
 /* One of a piece's needs or locks; sorted by piece once all are known. */
 struct need {
     size_t piece, other;
@@ -245,7 +248,8 @@ bool evo_schedule_take(struct evo_schedule *s, size_t *ret_piece)
 {
     size_t passed = 0;
     bool found = false;
-    while (s->nheap && !found) {
+    /* While one of ten thousand keys of the same table runs, the others are not gone through each time. */
+    while (s->nheap && !found && passed < LOOK_AT) {
         size_t piece = pop(s);
         if (is_free(s, &s->pieces[piece])) {
             lock(s, &s->pieces[piece], true);

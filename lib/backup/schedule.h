@@ -3,7 +3,8 @@
  *
  * Pieces need other pieces to be done first, and lock tables: shared (others that share it may run beside it) or alone.
  * A piece is handed out only when all it needs is done and its locks are free, so that no session ever waits for another
- * one in the server, and nothing can deadlock there. Of those, the one goes first from which the longest way leads to the
+ * one in the server, and nothing can deadlock there. Where hundreds that could run wait for a lock, a session waits as well,
+ * until one of those that run is done: looking at all of them each time would take longer than what they do. Of those, the one goes first from which the longest way leads to the
  * end: its own cost and the costliest chain of pieces that need it (list scheduling by critical path). So a table with
  * many indexes is begun early, and what is long runs while what is short still can run beside it.
  *

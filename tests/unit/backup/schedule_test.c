@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <time.h>
 
 #include "backup/schedule.h"
 
@@ -206,6 +207,38 @@ static void test_random_schedules_end_and_keep_to_their_locks(void **state)
     }
 }
 
+/* Twenty thousand tables that refer to the same one. */
+static void test_a_crowd_at_one_table_is_not_gone_through_each_time(void **state)
+{
+    (void)state;
+    enum { CROWD = 20000 };
+    EVO_AUTO_PTR(schedule) s = evo_schedule_new();
+    struct timespec began;
+    struct timespec ended;
+    size_t piece;
+    for (size_t i = 0; i < CROWD; i++)
+        evo_schedule_lock(s, evo_schedule_add(s, 10), 0, EVO_SCHEDULE_ALONE);
+    size_t small = evo_schedule_add(s, 1);
+    begin(s);
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &began);
+    for (size_t i = 0; i < CROWD; i++) {
+        assert_true(evo_schedule_take(s, &piece));
+        assert_int_not_equal(piece, small);
+        size_t other;
+        /* What is free is found as soon as no more than some hundreds stand before it. */
+        if (evo_schedule_take(s, &other)) {
+            assert_int_equal(other, small);
+            assert_true(CROWD - i <= 1000);
+            evo_schedule_finish(s, other);
+        }
+        evo_schedule_finish(s, piece);
+    }
+    assert_int_equal(evo_schedule_left(s), 0);
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ended);
+    /* Going through all of them took minutes. */
+    assert_true(ended.tv_sec - began.tv_sec < 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +250,7 @@ int main(void)
         cmocka_unit_test(test_the_stronger_of_two_locks_on_one_table_counts),
         cmocka_unit_test(test_begin_refuses_a_circle),
         cmocka_unit_test(test_nothing_at_all),
+        cmocka_unit_test(test_a_crowd_at_one_table_is_not_gone_through_each_time),
         cmocka_unit_test(test_random_schedules_end_and_keep_to_their_locks),
     };
     return cmocka_run_group_tests_name("backup/schedule", tests, NULL, NULL);
