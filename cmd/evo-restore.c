@@ -29,7 +29,8 @@ static const struct evo_option options[] = {
     { "into-existing", EVO_OPT_FLAG, offsetof(struct restore_options, into_existing),
       .help = "restore beside what is there, where no name of the backup is taken; needs --confirm" },
     { "clean", EVO_OPT_FLAG, offsetof(struct restore_options, clean),
-      .help = "drop first what the backup brings, and nothing else, in one transaction with what takes its place: "
+      .help = "drop first what the backup brings, and nothing else, in one transaction with what takes its "
+              "place: "
               "what fails leaves all as it was (not with --jobs above 1, nor for large objects); with "
               "--into-existing" },
     { "confirm", EVO_OPT_STRING, offsetof(struct restore_options, confirm), .value = "NAME",
@@ -327,16 +328,17 @@ static const struct evo_command restore = {
     .min_args = 0,
     .max_args = 1,
     .summary = "bring a backup back into a database",
-    .description = "ID is a backup's id, or \"latest\"; or --at says when. Every object is checked against "
-                   "the manifest as it is "
-                   "read; the first lie ends the restore. A target that holds anything is refused; with "
-                   "--into-existing one that "
-                   "holds a name of the backup's, unless --clean drops that first. --clean reads the backup once "
-                   "to its end, then drops what is there and makes and fills what takes its place in one "
-                   "transaction: others see the old until it ends, or wait for it, and whatever fails leaves all "
-                   "as it was. Where another restore fails, "
-                   "what it made is removed "
-                   "again: the database that --create made, or what it put into an empty one.",
+    .description =
+        "ID is a backup's id, or \"latest\"; or --at says when. Every object is checked against "
+        "the manifest as it is "
+        "read; the first lie ends the restore. A target that holds anything is refused; with "
+        "--into-existing one that "
+        "holds a name of the backup's, unless --clean drops that first. --clean reads the backup once "
+        "to its end, then drops what is there and makes and fills what takes its place in one "
+        "transaction: others see the old until it ends, or wait for it, and whatever fails leaves all "
+        "as it was. Where another restore fails, "
+        "what it made is removed "
+        "again: the database that --create made, or what it put into an empty one.",
     .examples =
         "evo-restore latest --backup-of shop --create --to postgresql://db.example.org/shop_restored\n"
         "evo-restore latest --backup-of shop --table orders --to \"dbname=scratch\" --no-owner\n"

@@ -45,7 +45,8 @@ static const struct evo_option options[] = {
     { "max-rate", EVO_OPT_SIZE, offsetof(struct options, max_rate), .value = "SIZE",
       .help = "write to the store no faster than this, a second" },
     { "memory", EVO_OPT_SIZE, offsetof(struct options, memory), .value = "SIZE", .fallback = "64MiB",
-      .help = "memory to stay within; beside it each session holds its longest row, which the protocol has in one "
+      .help = "memory to stay within; beside it each session holds its longest row, which the protocol has "
+              "in one "
               "piece" },
     { "lock-timeout", EVO_OPT_DURATION, offsetof(struct options, lock_timeout_ms), .value = "DURATION",
       .fallback = "60s", .help = "give up when a table stays locked by others for this long" },

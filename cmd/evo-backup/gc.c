@@ -117,7 +117,8 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
                                  .dry_run = o->dry_run,
                                  .task = cmd->task };
     if (!o->grace_ms)
-        evo_warn(cmd->task, "without a grace time it takes what a backup that is running now has written so far");
+        evo_warn(cmd->task,
+                 "without a grace time it takes what a backup that is running now has written so far");
     rc = evo_gc(&gc, &report, err);
     fill(cmd, o, &report);
     if (!rc || report.count)
@@ -128,12 +129,13 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
 const struct evo_command evo_command_gc = {
     .name = "gc",
     .summary = "remove what killed runs left in the store",
-    .description = "Unfinished backups and unfinished uploads, of every environment and database of the "
-                   "store, that nobody has "
-                   "written to for the grace time. Nothing of a backup with a manifest is touched, nor of one "
-                   "that is being made: its run says so every five minutes, in RUNNING.txt, and is taken for "
-                   "killed when that is half an hour old. Up to 15 minutes more than the grace time are "
-                   "allowed for clocks that differ.",
+    .description =
+        "Unfinished backups and unfinished uploads, of every environment and database of the "
+        "store, that nobody has "
+        "written to for the grace time. Nothing of a backup with a manifest is touched, nor of one "
+        "that is being made: its run says so every five minutes, in RUNNING.txt, and is taken for "
+        "killed when that is half an hour old. Up to 15 minutes more than the grace time are "
+        "allowed for clocks that differ.",
     .examples = "evo-backup gc --dry-run\n"
                 "evo-backup gc --grace 2d",
     .options = options,

@@ -228,8 +228,9 @@ static void say_what_is_there(const struct evo_restore_run *r)
         others = o->into_existing ? "rows that were there before are still there"
                                   : "empty them before the next attempt";
     } else if (r->stage == EVO_RESTORE_REPLACED) {
-        evo_strbuf_adds(&text, "the backup's tables are there as a whole, but large objects may be missing, and not all "
-                               "tables have been analyzed");
+        evo_strbuf_adds(
+            &text, "the backup's tables are there as a whole, but large objects may be missing, and not all "
+                   "tables have been analyzed");
     } else if (r->stage == EVO_RESTORE_SCHEMA) {
         evo_strbuf_adds(&text,
                         "some of the backup's tables and other objects have been made, none holds rows");
@@ -277,7 +278,8 @@ void evo_admit_take_back(struct evo_restore_run *r)
         drop_created(r);
     else if (r->stage == EVO_RESTORE_UNKNOWN)
         evo_warn(r->options->task,
-                 "database \"%s\" is as it was before or holds all that was restored: which of the two is not known",
+                 "database \"%s\" is as it was before or holds all that was restored: which of the two is "
+                 "not known",
                  r->options->target->database);
     else if (r->stage == EVO_RESTORE_BEFORE || (r->stage == EVO_RESTORE_SCHEMA && t->one_transaction))
         evo_notice(r->options->task, "nothing was changed in database \"%s\"", r->options->target->database);

@@ -124,7 +124,8 @@ static enum evo_errc fill(struct evo_restore_run *r, struct evo_pg *pg, const st
     if (rc || !evo_clean_is_whole(r->options))
         return rc;
     rc = evo_load_serially(load, pg, &r->work, r->result, err);
-    return rc ? rc : make(r, pg, evo_restore_is_after_data, "indexes, keys, triggers, views and privileges", err);
+    return rc ? rc
+              : make(r, pg, evo_restore_is_after_data, "indexes, keys, triggers, views and privileges", err);
 }
 
 /* ---- committing ------------------------------------------------------------- */
@@ -167,8 +168,8 @@ static enum evo_errc commit(struct evo_restore_run *r, struct evo_pg *pg, const 
         break;
     }
     r->stage = EVO_RESTORE_UNKNOWN;
-    (void)evo_error_detail(err, "COMMIT was sent, and the server could not be asked what became of transaction %s.",
-                           xid);
+    (void)evo_error_detail(
+        err, "COMMIT was sent, and the server could not be asked what became of transaction %s.", xid);
     return evo_error_hint(err, "Ask when the server is back: SELECT pg_xact_status('%s');", xid);
 }
 
@@ -182,7 +183,8 @@ enum evo_errc evo_clean_replace(struct evo_restore_run *r, struct evo_pg *pg, co
     if (!rc)
         rc = commit(r, pg, xid, err);
     if (rc == EVO_ERR_LOCK_UNAVAILABLE)
-        return evo_error_hint(err, "Nothing was changed. Look who holds it with evo-status, or wait longer with "
-                                   "--lock-timeout.");
+        return evo_error_hint(err,
+                              "Nothing was changed. Look who holds it with evo-status, or wait longer with "
+                              "--lock-timeout.");
     return rc;
 }

@@ -92,14 +92,18 @@ enum evo_errc evo_doomed_look(struct evo_pg *pg, const struct evo_toc *toc, cons
     if (rc || !lookups.len)
         return rc;
     /* A table that was never looked at says 0 rows, which is only true where it takes no room. */
-    EVO_AUTO_STR sql = evo_asprintf(
-        "WITH x AS (SELECT * FROM pg_catalog.json_to_recordset($1::pg_catalog.json) AS x(i int8, k text, s text, n text)), "
-        "there AS (SELECT i, pg_catalog.min(rel::pg_catalog.int8)::pg_catalog.oid AS rel FROM (%s) y GROUP BY i) "
-        "SELECT i, CASE WHEN relkind IN ('r', 'm') AND (live > 0 OR pg_catalog.pg_relation_size(c.oid) = 0) THEN live END, "
-        "CASE WHEN relkind IN ('r', 'm', 'S') THEN pg_catalog.pg_total_relation_size(c.oid) END "
-        "FROM there LEFT JOIN pg_catalog.pg_class c ON c.oid = rel LEFT JOIN LATERAL (SELECT "
-        "GREATEST(reltuples::pg_catalog.int8, pg_catalog.pg_stat_get_live_tuples(c.oid)) AS live) l ON true ORDER BY i",
-        lookups.buf);
+    EVO_AUTO_STR sql =
+        evo_asprintf("WITH x AS (SELECT * FROM pg_catalog.json_to_recordset($1::pg_catalog.json) AS x(i "
+                     "int8, k text, s text, n text)), "
+                     "there AS (SELECT i, pg_catalog.min(rel::pg_catalog.int8)::pg_catalog.oid AS rel FROM "
+                     "(%s) y GROUP BY i) "
+                     "SELECT i, CASE WHEN relkind IN ('r', 'm') AND (live > 0 OR "
+                     "pg_catalog.pg_relation_size(c.oid) = 0) THEN live END, "
+                     "CASE WHEN relkind IN ('r', 'm', 'S') THEN pg_catalog.pg_total_relation_size(c.oid) END "
+                     "FROM there LEFT JOIN pg_catalog.pg_class c ON c.oid = rel LEFT JOIN LATERAL (SELECT "
+                     "GREATEST(reltuples::pg_catalog.int8, pg_catalog.pg_stat_get_live_tuples(c.oid)) AS "
+                     "live) l ON true ORDER BY i",
+                     lookups.buf);
     const char *const params[] = { names.buf };
     rc = evo_pg_query(pg, sql, 1, params, &r, err);
     for (int i = 0; !rc && i < evo_pg_rows(r); i++) {

@@ -251,9 +251,9 @@ static void count_rows(struct crew *c, const struct evo_work *work)
     if (++t->loaded < t->objects)
         return;
     EVO_GROW(r->tables, r->count, r->alloc);
-    r->tables[r->count++] = (struct evo_restored_table){
-        .name = evo_asprintf("%s.%s", t->entry->schema, t->entry->tag), .rows = t->rows
-    };
+    r->tables[r->count++] =
+        (struct evo_restored_table){ .name = evo_asprintf("%s.%s", t->entry->schema, t->entry->tag),
+                                     .rows = t->rows };
     r->rows += t->rows;
     atomic_fetch_add(&c->tables, 1);
 }

@@ -111,8 +111,9 @@ enum evo_errc evo_pgdump_failed(struct evo_pgdump *d, struct evo_error *err)
         evo_error_detail(err, "pg_dump said: %s", text.buf);
     /* The name of a setting is the same in every language. */
     if (strstr(text.buf, "max_locks_per_transaction"))
-        return evo_error_hint(err, "A backup locks every table, and the server has no room for so many locks: raise "
-                                   "max_locks_per_transaction, which takes a restart.");
+        return evo_error_hint(
+            err, "A backup locks every table, and the server has no room for so many locks: raise "
+                 "max_locks_per_transaction, which takes a restart.");
     return code;
 }
 

@@ -74,7 +74,8 @@ static const struct advice {
       "there "
       "already (without --create)." },
     { "max_locks_per_transaction", EVO_ERR_DATABASE,
-      "The server has no room for so many locks in one transaction: raise max_locks_per_transaction, which takes "
+      "The server has no room for so many locks in one transaction: raise max_locks_per_transaction, which "
+      "takes "
       "a restart." },
     { "is not available", EVO_ERR_DATABASE, "Install the extension's package on the target's server." },
 };
@@ -257,7 +258,8 @@ static enum evo_errc read_back(int fd, struct evo_strbuf *ret, struct evo_error 
     enum { BLOCK = 1 << 20 };
     for (off_t at = 0;;) {
         if (!evo_strbuf_reserve(ret, BLOCK))
-            return evo_error_set(err, EVO_ERR_UNSUPPORTED, "the schema is too large to be made in one transaction");
+            return evo_error_set(err, EVO_ERR_UNSUPPORTED,
+                                 "the schema is too large to be made in one transaction");
         ssize_t n = pread(fd, ret->buf + ret->len, BLOCK, at);
         if (n < 0 && errno == EINTR)
             continue;

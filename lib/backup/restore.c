@@ -281,7 +281,8 @@ static enum evo_errc restore_schema(struct evo_restore_run *r, struct evo_error 
                            at_once ? EVO_PGRESTORE_ONE_TRANSACTION : EVO_PGRESTORE_PLAIN, err);
 }
 
-static enum evo_errc restore_all(struct evo_restore_run *r, const struct evo_load *load, struct evo_error *err)
+static enum evo_errc restore_all(struct evo_restore_run *r, const struct evo_load *load,
+                                 struct evo_error *err)
 {
     bool whole = evo_clean_is_whole(r->options);
     enum evo_errc rc = EVO_OK;

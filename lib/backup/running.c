@@ -24,13 +24,14 @@ static enum evo_errc put_mark(struct evo_running *r, struct evo_error *err)
 {
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
     char now[EVO_TIME_MAX];
-    evo_strbuf_addf(&text,
-                    "evo-backup is making backup %s here; it last said so at %s.\n"
-                    "Without " EVO_BACKUP_MANIFEST
-                    " this folder is no backup yet. Where this file is older than half an hour,\n"
-                    "that run was killed, and \"evo-backup gc\" removes what it left. Beside " EVO_BACKUP_MANIFEST
-                    " it means nothing.\n",
-                    r->id, evo_format_time(evo_wall_ms(), now));
+    evo_strbuf_addf(
+        &text,
+        "evo-backup is making backup %s here; it last said so at %s.\n"
+        "Without " EVO_BACKUP_MANIFEST
+        " this folder is no backup yet. Where this file is older than half an hour,\n"
+        "that run was killed, and \"evo-backup gc\" removes what it left. Beside " EVO_BACKUP_MANIFEST
+        " it means nothing.\n",
+        r->id, evo_format_time(evo_wall_ms(), now));
     return evo_store_put(r->store, r->key, text.buf, text.len, EVO_STORE_PASSING, err);
 }
 
@@ -63,11 +64,12 @@ static void *renew(void *argument)
         if (!rc || rc == EVO_ERR_CANCELLED || r->warned)
             continue;
         r->warned = true;
-        evo_warn(r->task,
-                 "the mark of a running backup could not be renewed, and is tried again: %s; while it is old, "
-                 "a gc with a "
-                 "grace time shorter than this backup takes would remove what it writes",
-                 err.message);
+        evo_warn(
+            r->task,
+            "the mark of a running backup could not be renewed, and is tried again: %s; while it is old, "
+            "a gc with a "
+            "grace time shorter than this backup takes would remove what it writes",
+            err.message);
     }
     return NULL;
 }

@@ -12,7 +12,8 @@ enum evo_errc evo_self_key_defer(struct evo_pg *pg, const char *schema, const ch
     EVO_AUTO_STR name = evo_session_qualified(pg, schema, table);
     EVO_AUTO_PTR(pg_result) keys = NULL;
     const char *const params[] = { schema, table };
-    enum evo_errc rc = evo_pg_execf(pg, err, "BEGIN; SET LOCAL lock_timeout = %lld", (long long)lock_timeout_ms);
+    enum evo_errc rc =
+        evo_pg_execf(pg, err, "BEGIN; SET LOCAL lock_timeout = %lld", (long long)lock_timeout_ms);
     if (!rc)
         rc = evo_pg_query(pg, sql, 2, params, &keys, err);
     for (int i = 0; !rc && i < evo_pg_rows(keys); i++) {
@@ -21,7 +22,8 @@ enum evo_errc evo_self_key_defer(struct evo_pg *pg, const char *schema, const ch
         evo_strvec_pushf(ret_undo, "ALTER TABLE %s ALTER CONSTRAINT %s NOT DEFERRABLE", name, key);
     }
     if (rc == EVO_ERR_PERMISSION)
-        return evo_error_hint(err, "The table refers to itself, and its rows lie in several objects: restore as its owner.");
+        return evo_error_hint(
+            err, "The table refers to itself, and its rows lie in several objects: restore as its owner.");
     return rc ? rc : evo_pg_exec(pg, "SET CONSTRAINTS ALL DEFERRED", err);
 }
 

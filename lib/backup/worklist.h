@@ -33,7 +33,8 @@ struct evo_work {
     bool
         freeze; /* rows: empty the table first, in one transaction: it is this restore's, and this is all of it */
     size_t table; /* rows: in `tables` */
-    bool deferred; /* rows: of a table that refers to itself; with all of `next` in one transaction (self_key.h) */
+    bool
+        deferred; /* rows: of a table that refers to itself; with all of `next` in one transaction (self_key.h) */
     size_t next; /* rows: the piece that comes with this one, always a later one; 0: none */
 };
 struct evo_work_table {

@@ -15,9 +15,11 @@ static void check(const char *script, const char *want)
 static void test_tidy_takes_the_frame_away(void **state)
 {
     (void)state;
-    check("--\n-- PostgreSQL database dump\n--\n\n\\restrict abc\n\n-- Dumped from\n\nSET x = 1;\nSELECT 1;\n\n--\n-- "
+    check("--\n-- PostgreSQL database dump\n--\n\n\\restrict abc\n\n-- Dumped from\n\nSET x = 1;\nSELECT "
+          "1;\n\n--\n-- "
           "complete\n--\n\n\\unrestrict abc\n\n",
-          "--\n-- PostgreSQL database dump\n--\n\n             \n\n-- Dumped from\n\nSET x = 1;\nSELECT 1;\n\n--\n-- "
+          "--\n-- PostgreSQL database dump\n--\n\n             \n\n-- Dumped from\n\nSET x = 1;\nSELECT "
+          "1;\n\n--\n-- "
           "complete\n--\n\n               \n\n");
 }
 
