@@ -39,6 +39,7 @@ static enum evo_errc head_from(const struct evo_http_response *http, const char 
     /* A time that cannot be read is none that has passed. */
     if (until && *until && !evo_parse_time(until, &head.locked_until_ms))
         head.locked_until_ms = INT64_MAX;
+    head.encrypted = evo_http_header(http, EVO_S3_HEADER_SSE) != NULL;
     head.legal_hold = hold && strcasecmp(hold, "ON") == 0;
     *ret = head;
     return EVO_OK;
@@ -112,7 +113,13 @@ static enum evo_errc put(struct evo_s3_client *c, const char *key, const void *d
     struct evo_s3_digest digest;
     bool damaged;
     enum evo_errc rc = evo_s3_send_body(c, &r, &headers, answer, &digest, &damaged, err);
-    if (damaged && !once) /* once: it may be another's */
+    bool plain = false;
+    if (!rc) {
+        bool encrypted = evo_http_header(&answer->http, EVO_S3_HEADER_SSE) != NULL;
+        rc = evo_s3_settings_honoured(&c->settings, key, encrypted, err);
+        plain = rc != EVO_OK;
+    }
+    if (plain || (damaged && !once)) /* damaged, and once: it may be another's */
         evo_s3_remove_wrong(c, key);
     return rc;
 }
@@ -302,8 +309,8 @@ enum evo_errc evo_s3_open(const struct evo_store_options *o, struct evo_store **
     const struct evo_s3_provider *provider = evo_s3_provider_find(o->s3_provider, url.host);
     if (!provider) {
         evo_error_set(err, EVO_ERR_CONFIG, "cannot use --s3-profile-of \"%.64s\"", o->s3_provider);
-        return evo_error_hint(err,
-                              "Set it to auto, aws, r2, gcs, ceph, minio, seaweedfs, scaleway or other.");
+        return evo_error_hint(
+            err, "Set it to auto, aws, r2, gcs, ceph, minio, seaweedfs, versitygw, scaleway or other.");
     }
     const char *ca_bundle = o->s3_ca_bundle && *o->s3_ca_bundle ? o->s3_ca_bundle : NULL;
     if (ca_bundle && access(ca_bundle, R_OK) != 0) {

@@ -33,6 +33,7 @@ struct evo_s3_head {
     char etag[128]; /* as sent, with its quotes; "" where none was */
     int64_t locked_until_ms; /* -1: not locked */
     bool legal_hold;
+    bool encrypted; /* by the server, and it says so */
 };
 enum evo_errc evo_s3_head(struct evo_s3_client *c, const char *key, struct evo_s3_head *ret,
                           struct evo_error *err) EVO_CHECK;

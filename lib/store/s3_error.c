@@ -31,6 +31,8 @@ static const struct meaning {
     { "AuthorizationHeaderMalformed", EVO_S3_MOVED, TEXT_REGION },
     { "BadDigest", EVO_S3_RETRY, TEXT_PLAIN },
     { "ConditionalRequestConflict", EVO_S3_RETRY, TEXT_PLAIN },
+    /* versitygw: a put beside a removal that takes the empty folder away; evo's own keys are never folders too. */
+    { "ExistingObjectIsDirectory", EVO_S3_RETRY, TEXT_PLAIN },
     { "ExpiredToken", EVO_S3_EXPIRED, TEXT_EXPIRED },
     { "ExpiredTokenException", EVO_S3_EXPIRED, TEXT_EXPIRED },
     { "IllegalLocationConstraintException", EVO_S3_MOVED, TEXT_REGION },
@@ -61,6 +63,7 @@ static const struct meaning {
     { "Throttling", EVO_S3_RETRY, TEXT_BUSY },
     { "ThrottlingException", EVO_S3_RETRY, TEXT_BUSY },
     { "TokenRefreshRequired", EVO_S3_EXPIRED, TEXT_EXPIRED },
+    { "XAdminUserNotFound", EVO_S3_FAIL, TEXT_ACCESS_KEY }, /* with 404 */
     { "XAmzContentSHA256Mismatch", EVO_S3_RETRY, TEXT_PLAIN },
     { "XMinioStorageFull", EVO_S3_FAIL, TEXT_FULL },
 };
@@ -92,6 +95,12 @@ enum evo_s3_verdict evo_s3_judge(int status, const char *code)
     if (status >= 200 && status < 300)
         return EVO_S3_DONE;
     return meaning_of(status, code).verdict;
+}
+
+bool evo_s3_tells_missing(int status, const char *code)
+{
+    enum text text = meaning_of(status, code).text;
+    return status == 404 && (text == TEXT_KEY || text == TEXT_UPLOAD);
 }
 
 enum evo_s3_verdict evo_s3_judge_failure(enum evo_http_failure failure)

@@ -21,6 +21,8 @@ enum evo_s3_verdict {
 };
 /* `code` is the error's code from the body, "" where there was none. */
 enum evo_s3_verdict evo_s3_judge(int status, const char *code);
+/* Is it the object, or the upload, that there is not? Some answer 404 for a bucket or an access key as well. */
+bool evo_s3_tells_missing(int status, const char *code);
 /* What a failed connection means. */
 enum evo_s3_verdict evo_s3_judge_failure(enum evo_http_failure failure);
 /* Full jitter: somewhere between 0 and base * 2^attempt, at most cap; at least what Retry-After asks (capped too).

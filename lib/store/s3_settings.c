@@ -288,3 +288,14 @@ void evo_s3_settings_explain(const struct evo_strvec *headers, int status, const
     evo_error_detail(err, "%s%sSent with it: %s.", detail, end, list.buf);
     evo_error_hint(err, "Leave one of them out to see which of them this server does not take.");
 }
+
+enum evo_errc evo_s3_settings_honoured(const struct evo_s3_settings *s, const char *key, bool encrypted,
+                                       struct evo_error *err)
+{
+    if (!s->sse || encrypted)
+        return EVO_OK;
+    evo_error_set(err, EVO_ERR_STORE, "the store did not encrypt \"%s\" (--s3-sse)", key);
+    evo_error_detail(err, "It took the header " EVO_S3_HEADER_SSE " and ignored it.");
+    return evo_error_hint(
+        err, "Leave out --s3-sse, and encrypt before the upload: evo backup create --encrypt-to.");
+}

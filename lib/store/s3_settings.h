@@ -30,5 +30,10 @@ void evo_s3_settings_headers(const struct evo_s3_settings *s, int64_t wall_ms, s
  * where the answer tells, or else which may have been. */
 void evo_s3_settings_explain(const struct evo_strvec *headers, int status, const struct evo_s3_fault *fault,
                              struct evo_error *err);
+/* Did the server do what must not be left undone? One that ignores the header for encryption takes the object all the
+ * same: `encrypted` is what its answer to the put, or to a look at the object, tells. `key` is for the message. */
+enum evo_errc evo_s3_settings_honoured(const struct evo_s3_settings *s, const char *key, bool encrypted,
+                                       struct evo_error *err) EVO_CHECK;
+#define EVO_S3_HEADER_SSE "x-amz-server-side-encryption"
 
 #endif

@@ -167,9 +167,16 @@ static enum evo_errc look(struct evo_s3_upload *u, uint64_t size, struct evo_err
         return rc;
     uint64_t parts = parts_in_etag(head.etag);
     u->completed = true; /* if wrongly */
-    if (head.size == size && (!parts || parts == u->count))
-        return EVO_OK;
+    bool whole = head.size == size && (!parts || parts == u->count);
+    if (whole) {
+        /* Not by the answer to the start: some tell it of the object alone. */
+        rc = evo_s3_settings_honoured(&u->client->settings, u->key, head.encrypted, err);
+        if (!rc)
+            return EVO_OK;
+    }
     evo_s3_remove_wrong(u->client, u->key);
+    if (whole)
+        return rc;
     evo_error_set(err, EVO_ERR_STORE, "the store completed \"%s\" with %llu bytes where %llu were sent",
                   u->key, (unsigned long long)head.size, (unsigned long long)size);
     return evo_error_hint(err, "Run the command again; where it happens again, this server loses data.");

@@ -2,6 +2,7 @@
 
 #include "base/cancel.h"
 #include "store/backend.h"
+#include "store/s3_error.h"
 
 #define LIST_MAX    ((size_t)4 << 20)
 #define UPLOADS_MAX ((size_t)1000000)
@@ -125,7 +126,7 @@ static enum evo_errc ask(struct evo_s3_client *c, const char *method, const char
                                 .time_ms = time_of(patience) };
     struct evo_error why = EVO_ERROR_INIT;
     enum evo_errc rc = evo_s3_send(c, &r, answer, &why);
-    *ret_gone = answer->http.status == 404 && !evo_streq(answer->fault.code, "NoSuchBucket");
+    *ret_gone = evo_s3_tells_missing(answer->http.status, answer->fault.code);
     if (!rc || *ret_gone)
         return EVO_OK;
     if (err)

@@ -66,6 +66,7 @@ x-amz-content-sha256 against the body. The bucket's name says how it misbehaves:
     no-tags            501 without a word for x-amz-tagging
     no-sums            501 for x-amz-checksum-*, named by the message
     no-md5             400 InvalidDigest for Content-MD5
+    plain-text         x-amz-server-side-encryption is ignored
     kms-denied         403 because of the key of x-amz-server-side-encryption
     wrong-etag         the first sending of each body gets another's ETag
     wrong-etags        every body gets another's ETag
@@ -109,6 +110,7 @@ class Bucket:
         self.headers = []
         self.locks = {}  # key -> what a HEAD tells of it
         self.seen = {}  # what happened how often
+        self.sse = None  # how all of it is encrypted
         self.released = threading.Event()
 
 
@@ -137,6 +139,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Date", email.utils.formatdate(now, usegmt=True))
         for name, value in (headers or {}).items():
             self.send_header(name, value)
+        bucket = getattr(self, "bucket", None)
+        if bucket and status < 300 and self.bucket_name != "plain-text":
+            sse = self.headers.get("x-amz-server-side-encryption")
+            bucket.sse = sse or bucket.sse
+            if sse or (bucket.sse and self.command == "HEAD"):
+                self.send_header("x-amz-server-side-encryption", bucket.sse)
         if "Content-Length" not in (headers or {}):
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()

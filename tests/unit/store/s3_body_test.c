@@ -44,6 +44,26 @@ static void test_settings_go_with_a_put_and_with_the_start_of_an_upload(void **s
     assert_int_equal(count(headers.buf, shared), 3);
 }
 
+static void test_encryption_that_the_server_ignores_is_an_error_and_leaves_nothing(void **state)
+{
+    (void)state;
+    struct evo_store_options o = { .s3_provider = "aws", .s3_sse = "AES256" };
+    EVO_AUTO_PTR(store) store = open_bucket_with("plain-text", &o);
+    for (int i = 0; i < 3; i++) {
+        struct evo_error err = EVO_ERROR_INIT;
+        enum evo_errc rc = i == 2 ? stream_bytes(store, "x", PART + 1, &err)
+                                  : evo_store_put(store, "x", "123", 3, i ? EVO_STORE_ONCE : 0, &err);
+        assert_int_equal(rc, EVO_ERR_STORE);
+        assert_non_null(strstr(err.message, "did not encrypt"));
+        assert_non_null(strstr(err.hint, "--encrypt-to"));
+        struct evo_store_stat st;
+        assert_int_equal(evo_store_stat(store, "x", &st, &err), EVO_ERR_NOT_FOUND);
+    }
+    EVO_AUTO(strbuf) uploads = EVO_STRBUF_INIT;
+    ask("uploads", "plain-text", &uploads);
+    assert_string_equal(uploads.buf, "");
+}
+
 static void test_stranger_is_sent_content_md5_alone(void **state)
 {
     (void)state;
@@ -226,6 +246,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_settings_go_with_a_put_and_with_the_start_of_an_upload),
+        cmocka_unit_test(test_encryption_that_the_server_ignores_is_an_error_and_leaves_nothing),
         cmocka_unit_test(test_stranger_is_sent_content_md5_alone),
         cmocka_unit_test(test_refused_header_is_named_with_its_option),
         cmocka_unit_test(test_refusal_that_tells_nothing_names_what_was_sent),

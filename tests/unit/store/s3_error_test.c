@@ -28,6 +28,7 @@ static void test_judge_tells_again_from_never(void **state)
         { 408, "", EVO_S3_RETRY },
         { 429, "", EVO_S3_RETRY },
         { 409, "ConditionalRequestConflict", EVO_S3_RETRY },
+        { 409, "ExistingObjectIsDirectory", EVO_S3_RETRY },
         { 400, "XAmzContentSHA256Mismatch", EVO_S3_RETRY },
         { 400, "IncompleteBody", EVO_S3_RETRY },
         { 403, "RequestTimeTooSkewed", EVO_S3_SKEWED },
@@ -54,6 +55,28 @@ static void test_judge_tells_again_from_never(void **state)
     assert_int_equal(evo_s3_judge_failure(EVO_HTTP_DNS), EVO_S3_RETRY);
     assert_int_equal(evo_s3_judge_failure(EVO_HTTP_TLS), EVO_S3_FAIL);
     assert_int_equal(evo_s3_judge_failure(EVO_HTTP_SINK), EVO_S3_FAIL);
+}
+
+static void test_tells_missing_is_of_objects_and_uploads_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        const char *code;
+        bool missing;
+    } rows[] = {
+        { 404, "NoSuchKey", true },
+        { 404, "NoSuchUpload", true },
+        { 404, "", true },
+        { 404, "SomethingElse", true },
+        { 404, "NoSuchBucket", false },
+        { 404, "XAdminUserNotFound", false },
+        { 403, "NoSuchKey", false },
+        { 200, "", false },
+    };
+    for (size_t i = 0; i < EVO_COUNT(rows); i++)
+        if (evo_s3_tells_missing(rows[i].status, rows[i].code) != rows[i].missing)
+            fail_msg("%d %s", rows[i].status, rows[i].code);
 }
 
 static void test_backoff_is_jittered_doubled_and_capped(void **state)
@@ -161,6 +184,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_judge_tells_again_from_never),
+        cmocka_unit_test(test_tells_missing_is_of_objects_and_uploads_alone),
         cmocka_unit_test(test_backoff_is_jittered_doubled_and_capped),
         cmocka_unit_test(test_explain_names_the_thing_and_a_way_out),
         cmocka_unit_test(test_explain_repeats_the_server_but_no_key),
