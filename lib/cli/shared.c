@@ -18,7 +18,7 @@ const struct evo_option evo_shared_options[] = {
     { "s3-allow-http", EVO_OPT_FLAG, FIELD(s3_allow_http), .env = "EVO_S3_ALLOW_HTTP",
       .help = "accept a plain http endpoint that is not on this machine" },
     { "s3-profile-of", EVO_OPT_CHOICE, FIELD(s3_profile_of), .value = "SERVER", .fallback = "auto",
-      .env = "EVO_S3_PROFILE_OF", .choices = "auto aws r2 gcs ceph minio seaweedfs scaleway other",
+      .env = "EVO_S3_PROFILE_OF", .choices = "auto aws r2 gcs ceph minio seaweedfs versitygw scaleway other",
       .help = "whose S3 server it is; auto: by the endpoint's host, and with care where that tells nothing" },
     { "s3-ca-bundle", EVO_OPT_STRING, FIELD(s3_ca_bundle), .value = "FILE", .path = true,
       .env = "EVO_S3_CA_BUNDLE AWS_CA_BUNDLE", .help = "authorities that the S3 server's certificate is of" },

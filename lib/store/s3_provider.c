@@ -6,7 +6,7 @@
 
 /*
  * Checksums: AWS and SeaweedFS compare x-amz-checksum-*, which costs nothing (SeaweedFS does not compare
- * x-amz-content-sha256 with the body). MinIO and Ceph compare x-amz-content-sha256, which is always signed. Of R2,
+ * x-amz-content-sha256 with the body). MinIO, Ceph and versitygw compare x-amz-content-sha256, which is always signed. Of R2,
  * GCS and strangers only Content-MD5 is sure to be taken.
  */
 static const struct evo_s3_provider providers[] = {
@@ -17,6 +17,7 @@ static const struct evo_s3_provider providers[] = {
     { "ceph", NULL, EVO_S3_CHECKSUM_NONE, EVO_S3_CHECKSUM_MD5, PARTS_MAX, true },
     { "minio", NULL, EVO_S3_CHECKSUM_NONE, EVO_S3_CHECKSUM_MD5, PARTS_MAX, false },
     { "seaweedfs", NULL, EVO_S3_CHECKSUM_CRC32C, EVO_S3_CHECKSUM_CRC32C, PARTS_MAX, true },
+    { "versitygw", NULL, EVO_S3_CHECKSUM_NONE, EVO_S3_CHECKSUM_MD5, PARTS_MAX, true },
     { "scaleway", ".scw.cloud", EVO_S3_CHECKSUM_MD5, EVO_S3_CHECKSUM_MD5, 1000, false },
     { "other", NULL, EVO_S3_CHECKSUM_MD5, EVO_S3_CHECKSUM_MD5, PARTS_MAX, false },
 };

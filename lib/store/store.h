@@ -34,7 +34,7 @@ struct evo_store_options {
     bool s3_allow_http; /* plain http to other than loopback */
     const char *
         s3_provider; /* whose server it is: "auto" (or NULL: by the endpoint's host), "aws", "r2", "gcs", "ceph",
-                                "minio", "seaweedfs", "scaleway", "other" */
+                                "minio", "seaweedfs", "versitygw", "scaleway", "other" */
     const char
         *s3_ca_bundle; /* PEM file of authorities to trust, beside those that curl trusts; NULL: none */
     /* Sent with each object; NULL or 0: not. A server that knows one of them not refuses the object, and the error

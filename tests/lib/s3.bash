@@ -1,45 +1,88 @@
-# An S3 server for tests: SeaweedFS on loopback, signatures checked.
+# S3 servers for tests, on loopback, signatures checked: SeaweedFS, and versitygw over a folder.
 #
-# tests/run starts one server for the whole run (EVO_TEST_S3 names its folder); a
-# test takes a bucket of its own:
+# tests/run starts one server for the whole run (EVO_TEST_S3 names its folder), SeaweedFS
+# unless EVO_TEST_S3_SERVER names the other; a test takes a bucket of its own:
 #
 #     setup() { s3_fresh_bucket; }        # S3_BUCKET, EVO_STORE and AWS_* exported
 #     @test ... { s3_put key "$file"; s3_list; }
 #
-# The server checks signatures and clock skew, not x-amz-content-sha256 against
-# the body, nor the region; it lists in its own order. Say so where it matters.
+# A test that needs the other one, or a server of its own, starts it:
+#
+#     setup_file()    { s3_private_start versitygw; }
+#     teardown_file() { s3_private_stop; }
+#
+# What each of them checks and offers is a row of tests/server/store/s3_servers.h.
 # shellcheck shell=bash
 
-_s3_weed() {
-    local weed=$EVO_TOOLS/seaweedfs/bin/weed
-    [ -x "$weed" ] || fail "no S3 server found: ci/tools.sh seaweedfs" || return
-    printf '%s\n' "$weed"
+# s3_servers: their names.
+s3_servers() {
+    printf '%s\n' seaweedfs versitygw
 }
 
-# s3_server_start DIR: starts the server with its data under DIR (created here)
+# _s3_program SERVER FILE: its program, where ci/tools.sh put it.
+_s3_program() {
+    local program=$EVO_TOOLS/$1/bin/$2
+    [ -x "$program" ] || fail "no S3 server found: ci/tools.sh $1" || return
+    printf '%s\n' "$program"
+}
+
+# s3_server_start DIR [SERVER]: starts the server with its data under DIR (created here)
 # and writes DIR/env. Returns at once; s3_server_wait waits until it answers.
 s3_server_start() {
-    local dir=$1 weed key secret p
-    weed=$(_s3_weed) || return
+    local dir=$1 server=${2:-${EVO_TEST_S3_SERVER:-seaweedfs}} key secret
+    if ! s3_servers | grep -qxF -- "$server"; then
+        fail "no such S3 server: \"$server\"; there are: $(s3_servers | xargs)"
+        return
+    fi
     mkdir -p "$dir/data" "$dir/home" "$dir/tmp"
+    : >"$dir/sockets"
     key=EVO$(random_word)
     secret=canary-s3-$(random_word)
+    [ ! -e "${EVO_TEST_CANARIES:-/nonexistent}" ] || add_canary "$secret"
+    "_s3_start_$server" "$dir" "$key" "$secret"
+}
+
+# _s3_write_env DIR SERVER PORT KEY SECRET
+_s3_write_env() {
+    cat >"$1/env" <<EOF
+S3_SERVER=$2
+S3_ENDPOINT=http://127.0.0.1:$3
+S3_PORT=$3
+S3_KEY=$4
+S3_SECRET=$5
+EOF
+}
+
+# Objects are files; extended attributes of the folder's file system hold what else is known of them.
+_s3_start_versitygw() {
+    local dir=$1 program port
+    program=$(_s3_program versitygw versitygw) || return
+    port=$(free_ports 1) || return
+    mkdir -p "$dir/versions"
+    _s3_write_env "$dir" versitygw "$port" "$2" "$3"
+    # Unless it is told to keep connections, each request needs a new one.
+    (cd "$dir" && exec env -i PATH="$PATH" HOME="$dir/home" TMPDIR="$dir/tmp" GOMEMLIMIT=400MiB \
+        ROOT_ACCESS_KEY="$2" ROOT_SECRET_KEY="$3" \
+        setpriv --pdeathsig KILL "$program" --port "127.0.0.1:$port" --region us-east-1 --quiet --keep-alive \
+        --virtual-domain s3.localhost posix --versioning-dir "$dir/versions" "$dir/data") \
+        </dev/null >"$dir/log" 2>&1 3>&- &
+    printf '%s\n' "$!" >"$dir/pid"
+    disown
+}
+
+_s3_start_seaweedfs() {
+    local dir=$1 weed p
+    weed=$(_s3_program seaweedfs weed) || return
     read -ra p <<<"$(free_ports 9)"
     [ "${#p[@]}" -eq 9 ] || return
     cat >"$dir/s3.json" <<EOF
-{"identities": [{"name": "admin", "credentials": [{"accessKey": "$key", "secretKey": "$secret"}],
+{"identities": [{"name": "admin", "credentials": [{"accessKey": "$2", "secretKey": "$3"}],
   "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}
 EOF
-    cat >"$dir/env" <<EOF
-S3_ENDPOINT=http://127.0.0.1:${p[0]}
-S3_PORT=${p[0]}
-S3_KEY=$key
-S3_SECRET=$secret
-EOF
+    _s3_write_env "$dir" seaweedfs "${p[0]}" "$2" "$3"
     # Beside each gRPC port it opens a socket of a fixed name in /tmp.
     printf '/tmp/seaweedfs-%s-grpc-%s.sock\n' master "${p[4]}" volume "${p[5]}" filer "${p[6]}" s3 "${p[7]}" \
         admin "$((p[8] + 10000))" >"$dir/sockets"
-    [ ! -e "${EVO_TEST_CANARIES:-/nonexistent}" ] || add_canary "$secret"
     # All ports are given: those left out would be opened at fixed numbers. The
     # server's own worker looks for the admin part at that distance.
     (cd "$dir" && exec env -i PATH="$PATH" HOME="$dir/home" TMPDIR="$dir/tmp" GOMEMLIMIT=400MiB \
@@ -86,7 +129,22 @@ s3_server_stop() {
 s3_use() {
     # shellcheck source=/dev/null
     . "$1/env"
-    export S3_ENDPOINT S3_PORT S3_KEY S3_SECRET
+    export S3_SERVER S3_ENDPOINT S3_PORT S3_KEY S3_SECRET
+}
+
+# s3_private_start [SERVER]: a server of this file or test alone; s3_fresh_bucket takes its buckets from it until
+# s3_private_stop.
+s3_private_start() {
+    S3_PRIVATE=$(mktemp -d "${EVO_TEST_DIR:?start the tests with tests/run}/s3.XXXXXX") || return
+    export S3_PRIVATE
+    s3_server_start "$S3_PRIVATE" "$@" && s3_server_wait "$S3_PRIVATE"
+}
+
+s3_private_stop() {
+    [ -n "${S3_PRIVATE:-}" ] || return 0
+    s3_server_stop "$S3_PRIVATE"
+    rm -rf "$S3_PRIVATE"
+    unset S3_PRIVATE
 }
 
 # s3_curl ARGUMENTS...: a signed request by curl (path-style URL under
@@ -106,7 +164,7 @@ s3_env() {
 
 # s3_fresh_bucket: a new empty bucket. Sets and exports S3_BUCKET, EVO_STORE and AWS_*.
 s3_fresh_bucket() {
-    s3_use "${EVO_TEST_S3:?start the tests with tests/run}" || return
+    s3_use "${S3_PRIVATE:-${EVO_TEST_S3:?start the tests with tests/run}}" || return
     S3_BUCKET=b-$(random_word)
     s3_curl -X PUT "$S3_ENDPOINT/$S3_BUCKET" >/dev/null || return
     export S3_BUCKET EVO_STORE=s3://$S3_BUCKET/store

@@ -2,67 +2,14 @@
  * contract.h - what every store must do: one suite, run over a folder (contract_test.c) and over a real S3
  * server (tests/server/store/s3_contract_test.c).
  *
- * The includer defines `static struct evo_store *contract_open(void)`, which opens a store that holds nothing
- * under "t/", and adds CONTRACT_TESTS to its list. Each test clears what is there before it begins.
+ * The includer defines contract_open() of contract_helpers.h and adds CONTRACT_TESTS to its list. Each test clears what is there before it begins.
  */
 #ifndef EVO_TEST_CONTRACT_H
 #define EVO_TEST_CONTRACT_H
 
 #include "base/cancel.h"
 #include "crypto/sha256.h"
-#include "store/store.h"
-
-static struct evo_store *contract_open(void);
-
-#define PART_SIZE ((size_t)5 << 20)
-
-#define assert_ok(call)                                  \
-    do {                                                 \
-        if ((call) != EVO_OK)                            \
-            fail_msg("%s: %s", err.message, err.detail); \
-    } while (0)
-
-static struct evo_store *contract_begin(void)
-{
-    struct evo_error err = EVO_ERROR_INIT;
-    struct evo_store *store = contract_open();
-    EVO_AUTO(store_list) list = { 0 };
-    assert_ok(evo_store_list_prefix(store, "", true, &list, &err));
-    for (size_t i = 0; i < list.count; i++)
-        assert_ok(evo_store_remove(store, list.items[i].key, &err));
-    return store;
-}
-
-static void put_text(struct evo_store *store, const char *key, const char *text)
-{
-    struct evo_error err = EVO_ERROR_INIT;
-    assert_ok(evo_store_put(store, key, text, strlen(text), 0, &err));
-}
-
-static void assert_object(struct evo_store *store, const char *key, const void *data, size_t n)
-{
-    struct evo_error err = EVO_ERROR_INIT;
-    EVO_AUTO(strbuf) got = EVO_STRBUF_INIT;
-    assert_ok(evo_store_get(store, key, EVO_STRBUF_MAX, &got, &err));
-    assert_int_equal(got.len, n);
-    assert_memory_equal(got.buf, data, n);
-}
-
-static void assert_missing(struct evo_store *store, const char *key)
-{
-    struct evo_error err = EVO_ERROR_INIT;
-    struct evo_store_stat st;
-    assert_int_equal(evo_store_stat(store, key, &st, &err), EVO_ERR_NOT_FOUND);
-    assert_non_null(strstr(err.message, key));
-}
-
-static void assert_nothing_stored(struct evo_store *store)
-{
-    struct evo_error err = EVO_ERROR_INIT;
-    EVO_AUTO(store_list) list = { 0 };
-    assert_ok(evo_store_list_prefix(store, "", true, &list, &err));
-    assert_int_equal(list.count, 0);
-}
+#include "store/contract_helpers.h"
 
 static void test_check_of_an_empty_store_is_fine(void **state)
 {
@@ -495,14 +442,6 @@ static void test_room_of_a_stream_becomes_less_by_what_was_written(void **state)
 
 /* ---- what killed runs left ---- */
 
-static size_t uploads_below(struct evo_store *store, const char *prefix)
-{
-    struct evo_error err = EVO_ERROR_INIT;
-    EVO_AUTO(store_uploads) found = { 0 };
-    assert_ok(evo_store_list_uploads(store, prefix, &found, &err));
-    return found.count;
-}
-
 static void test_unfinished_upload_is_listed_below_its_folder_until_it_is_aborted(void **state)
 {
     (void)state;
@@ -583,8 +522,10 @@ static void *work(void *ctx)
         EVO_AUTO(strbuf) out = EVO_STRBUF_INIT;
         if (evo_store_put(w->store, key, key, strlen(key), 0, &err) ||
             evo_store_get(w->store, key, 100, &out, &err) || !evo_streq(out.buf, key) ||
-            evo_store_remove(w->store, key, &err))
+            evo_store_remove(w->store, key, &err)) {
+            print_error("%s: \"%s\", %s %s\n", key, out.buf, err.message, err.detail);
             w->failures++;
+        }
     }
     return NULL;
 }

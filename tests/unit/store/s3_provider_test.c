@@ -35,9 +35,8 @@ static void test_provider_is_told_by_the_host(void **state)
 static void test_provider_by_name_wins_over_the_host(void **state)
 {
     (void)state;
-    static const char *const names[] = {
-        "aws", "r2", "gcs", "ceph", "minio", "seaweedfs", "scaleway", "other"
-    };
+    static const char *const names[] = { "aws",       "r2",        "gcs",      "ceph", "minio",
+                                         "seaweedfs", "versitygw", "scaleway", "other" };
     for (size_t i = 0; i < EVO_COUNT(names); i++)
         assert_string_equal(evo_s3_provider_find(names[i], "storage.googleapis.com")->name, names[i]);
     assert_null(evo_s3_provider_find("azure", NULL));
@@ -46,9 +45,8 @@ static void test_provider_by_name_wins_over_the_host(void **state)
 static void test_every_provider_has_a_checksum_for_locked_objects(void **state)
 {
     (void)state;
-    static const char *const names[] = {
-        "aws", "r2", "gcs", "ceph", "minio", "seaweedfs", "scaleway", "other"
-    };
+    static const char *const names[] = { "aws",       "r2",        "gcs",      "ceph", "minio",
+                                         "seaweedfs", "versitygw", "scaleway", "other" };
     for (size_t i = 0; i < EVO_COUNT(names); i++)
         assert_int_not_equal(evo_s3_provider_find(names[i], NULL)->checksum_locked, EVO_S3_CHECKSUM_NONE);
 }
