@@ -6,11 +6,13 @@
 #     bench_fill shop 1.2          # a database with so many GB of COPY text
 #     bench_measure TITLE NAME=COMMAND...
 #
-# EVO_BENCH_SCALE (1) shrinks every database; EVO_BENCH_ROUNDS (5) are the rounds that count.
+# EVO_BENCH_SCALE (1) shrinks every database; EVO_BENCH_ROUNDS (5) are the rounds that count; EVO_BENCH_S3 (seaweedfs)
+# is the S3 server: versitygw takes little processor itself, and so shows more of what its clients take.
 
 BUILD=${BUILD:-build}
 scale=${EVO_BENCH_SCALE:-1}
 rounds=${EVO_BENCH_ROUNDS:-5}
+s3_server=${EVO_BENCH_S3:-seaweedfs}
 unset "${!EVO_@}" "${!PG@}" "${!AWS_@}" DATABASE_URL DIRECT_URL 2>/dev/null || true
 # shellcheck source=tests/lib/common.bash
 . tests/lib/common.bash
@@ -41,14 +43,15 @@ bench_begin() {
 }
 
 bench_begin_s3() {
-    s3_server_start "$work/s3"
+    s3_server_start "$work/s3" "$s3_server"
     s3_server_wait "$work/s3"
     s3_use "$work/s3"
     s3_env
     s3_curl -X PUT "$S3_ENDPOINT/bench" >/dev/null
     aws=$EVO_TOOLS/awscli/bin/aws
     [ -x "$aws" ] || fail "no aws found: ci/tools.sh awscli"
-    echo "S3: SeaweedFS $("$EVO_TOOLS/seaweedfs/bin/weed" version 2>/dev/null | sed -n 's/^version [^ ]* \([0-9.]*\).*/\1/p') on the same machine, by loopback;" \
+    # The folder's name has the version.
+    echo "S3: $(basename "$(readlink -f "$EVO_TOOLS/$s3_server")") on the same machine, by loopback;" \
         "$("$aws" --version 2>&1 | cut -d' ' -f1 | tr / ' ')"
 }
 
@@ -135,6 +138,11 @@ bench_measure() {
         shift 2
     done
     python3 scripts/bench/measure.py "${options[@]}" "$rounds" "$@"
+}
+
+# bench_measure_s3 OPTION... TITLE NAME=COMMAND...: also what the S3 server spends on each.
+bench_measure_s3() {
+    bench_measure --server "$(cat "$work/s3/pid")" "$@"
 }
 
 # stored_in WHAT: bytes under a folder, or under an s3:// URL of which the newest alone counts.
