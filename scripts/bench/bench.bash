@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What the benchmarks of backups share: a private server, the databases, an S3 server, and who ran where. Sourced by
-# scripts/bench/backup, restore and plot, in the repository's root.
+# What the benchmarks share: a private server, the databases, an S3 server, and who ran where. Sourced by
+# scripts/bench/status, backup, restore, backfill and plot, in the repository's root.
 #
 #     bench_begin                  # servers up; all of it ends with the shell
 #     bench_fill shop 1.2          # a database with so many GB of COPY text
@@ -137,7 +137,7 @@ bench_measure() {
         options+=("$1" "$2")
         shift 2
     done
-    python3 scripts/bench/measure.py "${options[@]}" "$rounds" "$@"
+    python3 "$EVO_ROOT/scripts/bench/measure.py" "${options[@]}" "$rounds" "$@"
 }
 
 # bench_measure_s3 OPTION... TITLE NAME=COMMAND...: also what the S3 server spends on each.
