@@ -18,7 +18,10 @@ enum evo_errc evo_health_target_http(const char *url, const struct evo_health_ex
                                      struct evo_health_target *ret, struct evo_error *err)
 {
     EVO_AUTO(http_url) u = { 0 };
-    if (evo_http_url_parse(url, &u, err) || (!evo_streq(u.scheme, "http") && !evo_streq(u.scheme, "https"))) {
+    enum evo_errc rc = evo_http_url_parse(url, &u, err);
+    if (rc == EVO_ERR_UNSUPPORTED) /* there is no libcurl */
+        return rc;
+    if (rc || (!evo_streq(u.scheme, "http") && !evo_streq(u.scheme, "https"))) {
         /* What may be a password or a token is not shown. */
         int shown = strchr(url, '@') ? 0 : (int)strcspn(url, "?#");
         (void)evo_error_set(err, EVO_ERR_CONFIG, "invalid URL \"%.*s%s\" of a health check",
@@ -44,8 +47,10 @@ enum evo_errc evo_health_target_tcp(const char *address, struct evo_health_targe
 {
     EVO_AUTO_STR url = evo_asprintf("http://%s", address);
     EVO_AUTO(http_url) u = { 0 };
-    if (evo_http_url_parse(url, &u, err) || !*u.port || u.has_user || u.query ||
-        !evo_ends_with(address, u.port)) {
+    enum evo_errc rc = evo_http_url_parse(url, &u, err);
+    if (rc == EVO_ERR_UNSUPPORTED) /* there is no libcurl */
+        return rc;
+    if (rc || !*u.port || u.has_user || u.query || !evo_ends_with(address, u.port)) {
         (void)evo_error_set(err, EVO_ERR_CONFIG, "invalid address \"%.100s\" of a TCP check", address);
         return evo_error_hint(err, "Write host and port: --tcp db.example.org:5432, --tcp [::1]:5432");
     }

@@ -1,12 +1,11 @@
 #include "http/http.h"
 
-#include <curl/curl.h>
 #include <errno.h>
-#include <pthread.h>
 
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/parse.h"
+#include "http/libcurl.h"
 #include "http/response.h"
 
 #include "base/banned.h"
@@ -33,19 +32,13 @@ struct transfer {
     char text[CURL_ERROR_SIZE];
 };
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void initialise(void)
-{
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        EVO_BUG("libcurl cannot be initialised");
-}
-
 enum evo_errc evo_http_new(struct evo_http **ret, struct evo_error *err)
 {
-    (void)pthread_once(&once, initialise);
+    enum evo_errc rc = evo_curl_load(err);
+    if (rc)
+        return rc;
     struct evo_http *http = evo_calloc(1, sizeof(*http));
-    http->multi = curl_multi_init();
+    http->multi = evo_curl.multi_init();
     if (!http->multi) {
         free(http);
         return evo_error_set(err, EVO_ERR_NETWORK, "could not set up an HTTP client");
@@ -58,7 +51,7 @@ void evo_http_free(struct evo_http *http)
 {
     if (!http)
         return;
-    (void)curl_multi_cleanup(http->multi);
+    (void)evo_curl.multi_cleanup(http->multi);
     free(http);
 }
 
@@ -153,7 +146,7 @@ static bool has_header(const struct evo_strvec *headers, const char *name)
 
 static void append(struct curl_slist **list, const char *line)
 {
-    struct curl_slist *longer = curl_slist_append(*list, line);
+    struct curl_slist *longer = evo_curl.slist_append(*list, line);
     EVO_ASSERT(longer);
     *list = longer;
 }
@@ -186,10 +179,10 @@ static enum evo_errc header_list(const struct evo_strvec *headers, struct curl_s
     return EVO_OK;
 }
 
-#define SET(option, value)                                         \
-    do {                                                           \
-        if (curl_easy_setopt(easy, (option), (value)) != CURLE_OK) \
-            EVO_BUG("libcurl does not know the option " #option);  \
+#define SET(option, value)                                             \
+    do {                                                               \
+        if (evo_curl.easy_setopt(easy, (option), (value)) != CURLE_OK) \
+            EVO_BUG("libcurl does not know the option " #option);      \
     } while (0)
 
 static void set_certificates(CURL *easy, const char *bundle)
@@ -263,8 +256,8 @@ static void set_options(CURL *easy, const struct evo_http_request *r, struct tra
 static uint64_t activity(const struct transfer *t)
 {
     curl_off_t up = 0, down = 0;
-    (void)curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &up);
-    (void)curl_easy_getinfo(t->easy, CURLINFO_SIZE_DOWNLOAD_T, &down);
+    (void)evo_curl.easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &up);
+    (void)evo_curl.easy_getinfo(t->easy, CURLINFO_SIZE_DOWNLOAD_T, &down);
     return (uint64_t)up + (uint64_t)down + t->header_bytes;
 }
 
@@ -284,9 +277,9 @@ static enum end run(struct evo_http *http, struct transfer *t, CURLcode *ret)
         if (t->request->stop && atomic_load(t->request->stop))
             return END_STOPPED;
         int running = 0, queued;
-        if (curl_multi_perform(http->multi, &running) != CURLM_OK)
+        if (evo_curl.multi_perform(http->multi, &running) != CURLM_OK)
             EVO_BUG("libcurl's multi handle is broken");
-        CURLMsg *m = curl_multi_info_read(http->multi, &queued);
+        CURLMsg *m = evo_curl.multi_info_read(http->multi, &queued);
         if (m && m->msg == CURLMSG_DONE) {
             *ret = m->data.result;
             return END_DONE;
@@ -301,7 +294,7 @@ static enum end run(struct evo_http *http, struct transfer *t, CURLcode *ret)
         int wait_ms = evo_deadline_left(stalled);
         if (t->request->stop && wait_ms > STOP_POLL_MS)
             wait_ms = STOP_POLL_MS;
-        (void)curl_multi_poll(http->multi, &cancel, watch, wait_ms, NULL);
+        (void)evo_curl.multi_poll(http->multi, &cancel, watch, wait_ms, NULL);
     }
 }
 
@@ -335,7 +328,7 @@ static const struct {
 static const char *connect_text(CURL *easy)
 {
     long number = 0;
-    (void)curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
+    (void)evo_curl.easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
     switch (number) {
     case ENETUNREACH:
     case EHOSTUNREACH:
@@ -382,7 +375,7 @@ static enum evo_errc network_error(struct transfer *t, CURLcode code, bool retry
         break;
     default: /* TLS too: libcurl's text names what is wrong with the certificate, never the URL */
         (void)evo_error_set(t->err, EVO_ERR_NETWORK, "could not reach \"%s\": %s", origin,
-                            r->failure == EVO_HTTP_TLS && *t->text ? t->text : curl_easy_strerror(code));
+                            r->failure == EVO_HTTP_TLS && *t->text ? t->text : evo_curl.easy_strerror(code));
         break;
     }
     if (t->err)
@@ -411,11 +404,11 @@ static enum evo_errc transfer(struct evo_http *http, struct transfer *t)
 {
     CURLcode code = CURLE_OPERATION_TIMEDOUT; /* what a stall is */
     int64_t started = evo_clock_ms();
-    if (curl_multi_add_handle(http->multi, t->easy) != CURLM_OK)
+    if (evo_curl.multi_add_handle(http->multi, t->easy) != CURLM_OK)
         EVO_BUG("libcurl's multi handle takes no request");
     enum end end = run(http, t, &code);
     /* What is not done is thrown away with its connection here. */
-    (void)curl_multi_remove_handle(http->multi, t->easy);
+    (void)evo_curl.multi_remove_handle(http->multi, t->easy);
     t->response->elapsed_ms = evo_clock_ms() - started;
     t->response->date_ms = evo_http_date_ms(evo_http_header(t->response, "date"));
     if (end == END_CANCELLED) {
@@ -439,13 +432,13 @@ enum evo_errc evo_http_send(struct evo_http *http, const struct evo_http_request
     if (rc) {
         response->failure = EVO_HTTP_OTHER;
     } else {
-        CURL *easy = t.easy = curl_easy_init();
+        CURL *easy = t.easy = evo_curl.easy_init();
         EVO_ASSERT(easy);
         set_options(easy, request, &t);
         SET(CURLOPT_HTTPHEADER, headers);
         rc = transfer(http, &t);
-        curl_easy_cleanup(easy);
+        evo_curl.easy_cleanup(easy);
     }
-    curl_slist_free_all(headers);
+    evo_curl.slist_free_all(headers);
     return rc;
 }

@@ -1,10 +1,9 @@
 /* The answer's half of http.h. */
 #include "http/response.h"
 
-#include <curl/curl.h>
-
 #include "base/clock.h"
 #include "base/parse.h"
+#include "http/libcurl.h"
 
 #include "base/banned.h"
 
@@ -56,7 +55,7 @@ const char *evo_http_header(const struct evo_http_response *r, const char *name)
 
 int64_t evo_http_date_ms(const char *text)
 {
-    time_t t = text ? curl_getdate(text, NULL) : -1;
+    time_t t = text && evo_curl_load(NULL) == EVO_OK ? evo_curl.getdate(text, NULL) : -1;
     return t < 0 ? -1 : (int64_t)t * 1000;
 }
 

@@ -1,8 +1,8 @@
 /* The URL functions of http.h: what can be said of a URL without a connection. */
 #include <arpa/inet.h>
-#include <curl/curl.h>
 
 #include "http/http.h"
+#include "http/libcurl.h"
 
 #include "base/banned.h"
 
@@ -12,10 +12,10 @@
 static char *part(CURLU *u, CURLUPart what)
 {
     char *text = NULL;
-    if (curl_url_get(u, what, &text, 0) != CURLUE_OK)
+    if (evo_curl.url_get(u, what, &text, 0) != CURLUE_OK)
         return NULL;
     char *copy = evo_strdup(text);
-    curl_free(text);
+    evo_curl.free(text);
     return copy;
 }
 
@@ -24,10 +24,13 @@ enum evo_errc evo_http_url_parse(const char *url, struct evo_http_url *ret, stru
     const char *behind = strstr(url, "://");
     if (!behind || behind[3] == '/') /* libcurl would take the first folder for the host */
         return evo_error_set(err, EVO_ERR_CONFIG, "not a URL");
-    CURLU *u = curl_url();
+    enum evo_errc rc = evo_curl_load(err);
+    if (rc)
+        return rc;
+    CURLU *u = evo_curl.url();
     EVO_ASSERT(u);
-    if (curl_url_set(u, CURLUPART_URL, url, URL_FLAGS) != CURLUE_OK) {
-        curl_url_cleanup(u);
+    if (evo_curl.url_set(u, CURLUPART_URL, url, URL_FLAGS) != CURLUE_OK) {
+        evo_curl.url_cleanup(u);
         return evo_error_set(err, EVO_ERR_CONFIG, "not a URL");
     }
     struct evo_http_url parsed = {
@@ -40,7 +43,7 @@ enum evo_errc evo_http_url_parse(const char *url, struct evo_http_url *ret, stru
     EVO_AUTO_STR user = part(u, CURLUPART_USER);
     EVO_AUTO_STR password = part(u, CURLUPART_PASSWORD);
     parsed.has_user = user || password;
-    curl_url_cleanup(u);
+    evo_curl.url_cleanup(u);
     if (!parsed.scheme || !parsed.host || !*parsed.host) {
         evo_http_url_release(&parsed);
         return evo_error_set(err, EVO_ERR_CONFIG, "not a URL");

@@ -23,7 +23,10 @@ void evo_slack_release(struct evo_slack *s)
 static enum evo_errc check_url(const char *url, const char *what, struct evo_error *err)
 {
     EVO_AUTO(http_url) u = { 0 };
-    if (evo_http_url_parse(url, &u, err) || (!evo_streq(u.scheme, "http") && !evo_streq(u.scheme, "https")))
+    enum evo_errc rc = evo_http_url_parse(url, &u, err);
+    if (rc == EVO_ERR_UNSUPPORTED) /* there is no libcurl */
+        return rc;
+    if (rc || (!evo_streq(u.scheme, "http") && !evo_streq(u.scheme, "https")))
         return evo_error_set(err, EVO_ERR_CONFIG, "%s is not a URL", what);
     if (evo_streq(u.scheme, "http") && !evo_http_is_loopback(u.host))
         return evo_error_set(err, EVO_ERR_CONFIG, "%s is not an https URL", what);

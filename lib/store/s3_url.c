@@ -47,7 +47,12 @@ enum evo_errc evo_s3_endpoint_parse(const char *endpoint, bool allow_http, const
     if (strchr(endpoint, '@'))
         return evo_error_set(err, EVO_ERR_CONFIG, "%s cannot hold a user or a password", what);
     struct evo_error why = EVO_ERROR_INIT;
-    if (!strstr(endpoint, "://") || evo_http_url_parse(endpoint, &u, &why) || !*u.host ||
+    enum evo_errc rc = evo_http_url_parse(endpoint, &u, &why);
+    if (rc == EVO_ERR_UNSUPPORTED && err) /* there is no libcurl */
+        *err = why;
+    if (rc == EVO_ERR_UNSUPPORTED)
+        return rc;
+    if (rc || !strstr(endpoint, "://") || !*u.host ||
         (!evo_streq(u.scheme, "https") && !evo_streq(u.scheme, "http")) || u.query) {
         evo_error_set(err, EVO_ERR_CONFIG, "cannot use %s: \"%s\" is not the URL of a server", what,
                       endpoint);
