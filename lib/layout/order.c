@@ -1,52 +1,21 @@
 #include "layout/order.h"
 
-#include <unicode/ucol.h>
+#include "layout/collation.h"
 
 #include "base/banned.h"
 
-/* Plain ASCII names, which is nearly every project, need no collation data: their characters have these places, and no
- * two of them differ in case only. Everything else goes to libicu. */
-static const char simple_order[] = " _-0123456789abcdefghijklmnopqrstuvwxyz";
-
-static bool is_simple(const struct evo_project *p)
+static bool is_plain(const struct evo_project *p)
 {
     for (size_t i = 0; i < p->count; i++)
-        if (p->items[i].name[strspn(p->items[i].name, simple_order)])
+        if (!evo_collation_is_plain(p->items[i].name))
             return false;
     return true;
-}
-
-struct collation {
-    UCollator *icu; /* NULL: simple_order */
-};
-
-static void collation_auto(struct collation *c)
-{
-    if (c->icu)
-        ucol_close(c->icu);
-}
-
-static int compare_simple(const char *a, const char *b)
-{
-    while (*a && *a == *b) {
-        a++;
-        b++;
-    }
-    const char *pa = *a ? strchr(simple_order, *a) : NULL, *pb = *b ? strchr(simple_order, *b) : NULL;
-    return pa == pb ? 0 : !pa ? -1 : !pb ? 1 : pa < pb ? -1 : 1;
 }
 
 static int compare_prisma(const void *va, const void *vb, void *ctx)
 {
     const struct evo_migration *a = va, *b = vb;
-    const struct collation *c = ctx;
-    int order;
-    if (c->icu) {
-        UErrorCode status = U_ZERO_ERROR;
-        order = (int)ucol_strcollUTF8(c->icu, a->name, -1, b->name, -1, &status);
-    } else {
-        order = compare_simple(a->name, b->name);
-    }
+    int order = evo_collation_compare(ctx, a->name, b->name);
     return order ? order : strcmp(a->name, b->name);
 }
 
@@ -69,16 +38,12 @@ static void warn_of_byte_order(struct evo_project *p)
 
 enum evo_errc evo_order_prisma(struct evo_project *p, struct evo_error *err)
 {
-    __attribute__((cleanup(collation_auto))) struct collation c = { NULL };
-    if (!is_simple(p)) {
-        UErrorCode status = U_ZERO_ERROR;
-        c.icu = ucol_open("", &status);
-        if (U_FAILURE(status))
-            return evo_error_set(err, EVO_ERR_INTERNAL, "could not open the root collation: %s",
-                                 u_errorName(status));
-    }
+    EVO_AUTO_PTR(collation) c = NULL;
+    enum evo_errc rc = evo_collation_open(is_plain(p), &c, err);
+    if (rc)
+        return rc;
     if (p->count)
-        qsort_r(p->items, p->count, sizeof(*p->items), compare_prisma, &c);
+        qsort_r(p->items, p->count, sizeof(*p->items), compare_prisma, c);
     warn_of_byte_order(p);
     return EVO_OK;
 }

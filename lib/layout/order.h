@@ -1,5 +1,5 @@
 /*
- * order.h - the order of application. The only code of this folder that includes libicu.
+ * order.h - the order of application.
  *
  * prisma: as Prisma 7 sorts, by JavaScript's localeCompare: the root collation of CLDR, in which a blank comes before "_", "_" before
  * "-", all before digits, digits before letters, and case decides last. Where two names compare equal there (canonically
@@ -11,7 +11,7 @@
 #include "layout/layout.h"
 
 /* Sorts the items. A warning is added where byte order would apply two neighbours the other way round.
- * EVO_ERR_INTERNAL where libicu has no root collation. */
+ * As evo_collation_open(). */
 enum evo_errc evo_order_prisma(struct evo_project *p, struct evo_error *err) EVO_CHECK;
 /* Sorts the items; every one has a version. A warning for each version that occurs twice. */
 void evo_order_sql(struct evo_project *p);
