@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "catalog/catalog.h"
+#include "catalog/stamp.h"
 #include "crypto/random.h"
 #include "pg/tools.h"
 
@@ -374,6 +375,213 @@ static void test_a_plain_role_sees_the_same(void **state)
     assert_same(before, after);
 }
 
+/* ---- stamps ----------------------------------------------------------------- */
+
+/* Without the horizon. Static storage, two of them in turn. */
+static const char *stamp(struct evo_pg *pg)
+{
+    static char kept[2][EVO_SHA256_HEX];
+    static int turn;
+    char whole[EVO_STAMP_MAX];
+    struct evo_error err = EVO_ERROR_INIT;
+    turn = !turn;
+    assert_ok(evo_catalog_stamp(pg, whole, &err), &err);
+    (void)snprintf(kept[turn], sizeof(kept[turn]), "%.64s", whole);
+    return kept[turn];
+}
+
+static void test_stamp_is_another_one_wherever_the_text_is(void **state)
+{
+    struct fixture *f = *state;
+    int version = evo_pg_version(f->pg) / 10000;
+    int wrong = 0;
+    char *before = describe(f->pg, false);
+    const char *old = stamp(f->pg);
+    assert_int_equal(strlen(old), EVO_SHA256_HEX - 1);
+    for (size_t i = 0; i < EVO_COUNT(changes); i++) {
+        if (version < changes[i].since)
+            continue;
+        exec(f->pg, changes[i].sql);
+        char *after = describe(f->pg, false);
+        const char *new = stamp(f->pg);
+        if (strcmp(before, after) != 0 && strcmp(old, new) == 0) {
+            print_error("the same stamp behind: %s\n", changes[i].sql);
+            wrong++;
+        }
+        free(before);
+        before = after;
+        old = new;
+    }
+    assert_int_equal(wrong, 0);
+    free(before);
+}
+
+/* What the rows of changes.h hold once only, or at their beginning: as one change each, behind all of them. */
+static void test_stamp_is_another_one_behind_changes_of_what_is_there(void **state)
+{
+    static const char *const later[] = {
+        "ALTER SCHEMA app RENAME TO shop",
+        "ALTER ROLE " ROLE " RENAME TO " ROLE "_renamed",
+        "ALTER ROLE " ROLE "_renamed RENAME TO " ROLE,
+        "ALTER TABLE shop.t RENAME TO tt",
+        "ALTER TABLE shop.u SET SCHEMA public",
+        "ALTER TABLE shop.tt RESET (fillfactor)",
+        "ALTER TABLE shop.tt SET (toast.autovacuum_enabled = true)",
+        "ALTER TABLE shop.tt RESET (toast.autovacuum_enabled)",
+        "ALTER TABLE shop.tt NO FORCE ROW LEVEL SECURITY",
+        "ALTER TYPE shop.mood RENAME VALUE 'ok' TO 'fine'",
+        "ALTER EXTENSION hstore DROP FUNCTION public.hstore_hash(public.hstore)",
+        "ALTER TEXT SEARCH DICTIONARY shop.dict (STOPWORDS)",
+        "ALTER FUNCTION shop.f(int, text) RENAME TO g",
+        "ALTER TABLE shop.p DETACH PARTITION shop.p1",
+        "ALTER TABLE shop.p ATTACH PARTITION shop.p1 FOR VALUES FROM ('2025-01-01') TO ('2027-01-01')",
+        "DROP USER MAPPING FOR public SERVER srv",
+        "CREATE USER MAPPING FOR " ROLE " SERVER srv",
+        "ALTER ROLE " ROLE " RENAME TO " ROLE "_renamed; DROP POLICY po ON shop.tt",
+        "ALTER ROLE " ROLE "_renamed RENAME TO " ROLE,
+        "COMMENT ON SCHEMA public IS 'again'",
+        "DROP INDEX public.u_c",
+        "DROP SCHEMA shop CASCADE",
+        "DROP EXTENSION hstore CASCADE",
+    };
+    struct fixture *f = *state;
+    make_changes(f->pg);
+    char *before = describe(f->pg, false);
+    const char *old = stamp(f->pg);
+    for (size_t i = 0; i < EVO_COUNT(later); i++) {
+        exec(f->pg, later[i]);
+        char *after = describe(f->pg, false);
+        const char *new = stamp(f->pg);
+        if (strcmp(before, after) == 0)
+            fail_msg("nothing is changed by: %s", later[i]);
+        if (strcmp(old, new) == 0)
+            fail_msg("the same stamp behind: %s", later[i]);
+        free(before);
+        before = after;
+        old = new;
+    }
+    free(before);
+}
+
+static void test_stamp_stays_where_the_schema_is_not_touched(void **state)
+{
+    static const char *const harmless[] = {
+        "SELECT 1",
+        "INSERT INTO app.t (id, \"V w\") SELECT g, repeat('x', 3000) FROM generate_series(1, 500) g",
+        "ANALYZE",
+        "VACUUM (FREEZE, ANALYZE)",
+        "VACUUM FULL pg_catalog.pg_class",
+        "VACUUM FULL pg_catalog.pg_attribute",
+        "VACUUM FULL pg_catalog.pg_proc",
+        "VACUUM FULL app.t",
+        "CLUSTER app.t USING t_pkey",
+        "TRUNCATE app.t RESTART IDENTITY",
+        "REINDEX TABLE app.t",
+        "SELECT nextval('app.s')",
+        "REFRESH MATERIALIZED VIEW app.m",
+        "GRANT SELECT ON app.t TO " ROLE,
+        "CREATE TEMP TABLE kept (id int PRIMARY KEY, s serial, v text CHECK (v <> ''), UNIQUE (v)); "
+        "CREATE TEMP VIEW w AS SELECT id FROM kept; COMMENT ON TABLE kept IS 'here'; "
+        "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE TYPE pg_temp.t AS (a "
+        "int)",
+        "SELECT lo_create(4711); COMMENT ON LARGE OBJECT 4711 IS 'x'",
+        "CREATE SCHEMA evo; COMMENT ON SCHEMA evo IS 'evo'; CREATE TABLE evo.x (id bigint GENERATED ALWAYS "
+        "AS "
+        "IDENTITY PRIMARY KEY, t text DEFAULT 'x' NOT NULL); CREATE INDEX ON evo.x (t); COMMENT ON TABLE "
+        "evo.x "
+        "IS 'x'",
+        "ALTER TABLE evo.x ADD u text",
+        "DROP SCHEMA evo CASCADE",
+        "DISCARD TEMP",
+        "CREATE ROLE " ROLE "_other; DROP ROLE " ROLE "_other",
+    };
+    struct fixture *f = *state;
+    exec(
+        f->pg,
+        "CREATE SCHEMA app; CREATE TABLE app.t (id serial PRIMARY KEY, \"V w\" text); CREATE SEQUENCE app.s; "
+        "CREATE MATERIALIZED VIEW app.m AS SELECT count(*) FROM app.t; CLUSTER app.t USING t_pkey");
+    const char *old = stamp(f->pg);
+    for (size_t i = 0; i < EVO_COUNT(harmless); i++) {
+        exec(f->pg, harmless[i]);
+        const char *new = stamp(f->pg);
+        if (strcmp(old, new) != 0)
+            fail_msg("another stamp behind: %s", harmless[i]);
+        old = new;
+    }
+}
+
+/* DDL of another session, before and behind its COMMIT, seen from an older snapshot and a new one. */
+static void test_stamp_is_of_what_is_committed(void **state)
+{
+    struct fixture *f = *state;
+    EVO_AUTO_PTR(pg) other = open_database(f->name);
+    exec(f->pg, "CREATE TABLE t (id int)");
+    EVO_AUTO_STR old = evo_strdup(stamp(f->pg));
+    exec(other, "BEGIN; ALTER TABLE t ADD v text");
+    assert_string_equal(stamp(f->pg), old);
+    exec(other, "ROLLBACK");
+    assert_string_equal(stamp(f->pg), old);
+    exec(f->pg, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    assert_string_equal(stamp(f->pg), old);
+    exec(other, "ALTER TABLE t ADD v text");
+    assert_string_equal(stamp(f->pg), old);
+    exec(f->pg, "COMMIT");
+    assert_string_not_equal(stamp(f->pg), old);
+}
+
+static void test_a_transaction_with_changes_of_its_own_has_no_stamp(void **state)
+{
+    struct fixture *f = *state;
+    EVO_AUTO_STR old = evo_strdup(stamp(f->pg));
+    exec(f->pg, "BEGIN");
+    assert_string_equal(stamp(f->pg), old);
+    exec(f->pg, "CREATE TABLE t (id int)");
+    assert_string_equal(stamp(f->pg), "");
+    exec(f->pg, "ROLLBACK");
+    assert_string_equal(stamp(f->pg), old);
+}
+
+static void test_stamp_depends_on_the_database_not_on_session_or_role(void **state)
+{
+    struct fixture *f = *state;
+    EVO_AUTO_STR copy = evo_asprintf("%s_copy", f->name);
+    EVO_AUTO_STR make = evo_asprintf("CREATE DATABASE %s TEMPLATE %s", copy, f->name);
+    exec(f->pg,
+         "CREATE TABLE t (id int); CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w; "
+         "CREATE USER MAPPING FOR " ROLE " SERVER s; SET search_path = public, pg_catalog");
+    EVO_AUTO_STR old = evo_strdup(stamp(f->pg));
+    exec(f->pg, "SET ROLE " ROLE "_plain");
+    assert_string_equal(stamp(f->pg), old);
+    exec(f->pg,
+         "RESET ROLE; REVOKE EXECUTE ON FUNCTION pg_catalog.pg_control_system() FROM PUBLIC; SET ROLE " ROLE
+         "_plain");
+    assert_string_equal(stamp(f->pg), "");
+    evo_pg_close(f->pg);
+    f->pg = NULL;
+    EVO_AUTO_PTR(pg) admin = server_open(NULL);
+    exec(admin, make);
+    f->pg = open_database(f->name);
+    EVO_AUTO_PTR(pg) twin = open_database(copy);
+    EVO_AUTO_STR theirs = evo_strdup(stamp(twin));
+    assert_string_equal(stamp(f->pg), old);
+    assert_string_not_equal(theirs, old);
+    evo_pg_close(twin);
+    twin = NULL;
+    drop_database(copy);
+}
+
+static void test_stamp_in_a_transaction_that_failed_is_an_error(void **state)
+{
+    struct fixture *f = *state;
+    struct evo_error err = EVO_ERROR_INIT;
+    char hex[EVO_STAMP_MAX];
+    assert_int_equal(evo_pg_exec(f->pg, "BEGIN; SELECT 1 / 0", &err), EVO_ERR_DATABASE);
+    assert_int_equal(evo_catalog_stamp(f->pg, hex, &err), EVO_ERR_DATABASE);
+    assert_string_equal(err.sqlstate, "25P02");
+    assert_true(evo_starts_with(err.message, "could not look at the schema: "));
+    assert_string_equal(hex, "");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -393,6 +601,13 @@ int main(void)
         TEST(test_the_same_after_a_restore_of_every_kind_of_object),
         TEST(test_the_same_after_a_restore_of_a_nasty_schema),
         TEST(test_a_plain_role_sees_the_same),
+        TEST(test_stamp_is_another_one_wherever_the_text_is),
+        TEST(test_stamp_is_another_one_behind_changes_of_what_is_there),
+        TEST(test_stamp_stays_where_the_schema_is_not_touched),
+        TEST(test_stamp_is_of_what_is_committed),
+        TEST(test_a_transaction_with_changes_of_its_own_has_no_stamp),
+        TEST(test_stamp_depends_on_the_database_not_on_session_or_role),
+        TEST(test_stamp_in_a_transaction_that_failed_is_an_error),
     };
     return cmocka_run_group_tests(tests, make_roles, drop_roles);
 }
