@@ -10,7 +10,7 @@
 #define STRING_OF(x) #x
 #define TEXT_OF(x)   STRING_OF(x)
 
-static const char no_table[] = "42P01";
+static const char no_table[] = "42P01", no_column[] = "42703";
 
 /* ---- the schema now ------------------------------------------------------------- */
 
@@ -29,7 +29,9 @@ enum evo_errc evo_schema_look(struct evo_pg *pg, struct evo_task *task, struct e
     evo_strbuf_clear(&s->text);
     s->fingerprint[0] = '\0';
     char hex[EVO_SHA256_HEX];
-    enum evo_errc rc = evo_catalog_fingerprint(pg, &options, hex, &s->text, err);
+    enum evo_errc rc = evo_catalog_stamp(pg, s->stamp, err);
+    if (!rc)
+        rc = evo_catalog_fingerprint(pg, &options, hex, &s->text, err);
     if (!rc)
         memcpy(s->fingerprint, hex, sizeof(hex));
     return rc;
@@ -71,7 +73,7 @@ void evo_schema_state(const struct evo_strvec *names, char ret_hex[EVO_SHA256_HE
 
 static void row_release(struct evo_schema_row *r)
 {
-    char *const texts[] = { r->ledger, r->moment, r->name, r->state, r->fingerprint, r->format };
+    char *const texts[] = { r->ledger, r->moment, r->name, r->state, r->fingerprint, r->format, r->stamp };
     for (size_t i = 0; i < EVO_COUNT(texts); i++)
         free(texts[i]);
 }
@@ -93,6 +95,17 @@ static enum evo_errc ask_to_read(const struct evo_ledger *l, struct evo_error *e
         l, err, "USAGE ON SCHEMA evo TO %s; GRANT SELECT ON evo.fingerprints, evo.schemas", role);
 }
 
+/* $1 how many. A stamp ends in its horizon, behind 64 digits and a blank (catalog/stamp.h). Tables of an older evo have no
+ * such column. txid_: the names that all versions know. */
+static const char load_sql[] =
+    "SELECT f.id, f.ledger, f.moment, f.name, f.state, f.fingerprint, f.format, f.server_version, "
+    "pg_catalog.floor(pg_catalog.date_part('epoch', f.recorded_at) * 1000::float8)::bigint, s.stamp, "
+    "coalesce(f.xmin::text = (h.horizon % 4294967296)::text AND "
+    "pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()) = h.horizon + 1, false) "
+    "FROM evo.fingerprints f, LATERAL (SELECT pg_catalog.to_jsonb(f) ->> 'stamp'::text AS stamp) s, "
+    "LATERAL (SELECT nullif(pg_catalog.substr(s.stamp, 66), '')::bigint AS horizon) h "
+    "ORDER BY f.id DESC LIMIT $1::bigint";
+
 enum evo_errc evo_schema_log_load(struct evo_pg *pg, const struct evo_ledger *l, size_t limit,
                                   struct evo_schema_log *ret, struct evo_error *err)
 {
@@ -101,12 +114,7 @@ enum evo_errc evo_schema_log_load(struct evo_pg *pg, const struct evo_ledger *l,
     EVO_AUTO_PTR(pg_result) r = NULL;
     EVO_AUTO(schema_log) log = { 0 };
     struct evo_error failed = EVO_ERROR_INIT;
-    enum evo_errc rc =
-        evo_pg_query(pg,
-                     "SELECT id, ledger, moment, name, state, fingerprint, format, server_version, "
-                     "pg_catalog.floor(pg_catalog.date_part('epoch', recorded_at) * 1000::float8)::bigint "
-                     "FROM evo.fingerprints ORDER BY id DESC LIMIT $1::bigint",
-                     1, (const char *const[]){ number }, &r, &failed);
+    enum evo_errc rc = evo_pg_query(pg, load_sql, 1, (const char *const[]){ number }, &r, &failed);
     if (rc && evo_streq(failed.sqlstate, no_table))
         return EVO_OK;
     if (rc && err)
@@ -125,6 +133,8 @@ enum evo_errc evo_schema_log_load(struct evo_pg *pg, const struct evo_ledger *l,
             .format = evo_strdup(evo_pg_value(r, i, 6)),
             .server_version = (int)evo_pg_value_int(r, i, 7, 0),
             .recorded_ms = evo_pg_value_int(r, i, 8, -1),
+            .stamp = evo_strdup(evo_pg_value(r, i, 9)),
+            .alone = evo_pg_value_bool(r, i, 10),
         };
     }
     *ret = log;
@@ -144,6 +154,22 @@ const struct evo_schema_row *evo_schema_log_find(const struct evo_schema_log *lo
 bool evo_schema_is_comparable(const char *format, int server_version, int other_version)
 {
     return strcmp(format, EVO_CATALOG_FORMAT) == 0 && server_version / 10000 == other_version / 10000;
+}
+
+enum evo_errc evo_schema_is_untouched(struct evo_pg *pg, const struct evo_schema_row *row, bool *ret,
+                                      struct evo_error *err)
+{
+    char now[EVO_STAMP_MAX];
+    *ret = false;
+    if (!row->stamp || !*row->stamp || strlen(row->fingerprint) != EVO_SHA256_HEX - 1 ||
+        !evo_schema_is_comparable(row->format, row->server_version, evo_pg_version(pg)))
+        return EVO_OK;
+    *ret = row->alone && row->server_version == evo_pg_version(pg);
+    if (*ret)
+        return EVO_OK;
+    enum evo_errc rc = evo_catalog_stamp(pg, now, err);
+    *ret = !rc && evo_catalog_stamp_is(row->stamp, now);
+    return rc;
 }
 
 enum evo_errc evo_schema_log_text(struct evo_pg *pg, const struct evo_ledger *l, const char *fingerprint,
@@ -172,6 +198,32 @@ static enum evo_errc create(struct evo_pg *pg, const struct evo_ledger *l, struc
                                 : evo_ledger_ask_for(l, err, "CREATE ON DATABASE %s", database);
 }
 
+/* $5, $8: into evo.schemas as well. */
+#define KEEP_TEXT                                                                                 \
+    "WITH kept AS (INSERT INTO evo.schemas (fingerprint, description) SELECT $5::text, $8::text " \
+    "WHERE $8::text IS NOT NULL ON CONFLICT (fingerprint) DO NOTHING) "
+#define COLUMNS "ledger, moment, name, state, fingerprint, format, server_version"
+#define VALUES  "$1, $2, $3, $4, $5::text, $6, $7::integer"
+
+static const char insert_sql[] =
+    KEEP_TEXT "INSERT INTO evo.fingerprints (" COLUMNS ", stamp) VALUES (" VALUES ", $9)";
+static const char insert_without_stamp_sql[] =
+    KEEP_TEXT "INSERT INTO evo.fingerprints (" COLUMNS ") VALUES (" VALUES ")";
+
+/* A table that an older evo made may be another role's to change: then the row has no stamp. */
+static enum evo_errc insert(struct evo_pg *pg, const char *const params[9], struct evo_error *err)
+{
+    struct evo_error failed = EVO_ERROR_INIT;
+    enum evo_errc rc = evo_pg_query(pg, insert_sql, 9, params, NULL, &failed);
+    if (rc && evo_streq(failed.sqlstate, no_column))
+        return evo_pg_exec(pg, evo_schema_sql_fingerprints, NULL) == EVO_OK
+                   ? evo_pg_query(pg, insert_sql, 9, params, NULL, err)
+                   : evo_pg_query(pg, insert_without_stamp_sql, 8, params, NULL, err);
+    if (rc && err)
+        *err = failed;
+    return rc;
+}
+
 enum evo_errc evo_schema_log_write(struct evo_pg *pg, const struct evo_ledger *l, const char *moment,
                                    const char *name, const char *state, const struct evo_schema *schema,
                                    struct evo_error *err)
@@ -179,7 +231,8 @@ enum evo_errc evo_schema_log_write(struct evo_pg *pg, const struct evo_ledger *l
     EVO_AUTO_STR key = evo_schema_log_key(l);
     char version[NUMBER_TEXT];
     (void)snprintf(version, sizeof(version), "%d", evo_pg_version(pg));
-    const char *const params[] = {
+    bool keep = schema->text.len && schema->text.len <= EVO_SCHEMA_TEXT_MAX;
+    const char *const params[9] = {
         key,
         moment,
         name,
@@ -187,18 +240,14 @@ enum evo_errc evo_schema_log_write(struct evo_pg *pg, const struct evo_ledger *l
         schema->fingerprint,
         EVO_CATALOG_FORMAT,
         version,
-        schema->text.len <= EVO_SCHEMA_TEXT_MAX ? schema->text.buf : NULL,
+        keep ? schema->text.buf : NULL,
+        schema->stamp[0] ? schema->stamp : NULL,
     };
-    static const char sql[] =
-        "WITH kept AS (INSERT INTO evo.schemas (fingerprint, description) SELECT $5::text, $8::text "
-        "WHERE $8::text IS NOT NULL ON CONFLICT (fingerprint) DO NOTHING) "
-        "INSERT INTO evo.fingerprints (ledger, moment, name, state, fingerprint, format, server_version) "
-        "VALUES ($1, $2, $3, $4, $5::text, $6, $7::integer)";
     struct evo_error failed = EVO_ERROR_INIT;
-    enum evo_errc rc = evo_pg_query(pg, sql, EVO_COUNT(params), params, NULL, &failed);
+    enum evo_errc rc = insert(pg, params, &failed);
     if (rc && evo_streq(failed.sqlstate, no_table)) {
         rc = create(pg, l, err);
-        return rc ? rc : evo_pg_query(pg, sql, EVO_COUNT(params), params, NULL, err);
+        return rc ? rc : insert(pg, params, err);
     }
     if (rc && err)
         *err = failed;
@@ -211,14 +260,16 @@ enum evo_errc evo_schema_log_write(struct evo_pg *pg, const struct evo_ledger *l
     return rc;
 }
 
+static const char prune_sql[] =
+    "DELETE FROM evo.fingerprints WHERE id <= (SELECT pg_catalog.max(id) FROM evo.fingerprints) "
+    "- " TEXT_OF(EVO_SCHEMA_LOG_ROWS) "; "
+                                      "DELETE FROM evo.schemas WHERE (SELECT pg_catalog.count(*) FROM "
+                                      "evo.schemas) > 2 * " TEXT_OF(
+                                          EVO_SCHEMA_LOG_TEXTS) " AND fingerprint NOT IN (SELECT fingerprint "
+                                                                "FROM evo.fingerprints ORDER BY id DESC "
+                                                                "LIMIT " TEXT_OF(EVO_SCHEMA_LOG_TEXTS) ")";
+
 enum evo_errc evo_schema_log_prune(struct evo_pg *pg, struct evo_error *err)
 {
-    return evo_pg_exec(
-        pg,
-        "DELETE FROM evo.fingerprints WHERE id <= (SELECT pg_catalog.max(id) FROM "
-        "evo.fingerprints) - " TEXT_OF(
-            EVO_SCHEMA_LOG_ROWS) "; "
-                                 "DELETE FROM evo.schemas WHERE fingerprint NOT IN (SELECT fingerprint FROM "
-                                 "evo.fingerprints ORDER BY id DESC LIMIT " TEXT_OF(EVO_SCHEMA_LOG_TEXTS) ")",
-        err);
+    return evo_pg_exec(pg, prune_sql, err);
 }

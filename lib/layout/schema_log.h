@@ -7,7 +7,7 @@
  * in between leaves a state without a row; and another tool writes none. Whoever compares asks for the row of the state
  * that the ledger has now, and says "not known" where there is none.
  *
- * Bounded: EVO_SCHEMA_LOG_ROWS rows, and the readable forms of the newest EVO_SCHEMA_LOG_TEXTS of them, each once and none
+ * Bounded: EVO_SCHEMA_LOG_ROWS rows, and the readable forms of the newest EVO_SCHEMA_LOG_TEXTS (up to twice as many) of them, each once and none
  * above EVO_SCHEMA_TEXT_MAX bytes (the server compresses them).
  *
  * Two ledgers in one database (two schemas of Prisma's) have rows of their own, told apart by `ledger`; the schema is the
@@ -18,6 +18,7 @@
 
 #include "base/strbuf.h"
 #include "catalog/catalog.h"
+#include "catalog/stamp.h"
 #include "layout/ledger.h"
 #include "pg/conn.h"
 
@@ -28,6 +29,7 @@
 /* The schema as it is now. */
 struct evo_schema {
     char fingerprint[EVO_SHA256_HEX]; /* "": not known */
+    char stamp[EVO_STAMP_MAX]; /* of the catalogs from before the look (catalog/stamp.h); "": none */
     struct evo_strbuf text; /* the readable form */
 };
 #define EVO_SCHEMA_INIT          \
@@ -36,7 +38,7 @@ struct evo_schema {
     }
 void evo_schema_release(struct evo_schema *s);
 EVO_DEFINE_AUTO(schema);
-/* As evo_catalog_fingerprint(); what s held is gone. */
+/* As evo_catalog_stamp() and evo_catalog_fingerprint(); what s held is gone. */
 enum evo_errc evo_schema_look(struct evo_pg *pg, struct evo_task *task, struct evo_schema *s,
                               struct evo_error *err) EVO_CHECK;
 
@@ -45,6 +47,8 @@ struct evo_schema_row {
     char *ledger, *moment;
     char *name; /* NULL: of no migration */
     char *state, *fingerprint, *format;
+    char *stamp; /* NULL: none */
+    bool alone; /* no transaction but the row's own has been committed since its stamp was taken */
     int server_version;
     int64_t recorded_ms; /* wall */
 };
@@ -70,16 +74,21 @@ const struct evo_schema_row *evo_schema_log_find(const struct evo_schema_log *lo
                                                  const char *state);
 /* Fingerprints are compared within a format and a major version. Pure. */
 bool evo_schema_is_comparable(const char *format, int server_version, int other_version);
+/* Whether the catalogs are still the rows from which the row's fingerprint was made: the schema has this fingerprint. False
+ * says nothing. Costs nothing where the row is `alone`, else a fifth of a fingerprint. */
+enum evo_errc evo_schema_is_untouched(struct evo_pg *pg, const struct evo_schema_row *row, bool *ret,
+                                      struct evo_error *err) EVO_CHECK;
 /* Appends the readable form; *ret_found false where it is not kept. */
 enum evo_errc evo_schema_log_text(struct evo_pg *pg, const struct evo_ledger *l, const char *fingerprint,
                                   struct evo_strbuf *out, bool *ret_found, struct evo_error *err) EVO_CHECK;
 
-/* One row more, and the schema's readable form. Makes the tables where they are missing; EVO_ERR_PERMISSION carries the
- * GRANT to ask for. name may be NULL. Outside a transaction only. */
+/* One row more, and the schema's readable form, unless that is empty. Makes the tables where they are missing, and adds the
+ * column for stamps where an older evo made them (without it a row has none); EVO_ERR_PERMISSION carries the GRANT to ask for. name may be NULL. Outside a transaction only. */
 enum evo_errc evo_schema_log_write(struct evo_pg *pg, const struct evo_ledger *l, const char *moment,
                                    const char *name, const char *state, const struct evo_schema *schema,
                                    struct evo_error *err) EVO_CHECK;
-/* Removes what is beyond the bounds. */
+/* Removes what is beyond the bounds; readable forms only where there are twice as many, since a transaction that writes is one
+ * behind the newest row. */
 enum evo_errc evo_schema_log_prune(struct evo_pg *pg, struct evo_error *err) EVO_CHECK;
 
 #endif

@@ -17,14 +17,19 @@ BEGIN
             name           text,               -- of the migration; NULL: the moment is of none
             state          text NOT NULL,      -- SHA-256 over the names of what was applied then
             fingerprint    text NOT NULL,      -- SHA-256 of the schema's readable form
+            stamp          text,               -- of the catalogs' rows then: the same one, the same fingerprint
             format         text NOT NULL,      -- its first line
             server_version integer NOT NULL,
             recorded_at    timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
             recorded_by    text NOT NULL DEFAULT current_user
         );
+    -- One that an older evo made.
+    ELSIF NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = pg_catalog.to_regclass('evo.fingerprints')
+            AND a.attname = 'stamp' AND NOT a.attisdropped) THEN
+        ALTER TABLE evo.fingerprints ADD stamp text;
     END IF;
 
-    -- The readable forms of the newest 20 moments, each once.
+    -- The readable forms of the newest 20 to 40 moments, each once.
     IF pg_catalog.to_regclass('evo.schemas') IS NULL THEN
         CREATE TABLE evo.schemas (
             fingerprint    text PRIMARY KEY,

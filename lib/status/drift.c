@@ -69,10 +69,13 @@ static enum evo_errc look(struct evo_status_view *v, struct evo_pg *pg, struct e
     enum evo_errc rc = evo_schema_log_load(pg, &v->ledger, 1, &d->log, err);
     if (rc || !d->log.count)
         return rc;
-    rc = look_at_schema(pg, &now, err);
+    bool untouched = false;
+    rc = evo_schema_is_untouched(pg, &d->log.items[0], &untouched, err);
+    if (!rc && !untouched)
+        rc = look_at_schema(pg, &now, err);
     if (rc)
         return rc;
-    memcpy(d->live, now.fingerprint, sizeof(d->live));
+    (void)snprintf(d->live, sizeof(d->live), "%s", untouched ? d->log.items[0].fingerprint : now.fingerprint);
     d->verdict = judge(v, evo_pg_version(pg));
     return d->verdict == EVO_DRIFT_FOUND ? explain(v, pg, &now, err) : EVO_OK;
 }

@@ -169,6 +169,40 @@ moments() {
     assert_exit 1
 }
 
+@test "a schema that nobody touched is not read again" {
+    run_evo evo-migrate up
+    assert_exit 0
+    # A fingerprint that no look would give is believed as long as the catalogs' rows are the same.
+    pg_sql "UPDATE evo.fingerprints SET fingerprint = repeat('0', 64)"
+    status_json --fail-on drift
+    assert_exit 0
+    assert_json '.data.fingerprint | .drift == "none" and .live == ("0" * 64)'
+    pg_sql 'CREATE TEMP TABLE t (id int); ANALYZE; CREATE TABLE evo.more (id int)'
+    status_json --fail-on drift
+    assert_exit 0
+    pg_sql 'CREATE TABLE by_hand (id int); DROP TABLE by_hand'
+    status_json --fail-on drift
+    assert_exit 0
+    pg_sql 'ALTER TABLE a ALTER v SET NOT NULL'
+    status_json --fail-on drift
+    assert_exit 1
+    assert_json '.data.fingerprint | .drift == "found" and .live != ("0" * 64)'
+}
+
+@test "records of an evo that knew no stamps are compared as ever, and the next run writes them" {
+    run_evo evo-migrate up
+    assert_exit 0
+    pg_sql 'ALTER TABLE evo.fingerprints DROP stamp'
+    status_json --fail-on drift
+    assert_exit 0
+    assert_json '.data.fingerprint | .drift == "none" and .live == .recorded'
+    migration 3_c up 'CREATE TABLE c (id int);'
+    run_evo evo-migrate up --json
+    assert_exit 0
+    assert_json 'all(.data.warnings[]; contains("schema") | not)'
+    assert_equal 'up 3_c' "$(pg_sql "SELECT moment || ' ' || name FROM evo.fingerprints WHERE stamp IS NOT NULL")"
+}
+
 @test "what is kept is bounded" {
     run_evo evo-migrate up
     pg_sql "INSERT INTO evo.fingerprints (ledger, moment, state, fingerprint, format, server_version)
