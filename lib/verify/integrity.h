@@ -6,6 +6,8 @@
  *
  *   orphans            fail  rows of a foreign key without the row they refer to; also where the constraint is validated
  *   nulls              fail  NULL under CHECK (column IS NOT NULL), and under a NOT NULL that was never validated (18)
+ *   checks             fail  rows for which a CHECK of another kind is false; NULL passes, as for the server
+ *   domains            fail  values that the domain of their column does not allow; not inside arrays, rows and ranges
  *   duplicates         fail  rows that are equal under a unique index, read past the index
  *   sequences          fail  the next value of a column's sequence is not above the column's largest
  *   index-structure    fail  what amcheck's bt_index_check() says, where the extension is installed
@@ -18,7 +20,7 @@
  *
  * All of it is read in one snapshot, by `jobs` sessions, in transactions that are read-only. Rows that row security would
  * hide are no rows to pass over: the check is then not made, and that is said. Functions of the database's own are not
- * called: what an expression of an index does is its owner's, and evo may run as somebody else.
+ * called: what an expression of an index or a constraint does is its owner's, and evo may run as somebody else.
  *
  *	EVO_AUTO(integrity) found = { 0 };
  *	rc = evo_integrity_run(&options, &found, err);     // EVO_ERR_INCONSISTENT: a check fails

@@ -5,7 +5,7 @@
  *
  *   catalog  one query whose rows are findings (integrity_catalog.c)
  *   rows     one query that lists objects, and for each of them one that counts what is wrong (integrity_rows.c,
- *            integrity_look.c); those are dealt out to the sessions
+ *            integrity_checks.c, integrity_look.c); those are dealt out to the sessions
  *
  * The queries run with search_path set to nothing, so names of the server's own need no schema. $1 and $2 are the names
  * of tables and schemas that are wanted, as text[]; empty: all.
@@ -67,6 +67,12 @@ struct evo_row_check {
 };
 extern const struct evo_row_check evo_row_checks[];
 extern const size_t evo_row_checks_count;
+/* integrity_checks.c: `list` and `say` of two rows of that table. */
+extern const char evo_checks_list[], evo_domains_list[];
+void evo_checks_say(const struct evo_row_item *item, int64_t count, const char *extra,
+                    struct evo_strbuf *out);
+void evo_domains_say(const struct evo_row_item *item, int64_t count, const char *extra,
+                     struct evo_strbuf *out);
 /* The one that needs the extension amcheck. */
 extern const struct evo_row_check *const evo_row_check_structure;
 

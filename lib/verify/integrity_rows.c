@@ -61,10 +61,6 @@ static const char list_foreign_keys[] =
 
 /* ---- nulls ------------------------------------------------------------------------ */
 
-/* What a CHECK that asks of nothing but NULL looks like in the server's own words: no function can hide in it. */
-#define NULL_TESTS \
-    "'^([() ]|AND|OR|NOT |(\"([^\"]|\"\")+\"|[a-z_][a-z0-9_]*) IS (NOT )?NULL)+$'"
-
 /* Parts: relation, columns, the condition of a bad row, declared NOT ENFORCED (18). Children have the constraint by
  * inheritance, and their rows come with the parent's. The condition is written so that the planner does not recognise
  * it: to a plain one it would say that the constraint leaves no such row. */
@@ -80,7 +76,7 @@ static const char list_nulls[] =
     "(array_agg(a.attname ORDER BY a.attnum))[1] AS first FROM pg_attribute a WHERE a.attrelid = k.conrelid "
     "AND a.attnum = ANY (k.conkey)) f "
     "CROSS JOIN " EVO_SQL_SIZE("c") " "
-    "WHERE k.coninhcount = 0 AND (k.contype = 'c' AND x.expression ~ " NULL_TESTS " OR k.contype = 'n' AND "
+    "WHERE k.coninhcount = 0 AND (k.contype = 'c' AND x.expression ~ " EVO_SQL_NULL_TESTS " OR k.contype = 'n' AND "
     "NOT k.convalidated) AND c.relkind IN ('r', 'p') AND " EVO_SQL_WANTED("n", "c");
 
 /* ---- duplicates ---------------------------------------------------------------------- */
@@ -165,7 +161,7 @@ static const char list_btrees[] =
 
 /* clang-format on */
 
-/* ---- rows by a condition: orphans and nulls ------------------------------------------- */
+/* ---- rows by a condition: orphans, nulls, checks, domains ------------------------------------------- */
 
 static void count_by_condition(const struct evo_row_item *item, const struct evo_integrity_options *o,
                                struct evo_strbuf *sql)
@@ -351,6 +347,23 @@ const struct evo_row_check evo_row_checks[] = {
       .show = show_by_condition,
       .say = say_nulls,
       .lenient_part = 3 },
+    { .name = "checks",
+      .one = "check constraint",
+      .many = "check constraints",
+      .none = "no row breaks one",
+      .list = evo_checks_list,
+      .count = count_by_condition,
+      .show = show_by_condition,
+      .say = evo_checks_say,
+      .lenient_part = 3 },
+    { .name = "domains",
+      .one = "domain constraint",
+      .many = "domain constraints of columns",
+      .none = "no row breaks one",
+      .list = evo_domains_list,
+      .count = count_by_condition,
+      .show = show_by_condition,
+      .say = evo_domains_say },
     { .name = "duplicates",
       .one = "unique index",
       .many = "unique indexes",

@@ -30,6 +30,10 @@
     "CASE WHEN l.reltuples > 0 THEN l.reltuples::bigint ELSE pg_stat_get_live_tuples(l.oid) END AS rows " \
     "FROM pg_class l WHERE l.oid = m.oid) y ON true) z"
 
+/* What a CHECK that asks of nothing but NULL looks like in the server's own words: no function can hide in it. */
+#define EVO_SQL_NULL_TESTS \
+    "'^([() ]|AND|OR|NOT |(\"([^\"]|\"\")+\"|[a-z_][a-z0-9_]*) IS (NOT )?NULL)+$'"
+
 /* clang-format on */
 
 #endif

@@ -2,6 +2,7 @@
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/migrate
+load ../lib/integrity
 
 setup() {
     pg_fresh_db
@@ -27,39 +28,6 @@ behind() {
     pg_sql "SET session_replication_role = replica; $1"
 }
 
-integrity() {
-    run_evo evo-verify integrity --json "$@"
-}
-
-assert_envelope() {
-    assert_schema "$EVO_ROOT/lib/schema/envelope.schema.json" "$OUT"
-    jq .data "$OUT" >"$BATS_TEST_TMPDIR/data.json"
-    assert_schema "$EVO_ROOT/lib/schema/data/verify-integrity.schema.json" "$BATS_TEST_TMPDIR/data.json"
-}
-
-# found: a line a finding that is not ok, "verdict check table object count".
-found() {
-    json '.data.checks[] | select(.verdict != "ok") | "\(.verdict) \(.name) \(.table) \(.object) \(.count)"'
-}
-
-# assert_shown: each finding's statement runs as it is and returns as many rows as were counted.
-assert_shown() {
-    local n=0 count statement
-    while IFS=$'\t' read -r count statement; do
-        assert_equal "$count" "$(pg_sql "$statement" | grep -c '')" || return
-        n=$((n + 1))
-    done < <(json '.data.checks[] | select(.count != null and .count > 0) | "\(.count)\t\(.statement)"')
-    [ "$n" -gt 0 ] || fail 'no finding has a count'
-}
-
-# mend CHECK: runs the `next` of its findings.
-mend() {
-    local statement
-    while read -r statement; do
-        pg_sql "$statement" || return
-    done < <(jq -r --arg check "$1" '.data.checks[] | select(.name == $check and .verdict != "ok").next' "$OUT")
-}
-
 @test "a sound database: each check says so, and nothing has changed" {
     shop
     pg_sql 'CREATE EXTENSION amcheck'
@@ -68,7 +36,7 @@ mend() {
     integrity --heapallindexed --jobs 4
     assert_exit 0
     assert_envelope
-    assert_json '[.data.checks[].name] == ["orphans", "nulls", "duplicates", "sequences", "index-structure", "invalid-indexes",
+    assert_json '[.data.checks[].name] == ["orphans", "nulls", "checks", "domains", "duplicates", "sequences", "index-structure", "invalid-indexes",
         "not-valid", "not-enforced", "duplicate-indexes", "covered-indexes", "collations"]'
     assert_json 'all(.data.checks[]; .verdict == "ok" and .made and .table == null)'
     assert_json '[.data.checks[] | select(.name == ("orphans", "duplicates", "sequences", "index-structure")).message] ==
@@ -84,7 +52,7 @@ mend() {
     integrity
     assert_exit 0
     assert_json 'all(.data.checks[]; .verdict == "ok")'
-    assert_json '.data.checks[4] | .made == false and .next == "CREATE EXTENSION amcheck"'
+    assert_json '.data.checks[6] | .made == false and .next == "CREATE EXTENSION amcheck"'
     integrity --heapallindexed
     assert_exit 3
     assert_json '.error.reason == "unsupported" and (.error.next | test("^psql \"postgresql://.*\" -c '\''CREATE EXTENSION amcheck'\''$")) and .data.checks == []'
@@ -161,6 +129,7 @@ fail orphans public.uses uses_word_fkey 1' "$(found)"
     assert_exit 1
     assert_equal 'fail nulls public.p there 1
 fail nulls public.users phone_there 3
+warn checks public.users own null
 warn not-valid public.users own null
 warn not-valid public.users reachable null' "$(found)"
     assert_shown
