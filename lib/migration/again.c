@@ -89,18 +89,26 @@ enum evo_errc evo_try_look(struct evo_session *s, const struct evo_step *step, s
 
 /* ---- around a try ------------------------------------------------------------------------ */
 
+/* What is over sooner has not been worth a connection: three hundred sessions would have to wait for it, to use up a
+ * budget of 30 s. */
+#define LOOK_AFTER_MS 100
+
 /* Within a lock time-out there is one look at least. */
 int64_t evo_try_watch_after(int64_t lock_timeout_ms)
 {
-    return lock_timeout_ms > 0 && lock_timeout_ms < 1000 ? lock_timeout_ms / 2 : 500;
+    return lock_timeout_ms > 0 && lock_timeout_ms < 2 * LOOK_AFTER_MS ? lock_timeout_ms / 2 : LOOK_AFTER_MS;
 }
 
-void evo_try_begin(struct evo_session *s, const struct evo_step *step, bool waits, bool may_cancel)
+void evo_try_begin(struct evo_session *s, const struct evo_step *step, struct evo_tries *t, bool waits,
+                   bool may_cancel)
 {
+    if (!t->goes_on)
+        t->counted_ms = 0;
     const struct evo_watch_target target = {
         .pid = s->backend_pid,
         .after_ms = evo_try_watch_after(waits ? 0 : evo_session_lock_timeout(s, step)),
         .budget_ms = may_cancel ? s->o->harm_budget_ms : 0,
+        .goes_on = t->goes_on,
     };
     evo_watch_arm(s->watch, &target);
 }
@@ -108,7 +116,8 @@ void evo_try_begin(struct evo_session *s, const struct evo_step *step, bool wait
 void evo_try_end(struct evo_session *s, struct evo_tries *t)
 {
     evo_watch_disarm(s->watch, &t->seen);
-    t->harm.session_ms += t->seen.harm.session_ms;
+    t->harm.session_ms += t->seen.harm.session_ms - t->counted_ms;
+    t->counted_ms = t->seen.harm.session_ms;
     if (t->seen.harm.sessions_max > t->harm.sessions_max)
         t->harm.sessions_max = t->seen.harm.sessions_max;
 }

@@ -13,6 +13,9 @@
 #include "migration/step.h"
 
 struct evo_tries {
+    bool
+        goes_on; /* the next try is of the statement behind one that succeeded: its harm counts together with that */
+    int64_t counted_ms; /* session-milliseconds of the last try that are in `harm` already */
     int64_t failed;
     int64_t cancelled; /* of those, given up by us */
     struct evo_harm harm; /* of all of them */
@@ -31,7 +34,8 @@ enum evo_errc evo_try_look(struct evo_session *s, const struct evo_step *step, s
                            struct evo_error *err) EVO_CHECK;
 /* Around a try. `waits`: it has no lock time-out of its own. `may_cancel` false: harm is only looked at (what may commit
  * inside would be left half done). */
-void evo_try_begin(struct evo_session *s, const struct evo_step *step, bool waits, bool may_cancel);
+void evo_try_begin(struct evo_session *s, const struct evo_step *step, struct evo_tries *t, bool waits,
+                   bool may_cancel);
 void evo_try_end(struct evo_session *s, struct evo_tries *t);
 /* When the watch should look first, in ms. */
 int64_t evo_try_watch_after(int64_t lock_timeout_ms);

@@ -156,7 +156,7 @@ static enum evo_errc run_as_is(struct evo_session *s, const struct evo_step *ste
         rc = evo_try_look(s, step, 0, step->script.count, err);
     if (rc)
         return rc;
-    evo_try_begin(s, step, false, is_one_transaction(step));
+    evo_try_begin(s, step, tries, false, is_one_transaction(step));
     rc = evo_script_run(s->pg, step, 0, step->script.count, outcome, err);
     evo_try_end(s, tries);
     if (!rc && evo_pg_in_transaction(s->pg)) {

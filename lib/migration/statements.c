@@ -27,7 +27,7 @@ struct run {
     bool unsure; /* a statement that leaves something where it fails in the middle failed */
     bool partly; /* a statement that may commit inside failed */
     bool committing; /* a COMMIT was sent whose answer may have been missed */
-    struct evo_tries tries; /* of the unit that is being run */
+    struct evo_tries tries; /* of the unit that is being run; harm: of all of them */
     bool asks; /* what an earlier run began cannot be found out */
 };
 
@@ -299,10 +299,11 @@ static enum evo_errc run_watched(struct run *r, size_t unit, struct evo_error *e
 {
     const struct evo_step_unit *u = &r->step->units[unit];
     enum evo_errc rc;
-    evo_try_begin(r->s, r->step, u->concurrent_index,
+    evo_try_begin(r->s, r->step, &r->tries, u->concurrent_index,
                   !u->bare || u->block || class_of(r, unit) != EVO_BARE_COMMITS);
     rc = u->block ? run_block(r, unit, err) : u->bare ? run_bare(r, unit, err) : run_wrapped(r, unit, err);
     evo_try_end(r->s, &r->tries);
+    r->tries.goes_on = !rc; /* what was given up has waited for a quiet moment, and starts anew */
     return rc;
 }
 

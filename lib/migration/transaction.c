@@ -189,7 +189,7 @@ static enum evo_errc try_all(struct attempt *a, struct evo_error *err)
         rc = evo_try_look(a->s, &a->steps[i], 0, a->steps[i].script.count, err);
     if (rc)
         return rc;
-    evo_try_begin(a->s, a->steps, false, true);
+    evo_try_begin(a->s, a->steps, &a->tries, false, true);
     rc = run_all(a, err);
     evo_try_end(a->s, &a->tries);
     return rc;

@@ -39,7 +39,7 @@ struct evo_watch {
     bool stop;
     bool cancelling; /* the thread is telling the server to end the statement */
     struct evo_watch_target target; /* pid 0: disarmed */
-    int64_t armed_at, look_at, cancelled_at; /* monotonic; cancelled_at 0: not yet */
+    int64_t began_at, armed_at, look_at, cancelled_at; /* monotonic; cancelled_at 0: not yet */
     unsigned generation; /* of evo_watch_arm() calls */
     struct evo_watch_seen seen;
 };
@@ -215,15 +215,25 @@ static void cancel_statement(struct evo_watch *w, struct evo_pg *pg, bool held)
     (void)pthread_cond_broadcast(&w->changed);
 }
 
+/* Between this look and the one before there were other statements, whose queues are gone: the one that is seen stands for
+ * them, for all of that time. */
+static void stand_for_others(const struct evo_watch *w, struct look *l)
+{
+    if (w->target.goes_on && w->armed_at > w->seen.harm.looked_at)
+        for (size_t i = 0; i < l->count; i++)
+            l->waits_ms[i] = -1;
+}
+
 /* With the mutex held: what was seen, and what follows from it. */
-static void take(struct evo_watch *w, struct evo_pg *pg, const struct look *l, int64_t began)
+static void take(struct evo_watch *w, struct evo_pg *pg, struct look *l, int64_t began)
 {
     int64_t now = evo_clock_ms();
     if (l->blockers.len) {
         evo_strbuf_clear(&w->seen.blockers);
         evo_strbuf_adds(&w->seen.blockers, l->blockers.buf);
     }
-    evo_harm_add(&w->seen.harm, w->armed_at, now, l->waits_ms, l->count);
+    stand_for_others(w, l);
+    evo_harm_add(&w->seen.harm, w->began_at, now, l->waits_ms, l->count);
     int64_t rest = (now - began) * REST;
     w->look_at = now + (rest > INTERVAL_MS ? rest : INTERVAL_MS);
     bool due = !w->cancelled_at || now - w->cancelled_at >= CANCEL_AGAIN_MS;
@@ -312,11 +322,14 @@ void evo_watch_arm(struct evo_watch *w, const struct evo_watch_target *target)
     (void)pthread_mutex_lock(&w->mutex);
     w->target = *target;
     w->armed_at = evo_clock_ms();
-    w->look_at = w->armed_at + target->after_ms;
     w->cancelled_at = 0;
     w->generation++;
     evo_strbuf_clear(&w->seen.blockers);
-    w->seen.harm = (struct evo_harm){ 0 };
+    if (!target->goes_on) {
+        w->began_at = w->armed_at;
+        w->look_at = w->armed_at + target->after_ms;
+        w->seen.harm = (struct evo_harm){ 0 };
+    }
     w->seen.cancelled = w->seen.held = false;
     (void)pthread_cond_broadcast(&w->changed);
     (void)pthread_mutex_unlock(&w->mutex);

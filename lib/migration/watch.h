@@ -8,11 +8,15 @@
  * gets through a session pooler. It connects only when first needed: a run whose statements are quick pays nothing for
  * it. A look takes at most a fifth of the time.
  *
+ * What is watched is what holds its locks: a transaction from BEGIN to COMMIT, however many statements are in it. Of a file
+ * that is run statement by statement each one is armed by itself; harm and looks go on from one to the next (`goes_on`), so
+ * that many short ones are not each too short to be looked at.
+ *
  * Who waits for our migration lock (an advisory lock) is not harmed by the statement, and a vacuum can wait: neither
  * counts.
  *
  *	EVO_AUTO_PTR(watch) watch = evo_watch_new(info, task);
- *	evo_watch_arm(watch, &(struct evo_watch_target){ .pid = pid, .after_ms = 500, .budget_ms = 30000 });
+ *	evo_watch_arm(watch, &(struct evo_watch_target){ .pid = pid, .after_ms = 100, .budget_ms = 30000 });
  *	rc = evo_pg_exec(pg, ddl, err);
  *	evo_watch_disarm(watch, &seen);
  *	if (rc && seen.cancelled) …                     // by us: roll back, and try again at a quieter moment
@@ -32,13 +36,15 @@ struct evo_watch_target {
     int64_t pid; /* of the server process, as the server says it */
     int64_t after_ms; /* the first look */
     int64_t budget_ms; /* of harm, in session-milliseconds; 0: nothing is cancelled */
+    bool
+        goes_on; /* the next statement of the same file: counting and looking go on; after_ms is of the first */
 };
 
 /* What was seen between arm and disarm. */
 struct evo_watch_seen {
     struct evo_strbuf
         blockers; /* the last: "pid 42 (user "app", …): UPDATE …; …"; empty: nobody was in the way */
-    struct evo_harm harm;
+    struct evo_harm harm; /* since it was last armed without goes_on */
     bool cancelled; /* the statement was told to end */
     bool held; /* when it was told, it waited for nobody: it held its locks */
 };
