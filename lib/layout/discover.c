@@ -179,7 +179,18 @@ static enum evo_errc choose(const char *root, const char *layout, const struct f
     return EVO_OK;
 }
 
-/* Fills p->kind and p->migrations. */
+/* The first of Flyway's locations that is a folder, else the first: whoever opens it says that it is none. */
+static const char *first_there(const char *root, const struct evo_strvec *locations)
+{
+    for (size_t i = 0; i < locations->count; i++) {
+        EVO_AUTO_STR path = evo_path_join(root, locations->items[i]);
+        if (evo_is_dir(path))
+            return locations->items[i];
+    }
+    return locations->items[0];
+}
+
+/* Fills p->kind, p->migrations and p->locations. */
 static enum evo_errc find_folder(struct evo_project *p, const char *layout, const char *dir,
                                  struct evo_error *err)
 {
@@ -208,17 +219,17 @@ static enum evo_errc find_folder(struct evo_project *p, const char *layout, cons
     }
     __attribute__((cleanup(finds_auto))) struct finds finds = { .count = 0 };
     const struct find *found = NULL;
-    EVO_AUTO_STR configured = NULL;
+    EVO_AUTO(strvec) locations = EVO_STRVEC_INIT;
     enum evo_errc rc =
-        !tool || tool->kind == EVO_LAYOUT_FLYWAY ? evo_flyway_location(p->root, &configured, err) : EVO_OK;
+        !tool || tool->kind == EVO_LAYOUT_FLYWAY ? evo_flyway_locations(p->root, &locations, err) : EVO_OK;
     if (rc)
         return rc;
-    if (configured)
-        finds.items[finds.count++] = (struct find){ .tool = evo_tool_find("flyway"),
-                                                    .place = configured,
-                                                    .saw = evo_strdup(configured) };
+    const char *first = locations.count ? first_there(p->root, &locations) : NULL;
+    if (first)
+        finds.items[finds.count++] =
+            (struct find){ .tool = evo_tool_find("flyway"), .place = first, .saw = evo_strdup(first) };
     for (size_t i = 0; i < EVO_COUNT(places); i++)
-        if (!configured || strcmp(configured, places[i].path) != 0)
+        if (!evo_strvec_contains(&locations, places[i].path))
             look_at(p->root, i, &finds);
     rc = choose(p->root, layout, &finds, &found, err);
     if (rc || !found)
@@ -229,6 +240,9 @@ static enum evo_errc find_folder(struct evo_project *p, const char *layout, cons
         return refuse_tool(tool, found->saw, err);
     p->kind = tool->kind;
     p->migrations = found->named ? evo_strdup(found->named) : evo_path_join(p->root, found->place);
+    for (size_t i = 0; found->place == first && i < locations.count; i++)
+        if (locations.items[i] != first)
+            evo_strvec_push_owned(&p->locations, evo_path_join(p->root, locations.items[i]));
     return EVO_OK;
 }
 

@@ -88,6 +88,26 @@ static enum evo_errc search(struct evo_project *p, const char *folder, const str
     return rc;
 }
 
+/* As for Flyway, a location that is not there holds nothing; and a migration is one wherever it lies. */
+static enum evo_errc search_all(struct evo_project *p, const struct evo_strvec *names, struct finds *finds,
+                                struct evo_error *err)
+{
+    enum evo_errc rc = search(p, p->migrations, names, 0, finds, err);
+    for (size_t i = 0; !rc && i < p->locations.count; i++) {
+        const char *location = p->locations.items[i];
+        EVO_AUTO(strvec) there = EVO_STRVEC_INIT;
+        if (!evo_is_dir(location)) {
+            evo_strvec_pushf(&p->warnings, "there is no folder \"%s\", which is named in locations",
+                             location);
+            continue;
+        }
+        rc = evo_dir_list(location, &there, err);
+        if (!rc)
+            rc = search(p, location, &there, 0, finds, err);
+    }
+    return rc;
+}
+
 static bool same_migration(const struct found *a, const struct found *b)
 {
     if (a->name.sort != b->name.sort)
@@ -219,7 +239,7 @@ enum evo_errc evo_flyway_read(struct evo_project *p, const struct evo_strvec *na
     EVO_AUTO(strbuf) buffer = EVO_STRBUF_INIT_MAX(EVO_MIGRATION_MAX + 65536);
     enum evo_errc rc = evo_flyway_configure(p, &finds.placeholders, err);
     if (!rc)
-        rc = search(p, p->migrations, names, 0, &finds, err);
+        rc = search_all(p, names, &finds, err);
     if (!rc)
         rc = refuse_twins(&finds, err);
     for (size_t i = 0; !rc && i < finds.count; i++)

@@ -43,9 +43,10 @@ char *evo_flyway_description(const char *description) EVO_CHECK;
 /* The script's name as the table holds it: its path below the location, at most 1000 bytes. The caller frees. */
 char *evo_flyway_script(const struct evo_project *p, const char *path) EVO_CHECK;
 
-/* The folder that flyway.conf, flyway.toml or FLYWAY_LOCATIONS names; *ret NULL (heap otherwise): none is named.
- * EVO_ERR_CONFIG for more than one, and for one that is no folder. */
-enum evo_errc evo_flyway_location(const char *root, char **ret, struct evo_error *err) EVO_CHECK;
+/* The folders that flyway.conf, flyway.toml or FLYWAY_LOCATIONS name, relative to the root or absolute, appended; none
+ * that lies in another one, which is searched with that. Nothing is appended where none is named. EVO_ERR_CONFIG for one
+ * that is no folder. */
+enum evo_errc evo_flyway_locations(const char *root, struct evo_strvec *ret, struct evo_error *err) EVO_CHECK;
 /* Schema and table of the history, and whether "${…}" in a file means something. EVO_ERR_CONFIG names a setting that
  * changes what is run and that evo does not honour; of one that it does not know it warns. */
 enum evo_errc evo_flyway_configure(struct evo_project *p, bool *ret_placeholders,

@@ -161,18 +161,11 @@ static enum evo_errc refuse(const struct evo_conf_item *item, const char *why, s
     return evo_error_hint(err, "Apply these migrations with \"flyway migrate\", or take the setting out.");
 }
 
-/* One location, as a folder under the root. */
-static enum evo_errc folder_of(const char *root, const struct evo_conf_item *item, char **ret,
-                               struct evo_error *err)
+/* One location of the setting, as a folder under the root. */
+static enum evo_errc folder_of(const char *root, const struct evo_conf_item *item, const char *where,
+                               char **ret, struct evo_error *err)
 {
     static const char file_system[] = "filesystem:", class_path[] = "classpath:";
-    EVO_AUTO(strvec) list = EVO_STRVEC_INIT;
-    evo_strvec_split(&list, item->value);
-    if (list.count != 1) {
-        refuse(item, "it names more than one folder", err);
-        return evo_error_hint(err, "Name the one that evo is to apply with --migrations DIR.");
-    }
-    const char *where = list.items[0];
     if (evo_starts_with(where, file_system)) {
         where += strlen(file_system);
     } else if (evo_starts_with(where, class_path)) {
@@ -190,13 +183,50 @@ static enum evo_errc folder_of(const char *root, const struct evo_conf_item *ite
     return EVO_OK;
 }
 
-enum evo_errc evo_flyway_location(const char *root, char **ret, struct evo_error *err)
+/* "./a/" is "a". */
+static char *plain(const char *folder)
+{
+    while (evo_starts_with(folder, "./"))
+        folder += 2 + strspn(folder + 2, "/");
+    size_t n = strlen(folder);
+    while (n > 1 && folder[n - 1] == '/')
+        n--;
+    return n ? evo_strndup(folder, n) : evo_strdup(".");
+}
+
+/* The same folder, or one below it. */
+static bool is_in(const char *folder, const char *other)
+{
+    size_t n = strlen(other);
+    if (strcmp(other, ".") == 0)
+        return *folder != '/';
+    return strncmp(folder, other, n) == 0 && (folder[n] == '\0' || folder[n] == '/');
+}
+
+enum evo_errc evo_flyway_locations(const char *root, struct evo_strvec *ret, struct evo_error *err)
 {
     EVO_AUTO(conf) conf = { 0 };
+    EVO_AUTO(strvec) names = EVO_STRVEC_INIT;
+    EVO_AUTO(strvec) folders = EVO_STRVEC_INIT;
     enum evo_errc rc = read_all(root, &conf, err);
     const struct evo_conf_item *item = rc ? NULL : evo_conf_find(&conf, "flyway.locations");
-    *ret = NULL;
-    return item && item->value[0] ? folder_of(root, item, ret, err) : rc;
+    if (item)
+        evo_strvec_split(&names, item->value);
+    for (size_t i = 0; !rc && i < names.count; i++) {
+        EVO_AUTO_STR folder = NULL;
+        rc = folder_of(root, item, names.items[i], &folder, err);
+        if (!rc)
+            evo_strvec_push_owned(&folders, plain(folder));
+    }
+    for (size_t i = 0; !rc && i < folders.count; i++) {
+        bool inside = false;
+        for (size_t j = 0; j < folders.count && !inside; j++)
+            inside = j != i && is_in(folders.items[i], folders.items[j]) &&
+                     (j < i || strcmp(folders.items[i], folders.items[j]) != 0);
+        if (!inside)
+            evo_strvec_push(ret, folders.items[i]);
+    }
+    return rc;
 }
 
 /* The schemas of the environment that is in use; NULL. Borrowed. */

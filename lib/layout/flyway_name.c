@@ -135,10 +135,13 @@ char *evo_flyway_description(const char *description)
 
 char *evo_flyway_script(const struct evo_project *p, const char *path)
 {
-    size_t n = strlen(p->migrations);
     const char *rest = path;
-    if (strcmp(p->migrations, ".") != 0 && strncmp(path, p->migrations, n) == 0)
-        rest = path + n + strspn(path + n, "/");
-    n = strlen(rest);
+    for (size_t i = 0; i <= p->locations.count && rest == path; i++) {
+        const char *location = i ? p->locations.items[i - 1] : p->migrations;
+        size_t n = strlen(location);
+        if (strcmp(location, ".") != 0 && strncmp(path, location, n) == 0 && path[n] == '/')
+            rest = path + n + strspn(path + n, "/");
+    }
+    size_t n = strlen(rest);
     return n <= SCRIPT_MAX ? evo_strdup(rest) : evo_asprintf("...%s", rest + n - (SCRIPT_MAX - 3));
 }

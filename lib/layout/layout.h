@@ -111,6 +111,7 @@ struct evo_project {
     bool told; /* the layout was named by the caller, not found */
     char *root; /* project root, "." for the working directory */
     char *migrations; /* the folder, as it can be opened */
+    struct evo_strvec locations; /* flyway: folders that are read beside it */
     char *ledger_schema,
         *ledger_table; /* where the project's own configuration names others; NULL: the tool's default */
     char

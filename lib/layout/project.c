@@ -43,6 +43,7 @@ void evo_project_release(struct evo_project *p)
     free(p->items);
     free(p->root);
     free(p->migrations);
+    evo_strvec_release(&p->locations);
     free(p->ledger_schema);
     free(p->ledger_table);
     free(p->ledger_by);
@@ -249,7 +250,7 @@ static const char *below(const char *path, const char *folder)
     return strncmp(path, folder, n) == 0 && path[n] == '/' && path[n + 1] ? path + n + 1 : NULL;
 }
 
-/* `path` as every machine would name it: below the root, else below the folder of migrations. */
+/* `path` as every machine would name it: below the root, else below a folder of migrations. */
 static char *portable_path(const struct evo_project *p, const char *path)
 {
     if (strcmp(p->root, ".") == 0 && path[0] != '/' && path[0] != '.')
@@ -260,8 +261,12 @@ static char *portable_path(const struct evo_project *p, const char *path)
     EVO_AUTO_STR real = realpath(path, NULL);
     if (root && real && below(real, root))
         return evo_strdup(below(real, root));
-    const char *rest = below(path, p->migrations);
-    return rest ? evo_asprintf("%s/%s", evo_path_base(p->migrations), rest) : evo_strdup(path);
+    for (size_t i = 0; i <= p->locations.count; i++) {
+        const char *folder = i ? p->locations.items[i - 1] : p->migrations;
+        if (below(path, folder))
+            return evo_asprintf("%s/%s", evo_path_base(folder), below(path, folder));
+    }
+    return evo_strdup(path);
 }
 
 enum evo_errc evo_migration_hash_lines(const struct evo_project *p, const struct evo_migration *m,

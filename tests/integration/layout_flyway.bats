@@ -166,6 +166,34 @@ flyway_sees() {
     flyway_sees 'SUCCESS SUCCESS SUCCESS SUCCESS SUCCESS PENDING'
 }
 
+@test "several locations: one list, and each script is told from its own" {
+    mkdir -p more/deep gone
+    put V3__c 'CREATE TABLE c (id int);'
+    printf 'CREATE TABLE b (id int);\n' >more/V1_5__b.sql
+    printf 'CREATE TABLE d (id int);\n' >more/deep/V4__d.sql
+    printf '[flyway]\nlocations = ["filesystem:more", "filesystem:db/migration", "filesystem:more/deep"]\n' >flyway.toml
+    run_evo evo-migrate up --json
+    assert_exit 0
+    assert_json '[.data.applied[].name] == ["V1__create_users", "V1_1__add_status", "V1_5__b", "V2", "V3__c", "V4__d", "R__all_users"]'
+    local rows
+    rows=$(history)
+    flyway locations="filesystem:$PROJECT/more,filesystem:$MIGRATIONS" validate migrate
+    assert_exit 0
+    assert_stdout_has 'migrated 0'
+    pg_fresh_db
+    flyway locations="filesystem:$PROJECT/more,filesystem:$MIGRATIONS" migrate
+    assert_exit 0
+    assert_equal "$(history)" "$rows"
+    # Of one folder alone: what the others hold is not looked at.
+    run_evo evo-migrate plan --migrations more --json
+    assert_exit 0
+    assert_json '.data.steps == []'
+    cp more/V1_5__b.sql db/migration/V01.5__twin.sql
+    run_evo evo-status --json
+    assert_exit 2
+    assert_json '.error.reason == "config" and (.error.message | contains("are the same migration: version"))'
+}
+
 @test "tables without a history are refused by both; a baseline of Flyway counts" {
     pg_sql 'CREATE TABLE users (id serial PRIMARY KEY, email text, status text)'
     run_evo evo-migrate up --json

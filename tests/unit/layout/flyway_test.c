@@ -179,8 +179,8 @@ static void test_read_refuses(void **state)
         { "flyway.toml", "[flyway]\ninitSql = \"SELECT 1\"\n", "does not honour \"flyway.initSql\"", 2 },
         { "flyway.toml", "[flyway]\nschemas = [\"a\", \"b\"]\n", "names more than one schema", 2 },
         { "flyway.toml", "[flyway]\ndefaultSchema = \"b\"\nschemas = [\"a\"]\n", "another schema than", 3 },
-        { "flyway.toml", "[flyway]\nlocations = [\"filesystem:a\", \"filesystem:b\"]\n",
-          "more than one folder", 2 },
+        { "flyway.toml", "[flyway]\nlocations = [\"filesystem:db/migration\", \"s3:bucket/x\"]\n",
+          "it is no folder", 2 },
         { "flyway.toml", "[flyway]\nlocations = [\"s3:bucket/x\"]\n", "it is no folder", 2 },
         { "flyway.toml", "[flyway]\nlocations = [\"filesystem:sql/*\"]\n", "it is a pattern", 2 },
         { "flyway.toml", "[flyway]\ngroup = true\n", "does not honour \"flyway.group\"", 2 },
@@ -204,6 +204,44 @@ static void test_open_takes_place_and_table_from_the_configuration(void **state)
     assert_string_equal(p.ledger_table, "h");
     assert_true(has_warning(&p, "does not know the setting \"flyway.novel\""));
     assert_int_equal(p.warnings.count, 1);
+}
+
+static void test_open_reads_all_locations(void **state)
+{
+    (void)state;
+    tree_put("db/migration/V2__b.sql", "SELECT 1;");
+    tree_put("db/migration/below/V4__d.sql", "SELECT 1;");
+    tree_put("own/deep/V1__a.sql", "SELECT 1;");
+    tree_put("own/V3__c.sql", "SELECT 1;");
+    tree_put("own/U2__b.sql", "SELECT 1;");
+    tree_put("flyway.toml", "[flyway]\nlocations = [\"filesystem:gone\", \"filesystem:./own/\", "
+                            "\"filesystem:db/migration/below\", \"filesystem:db/migration\", \"own\"]\n");
+    EVO_AUTO(project) p = { 0 };
+    assert_opens("auto", &p);
+    static const char *const names[] = { "V1__a", "V2__b", "V3__c", "V4__d" };
+    assert_names(&p, names, EVO_COUNT(names));
+    assert_true(evo_ends_with(p.migrations, "own"));
+    assert_int_equal(p.locations.count, 2);
+    assert_true(evo_ends_with(p.items[1].companion[EVO_FILE_DOWN], "own/U2__b.sql"));
+    static const char *const scripts[] = { "deep/V1__a.sql", "V2__b.sql", "V3__c.sql", "below/V4__d.sql" };
+    for (size_t i = 0; i < EVO_COUNT(scripts); i++) {
+        EVO_AUTO_STR script = evo_flyway_script(&p, p.items[i].path);
+        assert_string_equal(script, scripts[i]);
+    }
+    assert_true(has_warning(&p, "gone\", which is named in locations"));
+    assert_int_equal(p.warnings.count, 1);
+}
+
+static void test_open_refuses_twins_of_two_locations(void **state)
+{
+    (void)state;
+    struct evo_error err = EVO_ERROR_INIT;
+    EVO_AUTO(project) p = { 0 };
+    tree_put("a/V1__a.sql", "SELECT 1;");
+    tree_put("b/V01__b.sql", "SELECT 1;");
+    tree_put("flyway.conf", "flyway.locations=filesystem:a,filesystem:b\n");
+    assert_int_equal(evo_project_open(tree, "auto", NULL, &p, &err), EVO_ERR_CONFIG);
+    assert_non_null(strstr(err.message, "are the same migration: version"));
 }
 
 static void test_open_lets_variables_come_before_files(void **state)
@@ -232,6 +270,8 @@ int main(void)
         tree_test(test_read_orders_versions_then_repeatable),
         tree_test(test_read_refuses),
         tree_test(test_open_takes_place_and_table_from_the_configuration),
+        tree_test(test_open_reads_all_locations),
+        tree_test(test_open_refuses_twins_of_two_locations),
         tree_test(test_open_lets_variables_come_before_files),
     };
     return cmocka_run_group_tests_name("layout/flyway", tests, NULL, NULL);
