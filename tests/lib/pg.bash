@@ -51,7 +51,7 @@ pg_versions() {
     own=$("$(EVO_TEST_PG_BINDIR='' pg_bindir)/postgres" --version | sed -n 's/.*(PostgreSQL) \([0-9]*\).*/\1/p')
     case ${EVO_TEST_VERSIONS:-} in
     '') printf '%s\n' "$own" 18 ;;
-    all) printf '%s\n' "$own" 16 17 18 ;;
+    all) printf '%s\n' "$own" 13 14 16 17 18 ;;
     *) tr -s ' ,' '\n' <<<"$EVO_TEST_VERSIONS" ;;
     esac | sort -nu
 }
@@ -85,7 +85,7 @@ pg_cluster_init() {
     [ -z "$_pg_user" ] || chown -R "$_pg_user" "$dir"
     if ! (cd / && env -u PGDATA LC_ALL=C "${_pg_drop[@]}" "$bindir/initdb" -D "$dir/data" -U postgres \
         --auth-local=trust --auth-host=scram-sha-256 --pwfile="$dir/password" \
-        --encoding=UTF8 --locale=C.UTF-8 --no-sync --no-instructions) >"$dir/initdb.log" 2>&1; then
+        --encoding=UTF8 --locale=C.UTF-8 --no-sync) >"$dir/initdb.log" 2>&1; then
         cat "$dir/initdb.log" >&2
         fail "could not initialize a PostgreSQL cluster in \"$dir\""
     fi
