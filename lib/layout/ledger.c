@@ -112,6 +112,19 @@ static enum evo_errc refuse_swallowed(const struct evo_ledger *l, struct evo_err
     return evo_error_hint(err, "Look at them: psql -c '\\d %s.%s'", schema, table);
 }
 
+enum evo_errc evo_ledger_ask_for_evo(const struct evo_ledger *l, struct evo_error *err)
+{
+    if (l->evo_schema_exists)
+        return evo_ledger_ask_for(l, err, "USAGE, CREATE ON SCHEMA evo");
+    EVO_AUTO_STR role = evo_ledger_quote(l->role);
+    EVO_AUTO_STR database = evo_ledger_quote(l->database);
+    return evo_error_hint(
+        err,
+        "Ask for it: GRANT CREATE ON DATABASE %s TO %s; or, for no more than is needed: CREATE "
+        "SCHEMA evo AUTHORIZATION %s;",
+        database, role, role);
+}
+
 enum evo_errc evo_ledger_query(struct evo_pg *pg, const struct evo_ledger *l, const char *sql, int nparams,
                                const char *const *params, struct evo_pg_result **ret, struct evo_error *err)
 {
@@ -172,7 +185,10 @@ static const char survey_sql[] =
     "(EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1))::text, "
     "(EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'evo'))::text, "
     "(EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-    "WHERE n.nspname = $1 AND c.relkind = 'r'))::text, pg_catalog.current_schema()::text "
+    "WHERE n.nspname = $1 AND c.relkind = 'r'))::text, pg_catalog.current_schema()::text, "
+    "(SELECT CASE WHEN e.oid IS NULL THEN pg_catalog.has_database_privilege(pg_catalog.current_database(), "
+    "'CREATE') ELSE pg_catalog.has_schema_privilege(e.oid, 'CREATE') END FROM (SELECT) o LEFT JOIN "
+    "pg_catalog.pg_namespace e ON e.nspname = 'evo')::text "
     "UNION ALL "
     "(SELECT n.nspname::text, c.relname::text, "
     "' ' || (SELECT pg_catalog.string_agg(a.attname, ' ') FROM pg_catalog.pg_attribute a "
@@ -180,7 +196,7 @@ static const char survey_sql[] =
     "CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' "
     "END, "
     "pg_catalog.row_security_active(c.oid)::text, "
-    "(n.nspname = ANY (pg_catalog.current_schemas(false)))::text "
+    "(n.nspname = ANY (pg_catalog.current_schemas(false)))::text, NULL "
     "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
     "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname = ANY ($2::name[]) "
     "AND (n.nspname = $1 OR n.nspname = ANY (pg_catalog.current_schemas(false)) OR n.nspname = ANY "
@@ -276,6 +292,7 @@ static enum evo_errc survey(struct evo_pg *pg, struct evo_ledger *l, const struc
     l->evo_schema_exists = evo_streq(evo_pg_value(r, 0, 3), "true");
     l->schema_empty = !evo_streq(evo_pg_value(r, 0, 4), "true");
     const char *current = evo_pg_value(r, 0, 5);
+    l->may_make_evo = evo_streq(evo_pg_value(r, 0, 6), "true");
     if (evo_ledger_kind_of(l->kind)->by_search_path && !p->ledger_schema && current) {
         free(l->schema);
         l->schema = evo_strdup(current);
@@ -415,11 +432,7 @@ enum evo_errc evo_ledger_create_evo_schema(struct evo_pg *pg, const struct evo_l
                                            struct evo_error *err)
 {
     enum evo_errc rc = evo_pg_exec(pg, evo_schema_sql_ledger, err);
-    if (rc != EVO_ERR_PERMISSION)
-        return rc;
-    EVO_AUTO_STR database = evo_ledger_quote(l->database);
-    return l->evo_schema_exists ? evo_ledger_ask_for(l, err, "USAGE, CREATE ON SCHEMA evo")
-                                : evo_ledger_ask_for(l, err, "CREATE ON DATABASE %s", database);
+    return rc == EVO_ERR_PERMISSION ? evo_ledger_ask_for_evo(l, err) : rc;
 }
 
 enum evo_errc evo_ledger_record(struct evo_pg *pg, const struct evo_ledger *l, const struct evo_migration *m,

@@ -51,6 +51,7 @@ struct evo_ledger {
     bool app_schema_exists, evo_schema_exists;
     bool exists;
     bool
+    bool may_make_evo; /* the role may make schema evo, or tables in it where it is there */
         schema_empty; /* no table at all in app_schema: where that is false and the ledger does not exist, prisma's P3005 */
     struct evo_ledger_row *items; /* in order of started_at; by_row (layout.h): of application */
     size_t count, alloc;
@@ -97,6 +98,8 @@ enum evo_errc evo_ledger_create(struct evo_pg *pg, const struct evo_ledger *l,
 /* Makes schema evo and its tables where they are missing, whatever the layout: the journal of statements outside a
  * transaction is there. evo_ledger_create() does so for sql. */
 enum evo_errc evo_ledger_create_evo_schema(struct evo_pg *pg, const struct evo_ledger *l,
+/* The hint for a role that may not make schema evo, or its tables: what to ask for. Returns err->code. */
+enum evo_errc evo_ledger_ask_for_evo(const struct evo_ledger *l, struct evo_error *err);
                                            struct evo_error *err) EVO_CHECK;
 
 /* Each of the following that finds no room in the ledger for m (golang-migrate's holds one version: nothing can be

@@ -188,14 +188,10 @@ enum evo_errc evo_schema_log_text(struct evo_pg *pg, const struct evo_ledger *l,
 
 /* ---- writing -------------------------------------------------------------------- */
 
-static enum evo_errc create(struct evo_pg *pg, const struct evo_ledger *l, struct evo_error *err)
+enum evo_errc evo_schema_log_create(struct evo_pg *pg, const struct evo_ledger *l, struct evo_error *err)
 {
     enum evo_errc rc = evo_pg_exec(pg, evo_schema_sql_fingerprints, err);
-    if (rc != EVO_ERR_PERMISSION)
-        return rc;
-    EVO_AUTO_STR database = evo_ledger_quote(l->database);
-    return l->evo_schema_exists ? evo_ledger_ask_for(l, err, "USAGE, CREATE ON SCHEMA evo")
-                                : evo_ledger_ask_for(l, err, "CREATE ON DATABASE %s", database);
+    return rc == EVO_ERR_PERMISSION ? evo_ledger_ask_for_evo(l, err) : rc;
 }
 
 /* $5, $8: into evo.schemas as well. */
@@ -246,7 +242,7 @@ enum evo_errc evo_schema_log_write(struct evo_pg *pg, const struct evo_ledger *l
     struct evo_error failed = EVO_ERROR_INIT;
     enum evo_errc rc = insert(pg, params, &failed);
     if (rc && evo_streq(failed.sqlstate, no_table)) {
-        rc = create(pg, l, err);
+        rc = evo_schema_log_create(pg, l, err);
         return rc ? rc : insert(pg, params, err);
     }
     if (rc && err)

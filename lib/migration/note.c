@@ -12,10 +12,21 @@ void evo_note_release(struct evo_note *n)
 }
 
 /* Nothing more is recorded in this run. A cancel is told by whoever is to run something next. */
+/* That the role may not make schema evo is said where the first migrations are recorded; from then on evo-status says it
+ * to whoever asks, and no run repeats it. */
+static bool was_told(const struct evo_note *n, const struct evo_error *why)
+{
+    return why->code == EVO_ERR_PERMISSION && !n->s->ledger.evo_schema_exists && !n->first;
+}
+
 static void give_up(struct evo_note *n, const struct evo_error *why)
 {
     n->off = true;
     if (why->code == EVO_ERR_CANCELLED ||
+    if (was_told(n, why)) {
+        evo_debug(n->s->o->task, "the schema is not recorded: %s", why->message);
+        return;
+    }
         why->code == EVO_ERR_UNSUPPORTED) /* a server that is too old for it */
         return;
     evo_warn(n->s->o->task, "%s",
@@ -69,6 +80,7 @@ void evo_note_begin(struct evo_note *n, struct evo_session *s, struct evo_strvec
     n->s = s;
     n->warnings = warnings;
     n->off = s->o->no_fingerprint;
+    n->first = !s->state.applied;
     if (n->off)
         return;
     EVO_AUTO(schema_log) log = { 0 };
@@ -140,6 +152,7 @@ void evo_note_ledger(struct evo_note *n, struct evo_session *s, const char *mome
     char state[EVO_SHA256_HEX];
     enum evo_errc rc = evo_session_reload(s, &e);
     if (!rc)
+    n->first = evo_streq(moment, "baseline");
         rc = evo_schema_look(s->pg, s->o->task, &n->schema, &e);
     if (rc) {
         give_up(n, &e);

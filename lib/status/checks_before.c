@@ -27,6 +27,15 @@ static void found_drift(const struct evo_status_view *v, struct evo_status_check
     c->next = evo_asprintf("evo-migrate resolve --drift%s", v->next_options);
 }
 
+/* For good, until somebody grants it: said here each time, and by no run but the first. */
+static void not_recorded(const struct evo_status_view *v, struct evo_status_check *c)
+{
+    struct evo_error e = EVO_ERROR_INIT;
+    FINE("not known: role \"%s\" may not make evo's tables, so no run records the schema", v->ledger.role);
+    (void)evo_ledger_ask_for_evo(&v->ledger, &e);
+    c->hint = evo_strdup(e.hint);
+}
+
 void evo_status_check_drift(const struct evo_status_view *v, struct evo_status_check *c)
 {
     const struct evo_status_drift *d = &v->drift;
@@ -35,7 +44,10 @@ void evo_status_check_drift(const struct evo_status_view *v, struct evo_status_c
         FINE("not looked at");
         return;
     case EVO_DRIFT_NO_RECORD:
-        FINE("not known: no run of evo has recorded the schema yet");
+        if (v->ledger.may_make_evo || v->ledger.evo_schema_exists)
+            FINE("not known: no run of evo has recorded the schema yet");
+        else
+            not_recorded(v, c);
         return;
     case EVO_DRIFT_UNKNOWN:
         evo_status_repeat(c, &d->error);

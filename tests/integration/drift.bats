@@ -155,6 +155,23 @@ moments() {
     assert_exit 0
     assert_json '(.data.applied | length == 2) and any(.data.warnings[]; contains("the schema was not recorded") and contains("GRANT CREATE ON DATABASE"))'
     assert_json '.data.fingerprints == {"before": null, "after": null}'
+    assert_stderr_has "CREATE SCHEMA evo AUTHORIZATION $PG_ROLE;"
+    # Once: later runs say nothing of it, and status says it to whoever asks.
+    migration 3_c up 'CREATE TABLE c (id int);'
+    DATABASE_URL=$(pg_url "$PG_DB" "$PG_ROLE") run_evo evo-migrate up --json
+    assert_exit 0
+    assert_equal '' "$stderr"
+    assert_json 'all(.data.warnings[]; contains("recorded") | not) and .data.fingerprints.after == null'
+    DATABASE_URL=$(pg_url "$PG_DB" "$PG_ROLE") status_json --fail-on drift
+    assert_exit 0
+    assert_json ".data.checks[] | select(.name == \"drift\") | .verdict == \"ok\" and .message == \"not known: role \\\"$PG_ROLE\\\" may not make evo's tables, so no run records the schema\"
+        and .hint == \"Ask for it: GRANT CREATE ON DATABASE $PG_DB TO $PG_ROLE; or, for no more than is needed: CREATE SCHEMA evo AUTHORIZATION $PG_ROLE;\""
+    # What it says is enough.
+    pg_sql "CREATE SCHEMA evo AUTHORIZATION $PG_ROLE"
+    migration 4_d up 'CREATE TABLE d (id int);'
+    DATABASE_URL=$(pg_url "$PG_DB" "$PG_ROLE") run_evo evo-migrate up --json
+    assert_exit 0
+    assert_json '.data.fingerprints.after | length == 64'
 }
 
 @test "a role that may not read the record does not know; --fail-on drift does not take that for a yes" {

@@ -253,6 +253,11 @@ static void moved_on(struct fixture *f)
 }
 static void other_server(struct fixture *f)
 {
+{
+    f->view.drift.verdict = EVO_DRIFT_NO_RECORD;
+    f->view.ledger.may_make_evo = true;
+}
+static void may_not_record(struct fixture *f)
     f->view.drift.verdict = EVO_DRIFT_OTHER_SERVER;
 }
 static void drift_unknown(struct fixture *f)
@@ -375,6 +380,7 @@ static const struct {
     { pending, "rollback", "rollback", EVO_STATUS_FAIL, EVO_ERR_IRREVERSIBLE, "has no way back", NULL },
     { with_a_way_back, "rollback", "rollback", EVO_STATUS_OK, EVO_OK, "every pending migration",
       "evo-verify roundtrip --environment staging" },
+    { may_not_record, "drift", "drift", EVO_STATUS_OK, EVO_OK, "may not make evo's tables", NULL },
     { irreversible, "rollback", "rollback", EVO_STATUS_FAIL, EVO_ERR_IRREVERSIBLE, "rows are gone", NULL },
     { NULL, "rollback", "rollback", EVO_STATUS_OK, EVO_OK, "nothing is pending", NULL },
     { NULL, "", "notify", EVO_STATUS_OK, EVO_OK, "nobody is told", NULL },
