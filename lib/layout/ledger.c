@@ -4,6 +4,7 @@
 #include "layout/foreign.h"
 #include "layout/ledger_impl.h"
 #include "layout/reader.h"
+#include "layout/seen.h"
 #include "layout/versions.h"
 #include "schema/sql.h"
 
@@ -59,6 +60,7 @@ void evo_ledger_release(struct evo_ledger *l)
     }
     free(l->items);
     evo_strvec_release(&l->files);
+    evo_strvec_release(&l->seen);
     *l = (struct evo_ledger){ 0 };
 }
 
@@ -203,8 +205,7 @@ static const char survey_sql[] =
     "($3::name[])) "
     "ORDER BY n.nspname <> $1, 1, 2)";
 
-/* One more element of an array's text, which the caller closes. */
-static void add_element(struct evo_strbuf *array, const char *value)
+void evo_ledger_add_element(struct evo_strbuf *array, const char *value)
 {
     evo_strbuf_adds(array, array->len ? ",\"" : "{\"");
     for (const char *p = value; *p; p++) {
@@ -272,12 +273,12 @@ static enum evo_errc survey(struct evo_pg *pg, struct evo_ledger *l, const struc
 {
     EVO_AUTO(strbuf) tables = EVO_STRBUF_INIT;
     EVO_AUTO(strbuf) schemas = EVO_STRBUF_INIT;
-    add_element(&tables, l->table);
-    add_element(&schemas, l->schema);
+    evo_ledger_add_element(&tables, l->table);
+    evo_ledger_add_element(&schemas, l->schema);
     for (size_t i = 0; i < evo_foreign_ledgers_count; i++) {
-        add_element(&tables, evo_foreign_ledgers[i].table);
+        evo_ledger_add_element(&tables, evo_foreign_ledgers[i].table);
         if (evo_foreign_ledgers[i].schema)
-            add_element(&schemas, evo_foreign_ledgers[i].schema);
+            evo_ledger_add_element(&schemas, evo_foreign_ledgers[i].schema);
     }
     evo_strbuf_addch(&tables, '}');
     evo_strbuf_addch(&schemas, '}');
@@ -291,8 +292,8 @@ static enum evo_errc survey(struct evo_pg *pg, struct evo_ledger *l, const struc
     l->app_schema_exists = evo_streq(evo_pg_value(r, 0, 2), "true");
     l->evo_schema_exists = evo_streq(evo_pg_value(r, 0, 3), "true");
     l->schema_empty = !evo_streq(evo_pg_value(r, 0, 4), "true");
-    const char *current = evo_pg_value(r, 0, 5);
     l->may_make_evo = evo_streq(evo_pg_value(r, 0, 6), "true");
+    const char *current = evo_pg_value(r, 0, 5);
     if (evo_ledger_kind_of(l->kind)->by_search_path && !p->ledger_schema && current) {
         free(l->schema);
         l->schema = evo_strdup(current);
@@ -376,6 +377,8 @@ enum evo_errc evo_ledger_look(struct evo_pg *pg, const struct evo_project *p, co
     enum evo_errc rc = survey(pg, &l, p, &found, err);
     if (!rc && l.exists)
         rc = read_rows(pg, &l, p, err);
+    if (!rc && l.exists)
+        rc = evo_seen_load(pg, &l, p, err);
     if (rc)
         return rc;
     l.lock_key = evo_ledger_lock_key(p, l.database, schema);

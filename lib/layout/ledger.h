@@ -16,7 +16,7 @@
  *
  * Names of tables are always qualified; nothing depends on search_path.
  *
- * Reading takes two round trips, three where evo.journal is looked at too; every write is one statement but for resolve,
+ * Reading takes two round trips, some more where evo.journal or evo.seen is looked at too; every write is one statement but for resolve,
  * create and golang-migrate's TRUNCATE and INSERT.
  *
  *	EVO_AUTO(ledger) ledger = { 0 };
@@ -39,6 +39,8 @@ struct evo_ledger_row {
     int64_t steps; /* prisma: applied_steps_count; sql: 0 */
     char *logs; /* the beginning of them; NULL where none */
     bool stays; /* never taken back: what a baseline covers, what is repeatable */
+    bool inferred; /* no row of the table is about it: that it is applied follows from another one */
+    bool late; /* … and nothing is known to have run it (seen.h) */
 };
 struct evo_ledger {
     enum evo_layout_kind kind;
@@ -49,13 +51,14 @@ struct evo_ledger {
     char *database;
     int64_t lock_key; /* evo_ledger_lock_key() */
     bool app_schema_exists, evo_schema_exists;
+    bool may_make_evo; /* the role may make schema evo, or tables in it where it is there */
     bool exists;
     bool
-    bool may_make_evo; /* the role may make schema evo, or tables in it where it is there */
         schema_empty; /* no table at all in app_schema: where that is false and the ledger does not exist, prisma's P3005 */
     struct evo_ledger_row *items; /* in order of started_at; by_row (layout.h): of application */
     size_t count, alloc;
     struct evo_strvec files; /* by_files: names of all files, in order of application */
+    struct evo_strvec seen; /* versions on evo's own record, sorted (seen.h); none: there is no record */
 };
 void evo_ledger_release(struct evo_ledger *l);
 EVO_DEFINE_AUTO(ledger);
@@ -95,11 +98,11 @@ enum evo_errc evo_project_search_path(struct evo_pg *pg, const struct evo_projec
 enum evo_errc evo_ledger_create(struct evo_pg *pg, const struct evo_ledger *l,
                                 struct evo_error *err) EVO_CHECK;
 
+/* The hint for a role that may not make schema evo, or its tables: what to ask for. Returns err->code. */
+enum evo_errc evo_ledger_ask_for_evo(const struct evo_ledger *l, struct evo_error *err);
 /* Makes schema evo and its tables where they are missing, whatever the layout: the journal of statements outside a
  * transaction is there. evo_ledger_create() does so for sql. */
 enum evo_errc evo_ledger_create_evo_schema(struct evo_pg *pg, const struct evo_ledger *l,
-/* The hint for a role that may not make schema evo, or its tables: what to ask for. Returns err->code. */
-enum evo_errc evo_ledger_ask_for_evo(const struct evo_ledger *l, struct evo_error *err);
                                            struct evo_error *err) EVO_CHECK;
 
 /* Each of the following that finds no room in the ledger for m (golang-migrate's holds one version: nothing can be

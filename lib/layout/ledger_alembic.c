@@ -1,7 +1,7 @@
 /*
  * alembic_version: the heads of what is applied, and nothing else. A revision is applied where a head is it, or builds upon
  * it in any way; there are no times, and the order of application is the graph's. A head that no file has is a row of its
- * own: what it builds upon is not known then.
+ * own: what it builds upon is not known then. A revision that was put below a head since counts as applied, too (seen.h).
  *
  * https://alembic.sqlalchemy.org/en/latest/branches.html says what a table with several rows means.
  */
@@ -27,7 +27,8 @@ static enum evo_errc create(struct evo_pg *pg, const struct evo_ledger *l, struc
     return rc;
 }
 
-static void add_row(struct evo_ledger *l, const char *id, const char *name, const char *checksum)
+static void add_row(struct evo_ledger *l, const char *id, const char *name, const char *checksum,
+                    bool inferred)
 {
     EVO_GROW(l->items, l->count, l->alloc);
     /* Applied, at a time that nobody knows; with no checksum kept, the file is taken for what was applied. */
@@ -36,7 +37,8 @@ static void add_row(struct evo_ledger *l, const char *id, const char *name, cons
                                                     .checksum = evo_strdup(checksum),
                                                     .started_ms = -1,
                                                     .finished_ms = 0,
-                                                    .rolled_back_ms = -1 };
+                                                    .rolled_back_ms = -1,
+                                                    .inferred = inferred };
 }
 
 static enum evo_errc read_heads(struct evo_pg *pg, struct evo_ledger *l, const struct evo_project *p,
@@ -48,9 +50,11 @@ static enum evo_errc read_heads(struct evo_pg *pg, struct evo_ledger *l, const s
         return rc;
     bool *applied = evo_calloc(p->count + 1, sizeof(bool));
     EVO_AUTO(strvec) unknown = EVO_STRVEC_INIT;
+    EVO_AUTO(strvec) heads = EVO_STRVEC_INIT;
     for (int row = 0; row < evo_pg_rows(r); row++) {
         const char *id = evo_pg_value(r, row, 0);
         const struct evo_migration *m = NULL;
+        evo_strvec_push(&heads, id);
         for (size_t i = 0; i < p->count && !m; i++)
             if (strcmp(p->items[i].version, id) == 0)
                 m = &p->items[i];
@@ -61,9 +65,10 @@ static enum evo_errc read_heads(struct evo_pg *pg, struct evo_ledger *l, const s
     }
     for (size_t i = 0; i < p->count; i++)
         if (applied[i])
-            add_row(l, p->items[i].version, p->items[i].name, p->items[i].checksum);
+            add_row(l, p->items[i].version, p->items[i].name, p->items[i].checksum,
+                    !evo_strvec_contains(&heads, p->items[i].version));
     for (size_t i = 0; i < unknown.count; i++)
-        add_row(l, unknown.items[i], unknown.items[i], "");
+        add_row(l, unknown.items[i], unknown.items[i], "", false);
     free(applied);
     return EVO_OK;
 }

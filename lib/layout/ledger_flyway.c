@@ -138,7 +138,7 @@ static void add_covered(struct evo_ledger *l, const struct evo_project *p, const
         row->name = evo_strdup(m->name);
         row->checksum = evo_strdup(m->own_checksum);
         row->started_ms = row->finished_ms = at;
-        row->stays = true;
+        row->stays = row->inferred = true;
     }
 }
 

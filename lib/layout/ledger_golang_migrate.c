@@ -6,7 +6,8 @@
  * that run in one transaction: there both writes would be one, at the end of that transaction.
  *
  * The table has no history. What is applied follows from the files: all up to the version. So a file that arrives behind
- * it counts as applied, for golang-migrate and for evo; and nothing can be recorded behind it, nor past a file between.
+ * it counts as applied, for golang-migrate and for evo, which names it (seen.h); and nothing can be recorded behind it, nor
+ * past a file between.
  */
 #include "base/banned.h"
 #include "base/quote.h"
@@ -147,12 +148,14 @@ static enum evo_errc set_file(struct evo_pg *pg, const struct evo_ledger *l, con
 
 /* ---- reading ------------------------------------------------------------------- */
 
+/* version: the table's; a row for another one follows from it. */
 static void add_row(struct evo_ledger *l, const char *name, const char *version, bool failed)
 {
     struct evo_ledger_row *row = evo_ledger_add(l);
     row->id = evo_ledger_version(name);
     row->name = evo_strdup(name);
     row->finished_ms = failed ? -1 : 0;
+    row->inferred = !failed && compare(name, version) != 0;
     if (failed)
         row->logs = evo_asprintf(
             TOOL "'s table says that version %s is dirty: an up to it failed, or a down to it", version);

@@ -112,6 +112,8 @@ enum evo_errc evo_ledger_delete(struct evo_pg *pg, const struct evo_ledger *l, c
 /* "GRANT <privileges> TO <role>" as the hint of a permission error; returns err->code. */
 enum evo_errc evo_ledger_ask_for(const struct evo_ledger *l, struct evo_error *err, const char *fmt, ...)
     EVO_PRINTF(3, 4);
+/* One more element of an array's text, which the caller closes; "" begins one. */
+void evo_ledger_add_element(struct evo_strbuf *array, const char *value);
 /* An identifier for a hint: quoted as SQL wants it. The caller frees. */
 char *evo_ledger_quote(const char *name) EVO_CHECK;
 

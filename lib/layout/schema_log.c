@@ -47,7 +47,7 @@ char *evo_schema_log_key(const struct evo_ledger *l)
 void evo_schema_state_names(const struct evo_ledger *l, struct evo_strvec *names)
 {
     for (size_t i = 0; i < l->count; i++)
-        if (l->items[i].rolled_back_ms < 0)
+        if (l->items[i].rolled_back_ms < 0 && !l->items[i].late)
             evo_strvec_pushf(names, "%s%s", l->items[i].name, l->items[i].finished_ms < 0 ? "?" : "");
 }
 
@@ -188,7 +188,7 @@ enum evo_errc evo_schema_log_text(struct evo_pg *pg, const struct evo_ledger *l,
 
 /* ---- writing -------------------------------------------------------------------- */
 
-enum evo_errc evo_schema_log_create(struct evo_pg *pg, const struct evo_ledger *l, struct evo_error *err)
+static enum evo_errc create(struct evo_pg *pg, const struct evo_ledger *l, struct evo_error *err)
 {
     enum evo_errc rc = evo_pg_exec(pg, evo_schema_sql_fingerprints, err);
     return rc == EVO_ERR_PERMISSION ? evo_ledger_ask_for_evo(l, err) : rc;
@@ -242,7 +242,7 @@ enum evo_errc evo_schema_log_write(struct evo_pg *pg, const struct evo_ledger *l
     struct evo_error failed = EVO_ERROR_INIT;
     enum evo_errc rc = insert(pg, params, &failed);
     if (rc && evo_streq(failed.sqlstate, no_table)) {
-        rc = evo_schema_log_create(pg, l, err);
+        rc = create(pg, l, err);
         return rc ? rc : insert(pg, params, err);
     }
     if (rc && err)

@@ -61,7 +61,8 @@ EVO_DEFINE_AUTO(schema_log);
 
 /* "prisma public._prisma_migrations". The caller frees. */
 char *evo_schema_log_key(const struct evo_ledger *l) EVO_CHECK;
-/* What the ledger holds: the names that are applied, and "name?" for what never finished. Appended to names. Pure. */
+/* What the ledger holds: the names that are applied (but for late ones: seen.h), and "name?" for what never finished.
+ * Appended to names. Pure. */
 void evo_schema_state_names(const struct evo_ledger *l, struct evo_strvec *names);
 /* The digest of such names, in whatever order; one that is there twice counts once. Pure. */
 void evo_schema_state(const struct evo_strvec *names, char ret_hex[EVO_SHA256_HEX]);
@@ -87,9 +88,6 @@ enum evo_errc evo_schema_log_text(struct evo_pg *pg, const struct evo_ledger *l,
 enum evo_errc evo_schema_log_write(struct evo_pg *pg, const struct evo_ledger *l, const char *moment,
                                    const char *name, const char *state, const struct evo_schema *schema,
                                    struct evo_error *err) EVO_CHECK;
-/* Makes the tables of fingerprints.sql where they are missing; EVO_ERR_PERMISSION carries the GRANT to ask for. */
-enum evo_errc evo_schema_log_create(struct evo_pg *pg, const struct evo_ledger *l,
-                                    struct evo_error *err) EVO_CHECK;
 /* Removes what is beyond the bounds; readable forms only where there are twice as many, since a transaction that writes is one
  * behind the newest row. */
 enum evo_errc evo_schema_log_prune(struct evo_pg *pg, struct evo_error *err) EVO_CHECK;

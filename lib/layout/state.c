@@ -117,6 +117,7 @@ static enum evo_errc judge(struct evo_state_item *item, struct evo_error *err)
         item->state = EVO_STATE_MISSING;
         return EVO_OK;
     }
+    item->late = row->late;
     bool edited;
     enum evo_errc rc = is_edited(item->file, row, &edited, err);
     item->state = edited ? EVO_STATE_EDITED : EVO_STATE_APPLIED;

@@ -27,6 +27,7 @@ struct evo_state_item {
     const struct evo_migration *file; /* NULL where it is gone */
     const struct evo_ledger_row *row; /* the deciding one; NULL for what was never tried */
     bool was_rolled_back; /* pending only */
+    bool late; /* applied: by its place alone, and nothing is known to have run it (seen.h) */
     bool
         behind; /* pending, and a later one (in file order) is applied already; never in a graph, which has no line */
 };

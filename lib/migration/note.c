@@ -1,6 +1,7 @@
 #include "migration/note.h"
 
 #include "base/cancel.h"
+#include "layout/seen.h"
 
 void evo_note_release(struct evo_note *n)
 {
@@ -11,7 +12,6 @@ void evo_note_release(struct evo_note *n)
     *n = (struct evo_note){ .schema = EVO_SCHEMA_INIT };
 }
 
-/* Nothing more is recorded in this run. A cancel is told by whoever is to run something next. */
 /* That the role may not make schema evo is said where the first migrations are recorded; from then on evo-status says it
  * to whoever asks, and no run repeats it. */
 static bool was_told(const struct evo_note *n, const struct evo_error *why)
@@ -19,19 +19,45 @@ static bool was_told(const struct evo_note *n, const struct evo_error *why)
     return why->code == EVO_ERR_PERMISSION && !n->s->ledger.evo_schema_exists && !n->first;
 }
 
+/* Nothing more is recorded in this run. A cancel is told by whoever is to run something next. */
 static void give_up(struct evo_note *n, const struct evo_error *why)
 {
     n->off = true;
-    if (why->code == EVO_ERR_CANCELLED ||
     if (was_told(n, why)) {
         evo_debug(n->s->o->task, "the schema is not recorded: %s", why->message);
         return;
     }
+    if (why->code == EVO_ERR_CANCELLED ||
         why->code == EVO_ERR_UNSUPPORTED) /* a server that is too old for it */
         return;
     evo_warn(n->s->o->task, "%s",
              evo_strvec_pushf(n->warnings, "the schema was not recorded: %s%s%s", why->message,
                               why->hint[0] ? ". " : "", why->hint));
+}
+
+/* The fingerprints of the schema do not depend on it. */
+static void judge_seen(struct evo_note *n, enum evo_errc rc, const struct evo_error *why)
+{
+    n->blind = n->blind || rc;
+    if (!rc || rc == EVO_ERR_CANCELLED || was_told(n, why))
+        return;
+    evo_warn(n->s->o->task, "%s",
+             evo_strvec_pushf(n->warnings, "what is applied was not recorded: %s%s%s", why->message,
+                              why->hint[0] ? ". " : "", why->hint));
+}
+
+static void see_ledger(struct evo_note *n)
+{
+    struct evo_error e = EVO_ERROR_INIT;
+    if (!n->off)
+        judge_seen(n, evo_seen_sync(n->s->pg, &n->s->ledger, &e), &e);
+}
+
+static void see_migration(struct evo_note *n, const struct evo_migration *m, bool applied)
+{
+    struct evo_error e = EVO_ERROR_INIT;
+    if (!n->blind)
+        judge_seen(n, evo_seen_note(n->s->pg, &n->s->ledger, m, applied, &e), &e);
 }
 
 /* The newest row of all, against what is there now. *ret_same: it says just this. */
@@ -79,8 +105,8 @@ void evo_note_begin(struct evo_note *n, struct evo_session *s, struct evo_strvec
 {
     n->s = s;
     n->warnings = warnings;
-    n->off = s->o->no_fingerprint;
     n->first = !s->state.applied;
+    n->off = s->o->no_fingerprint;
     if (n->off)
         return;
     EVO_AUTO(schema_log) log = { 0 };
@@ -100,6 +126,7 @@ void evo_note_begin(struct evo_note *n, struct evo_session *s, struct evo_strvec
         give_up(n, &e);
     else
         memcpy(n->before, n->schema.fingerprint, sizeof(n->before));
+    see_ledger(n);
 }
 
 static void remove_name(struct evo_strvec *names, const char *name)
@@ -124,11 +151,14 @@ const char *evo_note_migration(struct evo_note *n, const struct evo_migration *m
     remove_name(&n->state, m->name); /* one that is resumed stands there as unfinished */
     if (!down)
         evo_strvec_push(&n->state, m->name);
-    if (left >= EVO_SCHEMA_LOG_TEXTS || evo_cancelled())
+    if (evo_cancelled())
         return NULL;
     struct evo_error e = EVO_ERROR_INIT;
     char state[EVO_SHA256_HEX];
     evo_schema_state(&n->state, state);
+    see_migration(n, m, !down);
+    if (left >= EVO_SCHEMA_LOG_TEXTS)
+        return NULL;
     enum evo_errc rc = evo_schema_look(n->s->pg, n->s->o->task, &n->schema, &e);
     if (!rc)
         rc = write_row(n, down ? "down" : "up", m->name, state, &e);
@@ -145,6 +175,7 @@ void evo_note_ledger(struct evo_note *n, struct evo_session *s, const char *mome
 {
     n->s = s;
     n->warnings = warnings;
+    n->first = evo_streq(moment, "baseline");
     n->off = s->o->no_fingerprint;
     if (n->off)
         return;
@@ -152,7 +183,6 @@ void evo_note_ledger(struct evo_note *n, struct evo_session *s, const char *mome
     char state[EVO_SHA256_HEX];
     enum evo_errc rc = evo_session_reload(s, &e);
     if (!rc)
-    n->first = evo_streq(moment, "baseline");
         rc = evo_schema_look(s->pg, s->o->task, &n->schema, &e);
     if (rc) {
         give_up(n, &e);
@@ -165,6 +195,7 @@ void evo_note_ledger(struct evo_note *n, struct evo_session *s, const char *mome
         give_up(n, &e);
     else
         memcpy(n->after, n->schema.fingerprint, sizeof(n->after));
+    see_ledger(n);
     evo_note_end(n);
 }
 

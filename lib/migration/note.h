@@ -4,6 +4,8 @@
  * A service, never a condition: what cannot be recorded is a warning, the run goes on, and what compares later says that
  * it does not know. A role that may not make evo's tables is told so by its first run, and then by evo-status. A look at the catalog takes about as long as a small migration, so of a run with many only the last
  * EVO_SCHEMA_LOG_TEXTS states are recorded, whose readable forms are kept; a run with nothing to do does not look at all.
+ * Where the ledger does not say of each migration that it is applied, what evo saw applied is recorded as well
+ * (layout/seen.h).
  */
 #ifndef EVO_MIGRATION_NOTE_H
 #define EVO_MIGRATION_NOTE_H
@@ -14,9 +16,10 @@
 
 struct evo_note {
     struct evo_session *s; /* borrowed; NULL: not begun */
+    bool first; /* nothing was on record before */
+    bool blind; /* what was seen applied cannot be recorded */
     bool off; /* by the options, or since it could not be done */
     struct evo_strvec state; /* what the ledger holds (evo_schema_state_names()) */
-    bool first; /* nothing was on record before */
     struct evo_schema schema; /* at the last look */
     char before[EVO_SHA256_HEX], after[EVO_SHA256_HEX]; /* of the run; "": not known */
     struct evo_strvec *warnings; /* borrowed */

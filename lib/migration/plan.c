@@ -131,6 +131,19 @@ enum evo_errc evo_plan_find(const struct evo_state *state, const char *to, const
     return evo_plan_hint_name(state, to, next_options, err);
 }
 
+/* No refusal: its tool goes on as well, and there is no room in the ledger to apply it. */
+static void warn_of_late(const struct evo_state_item *item, const struct evo_plan_options *o,
+                         struct evo_plan *plan)
+{
+    EVO_AUTO_STR name = evo_quote_shell(item->name);
+    evo_strvec_pushf(
+        &plan->warnings,
+        "migration \"%s\" arrived behind one that is applied already, and counts as applied: "
+        "nothing is known to have run it. Put it behind the last one; or, where the schema has what "
+        "it makes: evo-migrate resolve --applied %s%s",
+        item->name, name, o->next_options);
+}
+
 static enum evo_errc judge_up(enum evo_layout_kind kind, const struct evo_state_item *item,
                               const struct evo_state *state, const struct evo_journal *journal,
                               const struct evo_plan_options *o, struct evo_plan *plan, struct evo_error *err)
@@ -150,6 +163,8 @@ static enum evo_errc judge_up(enum evo_layout_kind kind, const struct evo_state_
     case EVO_STATE_PENDING:
         break;
     }
+    if (item->late)
+        warn_of_late(item, o, plan);
     bool live = item->state == EVO_STATE_APPLIED || item->state == EVO_STATE_EDITED;
     if (live && evo_journal_holds(journal, kind, true, item->name))
         return refuse_half_rolled_back(item, o, err);
@@ -384,6 +399,10 @@ enum evo_errc evo_plan_down(enum evo_layout_kind kind, const struct evo_state *s
         }
         if (item->state == EVO_STATE_EDITED)
             evo_strvec_pushf(&plan.warnings, "migration \"%s\" was edited since it was applied", item->name);
+        if (item->late)
+            evo_strvec_pushf(&plan.warnings,
+                             "migration \"%s\" is taken back, and nothing is known to have run it",
+                             item->name);
         evo_plan_add(&plan, item->file, evo_journal_holds(journal, kind, true, item->name));
     }
     if (options->to && !reached && !is_covered(state, options->to))

@@ -1,5 +1,6 @@
 #include "migration/resolve.h"
 
+#include "layout/seen.h"
 #include "migration/note.h"
 
 static enum evo_errc resolve_applied(struct evo_session *s, const char *name, struct evo_error *err)
@@ -66,6 +67,15 @@ static enum evo_errc resolve_rollback(struct evo_session *s, const char *name, b
     return rc;
 }
 
+/* It counts as applied, and a person says that it is: on evo's own record, since the ledger has no room for it. */
+static const struct evo_migration *late_one(const struct evo_session *s, const char *name)
+{
+    for (size_t i = 0; i < s->state.count; i++)
+        if (s->state.items[i].late && evo_streq(s->state.items[i].name, name))
+            return s->state.items[i].file;
+    return NULL;
+}
+
 static bool is_applied(const struct evo_session *s, const char *name)
 {
     for (size_t i = 0; i < s->state.count; i++)
@@ -91,12 +101,15 @@ enum evo_errc evo_resolve_run(const struct evo_migrate_options *o, const char *n
     EVO_AUTO(session) s = { 0 };
     evo_json_set_null(data, "resolved");
     enum evo_errc rc = evo_session_open(o, true, &s, err);
-    bool rollback = !rc && is_applied(&s, name) &&
+    const struct evo_migration *late = !rc && applied ? late_one(&s, name) : NULL;
+    bool rollback = !rc && !late && is_applied(&s, name) &&
                     (evo_journal_holds(&s.journal, s.o->project->kind, true, name) ||
                      (!applied && evo_layout_of(s.o->project->kind)->delegated));
     if (rollback)
         rc = resolve_rollback(&s, name, applied, err);
-    if (!rc && !rollback) {
+    if (late)
+        rc = evo_seen_note(s.pg, &s.ledger, late, true, err);
+    if (!rc && !rollback && !late) {
         rc = applied ? resolve_applied(&s, name, err)
                      : evo_ledger_resolve_rolled_back(s.pg, &s.ledger, name, err);
         if (rc)

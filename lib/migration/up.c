@@ -26,6 +26,15 @@ static void warn_all(struct evo_task *task, const struct evo_run *run)
                      run->steps[i].migration->name);
 }
 
+/* Not to be passed over in silence, even where there is nothing to do. */
+static bool has_late(const struct evo_state *state)
+{
+    for (size_t i = 0; i < state->count; i++)
+        if (state->items[i].late)
+            return true;
+    return false;
+}
+
 enum evo_errc evo_plan_show(const struct evo_migrate_options *o, bool down, struct evo_json *data,
                             struct evo_error *err)
 {
@@ -74,7 +83,7 @@ enum evo_errc evo_up_run(const struct evo_migrate_options *o, struct evo_json *d
     if (o->dry_run)
         evo_json_set(data, "steps", evo_run_steps_json(&run));
     else if (!rc) {
-        if (run.count)
+        if (run.count || has_late(&s.state))
             warn_all(o->task, &run);
         rc = evo_run_execute(&run, applied, err);
     }

@@ -223,6 +223,33 @@ static void check_order(const struct evo_status_view *v, struct evo_status_check
     name_migration(v, item, c);
 }
 
+/* What the ledger cannot tell from what is applied. */
+static void check_late(const struct evo_status_view *v, struct evo_status_check *c)
+{
+    const struct evo_state_item *item = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < v->state.count; i++)
+        if (v->state.items[i].late && ++count == 1)
+            item = &v->state.items[i];
+    if (!item) {
+        FINE("none");
+        return;
+    }
+    EVO_AUTO_STR more = evo_status_more(count);
+    EVO_AUTO_STR word = evo_quote_shell(item->name);
+    FINDING("\"%s\" counts as applied, and nothing is known to have run it: it arrived behind what was "
+            "applied%s",
+            item->name, more);
+    c->hint = evo_strdup(
+        evo_layout_of(v->project->kind)->graph
+            ? "Have it build upon the last one, and it is applied; or, where the schema has what "
+              "it makes, say so."
+            : "Give it a later version, and it is applied; or, where the schema has what it makes, "
+              "say so.");
+    c->migration = evo_strdup(item->name);
+    c->next = evo_asprintf("evo-migrate resolve --applied %s%s", word, v->next_options);
+}
+
 /* Which of two heads is to be applied is nobody's to guess. */
 static void check_heads(const struct evo_status_view *v, struct evo_status_check *c)
 {
@@ -254,6 +281,7 @@ const struct evo_status_row evo_status_rows[] = {
     { "missing", "missing", EVO_STATUS_WARN, EVO_ERR_DRIFT, check_missing },
     { "pending", "pending", EVO_STATUS_OK, EVO_ERR_PENDING, check_pending },
     { "order", NULL, EVO_STATUS_WARN, EVO_ERR_PENDING, check_order },
+    { "late", "drift", EVO_STATUS_WARN, EVO_ERR_DRIFT, check_late },
     { "heads", NULL, EVO_STATUS_WARN, EVO_ERR_CONFIG, check_heads },
     { "drift", "drift", EVO_STATUS_WARN, EVO_ERR_DRIFT, evo_status_check_drift },
     { "staging", "staging", EVO_STATUS_WARN, EVO_ERR_PROMOTION_REFUSED, evo_status_check_staging },

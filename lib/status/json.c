@@ -17,6 +17,7 @@ static struct evo_json *migration_json(const struct evo_status_view *v, const st
     evo_json_set_time(o, "finished_at", live && row->finished_ms > 0 ? row->finished_ms : -1);
     evo_json_set_bool(o, "rolled_back", item->was_rolled_back);
     evo_json_set_bool(o, "behind", item->behind);
+    evo_json_set_bool(o, "late", item->late);
     evo_json_set_string(o, "logs", live && item->state == EVO_STATE_FAILED ? row->logs : NULL);
     if (item->state == EVO_STATE_FAILED)
         evo_json_set_bool(o, "unfinished", evo_status_is_unfinished(v, item));

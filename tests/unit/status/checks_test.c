@@ -127,6 +127,15 @@ static void behind_sql(struct fixture *f)
     behind(f);
     f->project.kind = EVO_LAYOUT_SQL;
 }
+static void late(struct fixture *f)
+{
+    f->items[1].late = true;
+}
+static void late_in_a_graph(struct fixture *f)
+{
+    late(f);
+    f->project.kind = EVO_LAYOUT_ALEMBIC;
+}
 static void old_server(struct fixture *f)
 {
     f->view.server_version = 110022;
@@ -246,6 +255,11 @@ static void no_drift(struct fixture *f)
 static void no_record(struct fixture *f)
 {
     f->view.drift.verdict = EVO_DRIFT_NO_RECORD;
+    f->view.ledger.may_make_evo = true;
+}
+static void may_not_record(struct fixture *f)
+{
+    f->view.drift.verdict = EVO_DRIFT_NO_RECORD;
 }
 static void moved_on(struct fixture *f)
 {
@@ -253,11 +267,6 @@ static void moved_on(struct fixture *f)
 }
 static void other_server(struct fixture *f)
 {
-{
-    f->view.drift.verdict = EVO_DRIFT_NO_RECORD;
-    f->view.ledger.may_make_evo = true;
-}
-static void may_not_record(struct fixture *f)
     f->view.drift.verdict = EVO_DRIFT_OTHER_SERVER;
 }
 static void drift_unknown(struct fixture *f)
@@ -325,6 +334,11 @@ static const struct {
       "evo-migrate up --out-of-order --environment staging" },
     { behind_sql, "", "pending", EVO_STATUS_OK, EVO_OK, "1 migration",
       "evo-migrate up --out-of-order --environment staging" },
+    { late, "", "late", EVO_STATUS_WARN, EVO_OK, "nothing is known to have run it",
+      "evo-migrate resolve --applied '2_b it'\\''s' --environment staging" },
+    { late, "drift", "late", EVO_STATUS_FAIL, EVO_ERR_DRIFT, "counts as applied", NULL },
+    { late_in_a_graph, "drift", "late", EVO_STATUS_FAIL, EVO_ERR_DRIFT, "counts as applied", NULL },
+    { NULL, "drift", "late", EVO_STATUS_OK, EVO_OK, "none", NULL },
     { old_server, "", "server", EVO_STATUS_WARN, EVO_OK, "older than 12", NULL },
     { pooler, "none", "pooler", EVO_STATUS_FAIL, EVO_ERR_UNSUPPORTED, "transaction pooler", NULL },
     { warned, "", "migrations", EVO_STATUS_WARN, EVO_OK, "nothing reads", NULL },
@@ -366,6 +380,7 @@ static const struct {
     { drift_without_text, "", "drift", EVO_STATUS_WARN, EVO_OK, "not kept any more", NULL },
     { no_drift, "drift", "drift", EVO_STATUS_OK, EVO_OK, "fingerprint 0123456789ab)", NULL },
     { no_record, "drift", "drift", EVO_STATUS_OK, EVO_OK, "no run of evo has recorded", NULL },
+    { may_not_record, "drift", "drift", EVO_STATUS_OK, EVO_OK, "may not make evo's tables", NULL },
     { moved_on, "drift", "drift", EVO_STATUS_OK, EVO_OK, "the ledger has changed",
       "evo-migrate resolve --drift --environment staging" },
     { other_server, "drift", "drift", EVO_STATUS_OK, EVO_OK, "another version", NULL },
@@ -380,7 +395,6 @@ static const struct {
     { pending, "rollback", "rollback", EVO_STATUS_FAIL, EVO_ERR_IRREVERSIBLE, "has no way back", NULL },
     { with_a_way_back, "rollback", "rollback", EVO_STATUS_OK, EVO_OK, "every pending migration",
       "evo-verify roundtrip --environment staging" },
-    { may_not_record, "drift", "drift", EVO_STATUS_OK, EVO_OK, "may not make evo's tables", NULL },
     { irreversible, "rollback", "rollback", EVO_STATUS_FAIL, EVO_ERR_IRREVERSIBLE, "rows are gone", NULL },
     { NULL, "rollback", "rollback", EVO_STATUS_OK, EVO_OK, "nothing is pending", NULL },
     { NULL, "", "notify", EVO_STATUS_OK, EVO_OK, "nobody is told", NULL },
