@@ -208,8 +208,7 @@ static enum evo_errc find_amcheck(struct work *w, struct evo_error *err)
     (void)evo_error_set(err, EVO_ERR_UNSUPPORTED,
                         "indexes cannot be held against rows without the extension amcheck");
     (void)evo_error_hint(err, "As a superuser: CREATE EXTENSION amcheck");
-    return evo_error_next(err, "psql \"%s\" -c 'CREATE EXTENSION amcheck'",
-                          evo_pg_redacted(w->sessions[0]));
+    return evo_error_next(err, "psql \"%s\" -c 'CREATE EXTENSION amcheck'", evo_pg_redacted(w->sessions[0]));
 }
 
 static enum evo_errc list_objects(struct work *w, const struct evo_row_check *check, struct evo_error *err)
