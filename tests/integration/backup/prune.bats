@@ -203,7 +203,7 @@ assert_policy() {
     copies 2026-01-01T00:00:00Z
     old=$STORE_DIR/backups/default/$PG_DB/${COPIES[0]}
     mkdir "$old/proof"
-    seq -f "$old/proof/%g.json" 1 4000 | xargs touch
+    seq -f "$old/proof/%g.json" 1 15000 | xargs touch
     start_evo evo-backup prune --keep-last 1
     until [ ! -e "$old/manifest.json" ]; do kill -0 "$EVO_PID"; done
     kill -KILL "$EVO_PID"

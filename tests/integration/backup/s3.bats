@@ -12,6 +12,11 @@ teardown() {
     wait
 }
 
+# start_slow_backup OPTION...: it goes on for three seconds or more, however fast the machine is.
+start_slow_backup() {
+    start_evo evo-backup create --max-rate 4MB "$@"
+}
+
 copying() {
     [ "$(pg_sql -d postgres "SELECT count(*) FROM pg_stat_activity WHERE datname = '$PG_DB' AND application_name = 'evo-backup'
         AND query LIKE 'COPY%$1%' AND state = 'active'")" -gt 0 ]
@@ -52,9 +57,9 @@ copying() {
 
 @test "interrupted: no object and no multipart upload is left" {
     pg_fresh_db
-    pg_sql "CREATE TABLE big AS SELECT i, encode(sha512(i::text::bytea), 'hex') || encode(sha512((i + 1)::text::bytea), 'hex') AS h FROM generate_series(1, 600000) i;
+    pg_sql "CREATE TABLE big AS SELECT i, encode(sha512(i::text::bytea), 'hex') || encode(sha512((i + 1)::text::bytea), 'hex') AS h FROM generate_series(1, 120000) i;
         CREATE TABLE t AS SELECT 1 AS id"
-    start_evo evo-backup create --json
+    start_slow_backup --json
     wait_until 20 copying big
     # A part is on its way once the upload is listed.
     wait_until 20 upload_listed
@@ -74,9 +79,9 @@ upload_listed() {
 
 @test "killed in the middle: listed as unfinished, the next backup works" {
     pg_fresh_db
-    pg_sql "CREATE TABLE big AS SELECT i, encode(sha512(i::text::bytea), 'hex') || encode(sha512((i + 1)::text::bytea), 'hex') AS h FROM generate_series(1, 600000) i;
+    pg_sql "CREATE TABLE big AS SELECT i, encode(sha512(i::text::bytea), 'hex') || encode(sha512((i + 1)::text::bytea), 'hex') AS h FROM generate_series(1, 120000) i;
         CREATE TABLE t AS SELECT 1 AS id"
-    start_evo evo-backup create --jobs 2
+    start_slow_backup --jobs 2
     wait_until 20 upload_listed
     kill -KILL "$EVO_PID"
     finish_evo
