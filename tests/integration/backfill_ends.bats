@@ -42,7 +42,7 @@ kill_until_done() {
 @test "kill -9 at any moment neither loses nor repeats a batch" {
     counted_numbers 12000
     local seed=${EVO_TEST_SEED:-$$}
-    kill_until_done "$seed" --table n --set 'hits = hits + 1' --batch 100 --pause 5ms || fail "seed $seed"
+    kill_until_done "$seed" --table n --set 'hits = hits + 1' --batch 100 --pause 10ms || fail "seed $seed"
     [ "$KILLS" -ge 3 ]
     once 12000
     assert_equal '12000|12000' "$(pg_sql 'SELECT count(*), count(DISTINCT id) FROM log')"
