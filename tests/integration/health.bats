@@ -48,7 +48,7 @@ assert_envelope() {
 }
 
 @test "unhealthy until the deadline: the verdict says which check failed and why" {
-    run_evo evo-health --json --deadline 500ms --interval 100ms --http "$SERVER/status/200" --http "$SERVER/status/503"
+    run_evo evo-health --json --deadline 1s --interval 100ms --http "$SERVER/status/200" --http "$SERVER/status/503"
     assert_exit 1
     assert_envelope
     assert_json '.error.reason == "unhealthy"'
@@ -59,7 +59,7 @@ assert_envelope() {
 }
 
 @test "too few successes before the deadline are inconclusive, and no success" {
-    run_evo evo-health --json --deadline 400ms --interval 100ms --successes 100 --http "$SERVER/status/200"
+    run_evo evo-health --json --deadline 1s --interval 100ms --successes 100 --http "$SERVER/status/200"
     assert_exit 1
     assert_envelope
     assert_json '.data.probes[0].verdict == "inconclusive" and .error.reason == "unhealthy"'
@@ -70,10 +70,10 @@ assert_envelope() {
     run_evo evo-health --http "$SERVER/json/$json" --expect-status 200,204 --expect-body version \
         --expect-json /version=1.4.2 --expect-json /up=true
     assert_exit 0
-    run_evo evo-health --deadline 200ms --http "$SERVER/json/$json" --expect-json /version=1.4.3
+    run_evo evo-health --deadline 1s --http "$SERVER/json/$json" --expect-json /version=1.4.3
     assert_exit 1
     assert_stderr_has 'JSON pointer "/version" is "1.4.2", expected "1.4.3"'
-    run_evo evo-health --deadline 200ms --http "$SERVER/json/$json" --expect-body Version
+    run_evo evo-health --deadline 1s --http "$SERVER/json/$json" --expect-body Version
     assert_exit 1
     assert_stderr_has 'body does not hold "Version"'
     run_evo evo-health --http "$SERVER/status/503" --expect-status 500-503
@@ -88,14 +88,14 @@ assert_envelope() {
     assert_json '[.data.probes[].target | sub(".*127.0.0.1:[0-9]+"; "")] == ["/sequence/a/418,418", "/status/418"]'
     run_evo evo-health
     assert_exit 0
-    EVO_HEALTH_EXPECT_STATUS=200 EVO_HEALTH_DEADLINE=100ms run_evo evo-health
+    EVO_HEALTH_EXPECT_STATUS=200 EVO_HEALTH_DEADLINE=1s run_evo evo-health
     assert_exit 1
     assert_stderr_has 'status 418, expected 200'
 }
 
 @test "a database that refuses is unhealthy, and its password is not shown" {
     pg_fresh_db
-    DATABASE_URL=$(pg_tcp_url "$PG_DB" postgres geheim-und-falsch) run_evo evo-health --json --db --deadline 300ms --interval 50ms
+    DATABASE_URL=$(pg_tcp_url "$PG_DB" postgres geheim-und-falsch) run_evo evo-health --json --db --deadline 1s --interval 50ms
     assert_exit 1
     assert_envelope
     assert_json '.data.probes[0].verdict == "unhealthy"'
@@ -106,7 +106,7 @@ assert_envelope() {
 @test "nothing listens" {
     local port
     port=$(free_ports 1)
-    run_evo evo-health --json --deadline 200ms --interval 50ms --tcp "127.0.0.1:$port" --http "http://127.0.0.1:$port/"
+    run_evo evo-health --json --deadline 1s --interval 50ms --tcp "127.0.0.1:$port" --http "http://127.0.0.1:$port/"
     assert_exit 1
     assert_json '[.data.probes[].verdict] == ["unhealthy", "unhealthy"]'
     assert_json '.data.probes[0].message == "could not reach \"http://127.0.0.1:'"$port"'\": connection refused"'
