@@ -277,6 +277,7 @@ static void test_notices_go_to_the_task(void **state)
 struct watcher {
     int pid;
     bool seen;
+    int64_t requested_ms;
 };
 
 static void *request_when_active(void *ctx)
@@ -293,6 +294,7 @@ static void *request_when_active(void *ctx)
         if (evo_pg_query(pg, sql, 0, NULL, &r, NULL) == EVO_OK)
             w->seen = evo_pg_value_int(r, 0, 0, 0) == 1;
     }
+    w->requested_ms = evo_clock_ms();
     evo_cancel_request(SIGTERM);
     return NULL;
 }
@@ -303,18 +305,17 @@ static void test_cancel_ends_the_query_at_the_server(void **state)
     struct evo_error err = EVO_ERROR_INIT;
     struct watcher w = { .pid = evo_pg_backend_pid(pg) };
     pthread_t thread;
-    int64_t began = evo_clock_ms();
     assert_int_equal(pthread_create(&thread, NULL, request_when_active, &w), 0);
     enum evo_errc rc = evo_pg_exec(pg, "SELECT pg_sleep(60)", &err);
+    int64_t ended = evo_clock_ms();
     (void)pthread_join(thread, NULL);
-    int64_t took = evo_clock_ms() - began;
     enum evo_errc meanwhile = evo_pg_exec(pg, "SELECT 1", NULL);
     evo_cancel_acknowledge();
     assert_true(w.seen);
     assert_int_equal(rc, EVO_ERR_CANCELLED);
     assert_int_equal(err.code, EVO_ERR_CANCELLED);
     assert_int_equal(meanwhile, EVO_ERR_CANCELLED);
-    assert_true(took < 1000);
+    assert_true(ended - w.requested_ms < 2000);
 
     EVO_AUTO_PTR(pg) other = server_open(NULL);
     EVO_AUTO_STR sql = evo_asprintf("SELECT state FROM pg_stat_activity WHERE pid = %d", w.pid);

@@ -153,7 +153,7 @@ static void test_open_gives_up_on_a_server_that_does_not_answer(void **state)
     const struct evo_pg_options options = { .connect_timeout_ms = 150 };
     int64_t began = evo_clock_ms();
     assert_int_equal(try_open(url, &options, &err), EVO_ERR_CONNECT);
-    assert_true(evo_clock_ms() - began < 1500);
+    assert_true(evo_clock_ms() - began < 5000);
     assert_non_null(strstr(err.message, ": no answer within 150 ms"));
     assert_true(err.retryable);
 }

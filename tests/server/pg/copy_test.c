@@ -129,6 +129,9 @@ static void test_copy_out_reports_a_failure_on_the_way(void **state)
     assert_string_equal(usable, "1");
 }
 
+/* What a thousand million rows take at the very least. */
+enum { ALL_ROWS_MS = 60000 };
+
 static void test_copy_out_ends_with_the_error_of_the_sink(void **state)
 {
     struct evo_pg *pg = *state;
@@ -140,7 +143,7 @@ static void test_copy_out_ends_with_the_error_of_the_sink(void **state)
                      EVO_ERR_DISK);
     assert_string_equal(err.message, "no room");
     assert_int_equal(seen.rows, 10);
-    assert_true(evo_clock_ms() - began < 1000);
+    assert_true(evo_clock_ms() - began < ALL_ROWS_MS / 10);
     evo_strbuf_release(&seen.first);
     EVO_AUTO_STR usable = server_text(pg, "SELECT 1");
     assert_string_equal(usable, "1");
@@ -157,7 +160,7 @@ static void test_copy_out_is_cancelled_while_rows_come(void **state)
     evo_cancel_acknowledge();
     evo_strbuf_release(&seen.first);
     assert_int_equal(rc, EVO_ERR_CANCELLED);
-    assert_true(evo_clock_ms() - began < 1000);
+    assert_true(evo_clock_ms() - began < ALL_ROWS_MS / 10);
     EVO_AUTO_STR usable = server_text(pg, "SELECT 1");
     assert_string_equal(usable, "1");
 }

@@ -94,7 +94,7 @@ static void test_lock_gives_up_in_time(void **state)
     int64_t began = evo_clock_ms();
     assert_int_equal(evo_pg_lock(pg, KEY, 120, "test lock", NULL, &err), EVO_ERR_LOCK_UNAVAILABLE);
     int64_t took = evo_clock_ms() - began;
-    assert_true(took >= 120 && took < 1000);
+    assert_true(took >= 120 && took < 5000);
 }
 
 static void request_cancel(void *ctx, enum evo_level level, const char *message)

@@ -3,10 +3,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
-#include "base/clock.h"
 #include "sql/corpus.h"
 #include "sql/split.h"
 
@@ -265,22 +265,22 @@ static void test_split_survives_deep_nesting(void **state)
 }
 
 /* A long history, as one project's 820 files: a tenth of a second would be felt at every start. The bound is ten
- * times what it takes, for a machine that is busy. */
+ * times what it takes, for a machine that is slow; how busy it is does not matter to the processor's time. */
 static void test_split_is_fast(void **state)
 {
     (void)state;
     EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
     for (size_t i = 0; i < 40; i++)
         evo_strbuf_addf(&text, "%s;\n", corpus[i % 30]);
-    int64_t begin = evo_clock_ms();
+    clock_t begin = clock();
     for (int i = 0; i < 820; i++) {
         EVO_AUTO(sql_script) script = { 0 };
         split(text.buf, &script);
         assert_int_equal(script.count, 40);
     }
-    int64_t elapsed = evo_clock_ms() - begin;
-    print_message("# 820 files of %zu bytes: %d ms\n", text.len, (int)elapsed);
-    assert_true(elapsed < 1000);
+    double seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
+    print_message("# 820 files of %zu bytes: %.0f ms\n", text.len, seconds * 1000);
+    assert_true(seconds < 1);
 }
 
 int main(void)
