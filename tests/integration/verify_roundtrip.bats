@@ -63,7 +63,7 @@ SQL
     assert_equal "$GOOD" "$(cells 1_base)"
     assert_equal "$GOOD" "$(cells 2_sku)"
     assert_json 'all(.data.migrations[]; .verdict == "ok" and .lossy == false and .differences == [] and .messages == [])'
-    run_evo evo-verify roundtrip --scratch-url "$(pg_url postgres)"
+    run_evo evo-verify roundtrip --scratch-url "$(scratch_url)"
     assert_exit 0
     assert_stdout_has 'ok       2_sku      false/true  true/false  false/true  true/false'
     assert_stdout_has '2 of 2 migrations pass on PostgreSQL '
@@ -132,10 +132,10 @@ SELECT 1"
     assert_exit 1
     assert_envelope
     assert_json '.data.migrations[1] | .verdict == "lossy" and .lossy and .differences ==
-        ["+ grant on table public.products: SELECT to public by postgres", "+ index public.left_behind: CREATE INDEX left_behind ON public.products USING btree (name)"]'
+        ["+ grant on table public.products: SELECT to public by '"$SCRATCH_ROLE"'", "+ index public.left_behind: CREATE INDEX left_behind ON public.products USING btree (name)"]'
     assert_equal "$GOOD" "$(cells 2_sku)"
     assert_message 2_sku 'after down the schema differs from the one before up in 2 lines'
-    run_evo evo-verify roundtrip --scratch-url "$(pg_url postgres)"
+    run_evo evo-verify roundtrip --scratch-url "$(scratch_url)"
     assert_stdout_has '    + index public.left_behind: CREATE INDEX left_behind ON public.products USING btree (name)'
 }
 
@@ -259,7 +259,7 @@ SELECT 1 FROM information_schema.columns WHERE column_name = 'sku' AND data_type
     assert_exit 143
     assert_json '.error.reason == "cancelled"'
     MINE=yes
-    start_evo evo-verify roundtrip --json --scratch-url "$(pg_url postgres)"
+    start_evo evo-verify roundtrip --json --scratch-url "$(scratch_url)"
     wait_until 20 sleeps
     kill -INT "$EVO_PID"
     finish_evo
@@ -278,7 +278,7 @@ scratch_runs() {
 }
 
 sleeps() {
-    [ "$(pg_sql -d postgres "SELECT count(*) FROM pg_stat_activity WHERE datname LIKE 'evo\\_roundtrip\\_%' AND query LIKE '%pg_sleep(60)%'")" = 1 ]
+    [ "$(pg_sql -d postgres "SELECT count(*) FROM pg_stat_activity WHERE usename = '$SCRATCH_ROLE' AND datname LIKE 'evo\\_roundtrip\\_%' AND query LIKE '%pg_sleep(60)%'")" = 1 ]
 }
 
 @test "killed: the next run removes the cluster, and names the database" {
@@ -291,7 +291,8 @@ sleeps() {
     wait_until 10 no_server_left
     # Of its own: whose database is left there is not in doubt.
     pg_private_start
-    start_evo evo-verify roundtrip --json --scratch-url "$(pg_url postgres)"
+    SCRATCH_ROLE=postgres
+    start_evo evo-verify roundtrip --json --scratch-url "$(scratch_url)"
     wait_until 20 sleeps
     kill -KILL "$EVO_PID"
     finish_evo
@@ -303,7 +304,7 @@ sleeps() {
     run_evo evo-verify roundtrip
     assert_exit 0
     assert_stderr_has 'removed 1 scratch cluster that a killed run left'
-    run_evo evo-verify roundtrip --scratch-url "$(pg_url postgres)"
+    run_evo evo-verify roundtrip --scratch-url "$(scratch_url)"
     pg_sql -d postgres "DROP DATABASE $left"
     assert_exit 0
     assert_stderr_has "a run that was killed left database \"$left\"; to remove it: DROP DATABASE $left"

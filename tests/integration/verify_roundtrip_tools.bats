@@ -22,7 +22,7 @@ both_ways() {
     mkdir -p "evo/$2"
     printf 'SELECT EXISTS (SELECT FROM %s)' "$where" >"evo/$2/verify_up.sql"
     printf 'SELECT NOT EXISTS (SELECT FROM %s)' "$where" >"evo/$2/verify_down.sql"
-    for url in '' "$(pg_tcp_url postgres)"; do
+    for url in '' "$(pg_tcp_url postgres "$SCRATCH_ROLE" "$SCRATCH_PASSWORD")"; do
         EVO_VERIFY_SCRATCH_URL=$url run_evo evo-verify roundtrip --json
         assert_exit 0
         assert_json "[.data.migrations[] | [.name, .verdict, .lossy]] == [[\"$1\", \"unproven\", false], [\"$2\", \"ok\", false]]"

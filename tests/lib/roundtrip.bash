@@ -10,9 +10,12 @@
 # shellcheck disable=SC2034
 GOOD='false/true true/false false/true true/false'
 
-# roundtrip_setup: scratch clusters lie in SCRATCH, which the server's user can reach.
+# roundtrip_setup: scratch clusters lie in SCRATCH, which the server's user can reach; databases on the tests' server
+# belong to SCRATCH_ROLE, since other files' round trips come and go there.
 roundtrip_setup() {
     pg_use "$EVO_TEST_PG"
+    pg_fresh_role SUPERUSER
+    SCRATCH_ROLE=$PG_ROLE SCRATCH_PASSWORD=$PG_ROLE_PASSWORD
     SCRATCH=$(mktemp -d "$EVO_TEST_DIR/roundtrip.XXXXXX")
     chmod 1777 "$SCRATCH"
     export TMPDIR=$SCRATCH
@@ -23,28 +26,28 @@ roundtrip_setup() {
 roundtrip_teardown() {
     [ -z "$(ls -A "$SCRATCH")" ] || fail "left behind: $(ls -A "$SCRATCH")" || return
     wait_until 5 no_server_left || fail "a server is left" || return
-    # Other files' round trips may be coming and going there.
-    [ -z "${MINE:-}" ] || wait_until 20 no_database_left || fail "a database is left: $(databases)"
-}
-
-no_database_left() {
-    [ -z "$(databases)" ]
+    [ -z "${MINE:-}" ] || assert_equal "" "$(databases)"
 }
 
 no_server_left() {
     ! pgrep -f "postgres -D $SCRATCH" >/dev/null
 }
 
-# databases: of round trips, that nobody is connected to.
+# databases: of this test's round trips.
 databases() {
-    pg_sql -d postgres "SELECT datname FROM pg_database d WHERE datname LIKE 'evo\\_roundtrip\\_%'
-        AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datid = d.oid)"
+    pg_sql -d postgres "SELECT datname FROM pg_database WHERE datname LIKE 'evo\\_roundtrip\\_%'
+        AND datdba = (SELECT oid FROM pg_roles WHERE rolname = '$SCRATCH_ROLE')"
+}
+
+# scratch_url: the tests' server, by its socket.
+scratch_url() {
+    pg_url postgres "$SCRATCH_ROLE"
 }
 
 # on_server ARGUMENT...: on the tests' server instead of a cluster of evo's own, which takes a second to make.
 on_server() {
     MINE=yes
-    run_evo evo-verify roundtrip --json --scratch-url "$(pg_url postgres)" "$@"
+    run_evo evo-verify roundtrip --json --scratch-url "$(scratch_url)" "$@"
 }
 
 assert_envelope() {

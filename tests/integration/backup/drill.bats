@@ -10,6 +10,9 @@ setup() {
     use_folder_store
     # Where scratch clusters lie: the server's user must reach it.
     SCRATCH=$(mktemp -d "$EVO_TEST_DIR/drill.XXXXXX")
+    # Whose databases on the tests' server are this test's: other files have drills there, too.
+    pg_fresh_role SUPERUSER
+    SCRATCH_ROLE=$PG_ROLE
     chmod 1777 "$SCRATCH"
     export TMPDIR=$SCRATCH
     EVO_RUN_TIMEOUT=120
@@ -24,7 +27,7 @@ nothing_left() {
     [ -z "$(ls -A "$SCRATCH")" ] || fail "left behind: $(ls -A "$SCRATCH")" || return
     no_server_left || fail "a server is left" || return
     assert_equal "" "$(pg_sql -d postgres "SELECT datname FROM pg_database WHERE datname LIKE 'evo\\_drill\\_%'
-        AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datname = pg_database.datname)")"
+        AND datdba = (SELECT oid FROM pg_roles WHERE rolname = '$SCRATCH_ROLE')")"
 }
 
 back_up() {
@@ -282,14 +285,14 @@ m["totals"]["stored_bytes"] = sum(o["stored_bytes"] for o in m["objects"])'
 @test "on a server of the caller's a database is made, and dropped" {
     nasty_db
     back_up
-    drill --scratch-url "$(pg_url postgres)" --jobs 1
+    drill --scratch-url "$(pg_url postgres "$SCRATCH_ROLE")" --jobs 1
     assert_exit 0
     assert_json '.data.rows > 800'
     proofs 1
     nothing_left
     # Damaged: dropped all the same.
     rm "$FOLDER"/*.dat.gz
-    drill --scratch-url "$(pg_url postgres)"
+    drill --scratch-url "$(pg_url postgres "$SCRATCH_ROLE")"
     assert_exit 6
     nothing_left
     proofs 2
@@ -343,7 +346,7 @@ loading() {
     big_table a 500000
     back_up
     local url began
-    for url in '' "$(pg_url postgres)"; do
+    for url in '' "$(pg_url postgres "$SCRATCH_ROLE")"; do
         drill_in_restore ${url:+--scratch-url "$url"}
         began=$SECONDS
         kill -TERM "$EVO_PID"
