@@ -16,11 +16,21 @@ teardown() {
     sessions_end
 }
 
-# left_invalid SQL: a concurrent build that ends in the middle, since a writer is in its way.
+# left_invalid SQL: a concurrent build that ends in the middle, since a writer is in its way: its index is there by then.
 left_invalid() {
     session writer "BEGIN; INSERT INTO orders VALUES (999, 1) RETURNING 'held'" held
-    ! PGOPTIONS='-c statement_timeout=300ms' psql -Xq "$PG_URL" -c "$1" 2>/dev/null || fail 'it was built'
+    session builder "$1"
+    wait_until 10 build_waits
+    pg_sql "SELECT pg_cancel_backend($(pid_of builder))" >/dev/null
+    wait_until 10 grep -q 'canceling statement' "$BATS_TEST_TMPDIR/session.$SESSIONS.out"
+    session_end builder
     session_end writer
+}
+
+# build_waits: a concurrent build of this database waits for writers.
+build_waits() {
+    [ "$(pg_sql "SELECT count(*) FROM pg_stat_progress_create_index WHERE datname = current_database()
+                 AND phase LIKE 'waiting for writers%' AND index_relid <> 0")" = 1 ]
 }
 
 invalid() {
@@ -112,7 +122,7 @@ indexes() {
 @test "an index that another session is building is neither dropped nor waited for" {
     session writer "BEGIN; INSERT INTO orders VALUES (999, 1) RETURNING 'held'" held
     session builder 'CREATE INDEX CONCURRENTLY by_user ON orders (user_id)'
-    wait_until 10 query_waits
+    wait_until 10 build_waits
     migration 20250102000000_i up 'CREATE INDEX CONCURRENTLY by_user ON orders (user_id);'
     run_evo evo-migrate up --lock-retries 0 --json
     assert_exit 5
@@ -122,6 +132,3 @@ indexes() {
     assert_equal t "$(pg_sql "SELECT indisvalid FROM pg_index WHERE indexrelid = 'by_user'::regclass")"
 }
 
-query_waits() {
-    [ "$(pg_sql "SELECT count(*) FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting for writers%' AND index_relid <> 0")" = 1 ]
-}
