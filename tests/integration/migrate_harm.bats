@@ -7,7 +7,9 @@ load ../lib/sessions
 setup() {
     pg_fresh_db
     migrate_project prisma
-    migration 20250101000000_t up 'CREATE TABLE orders (id int, user_id int); INSERT INTO orders SELECT i, i % 10 FROM generate_series(1, 100) i; CREATE TABLE flag (id int);'
+    migration 20250101000000_t up 'CREATE TABLE orders (id int, user_id int); INSERT INTO orders SELECT i, i % 10 FROM generate_series(1, 100) i; CREATE TABLE flag (id int);
+CREATE FUNCTION wait_for_flag() RETURNS void LANGUAGE plpgsql AS
+    $$ BEGIN WHILE NOT EXISTS (SELECT FROM public.flag) LOOP PERFORM pg_sleep(0.02); END LOOP; END $$;'
     run_evo evo-migrate up
     assert_exit 0
 }
@@ -21,32 +23,43 @@ schema_holds() {
     assert_schema "$EVO_ROOT/lib/schema/data/migrate-$1.schema.json" "$BATS_TEST_TMPDIR/data.json"
 }
 
-# readers N: so many sessions that read the table, each of which says "through" when it has.
+# readers N: so many sessions that read the table, all at once, each of which says "through" when it has.
 readers() {
     local i
-    for ((i = 1; i <= $1; i++)); do
-        session "reader$i" "SELECT 'through' AS through FROM orders LIMIT 1"
-    done
+    for ((i = 1; i <= $1; i++)); do session "reader$i" ''; done
+    for ((i = 1; i <= $1; i++)); do session_says "reader$i" "SELECT 'through' AS through FROM orders LIMIT 1"; done
 }
 
 # readers_through N
 readers_through() {
-    [ "$(pg_sql "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'reader%' AND state = 'idle'")" = "$1" ]
+    [ "$(grep -lw through "$BATS_TEST_TMPDIR"/session.*.out | wc -l)" = "$1" ]
+}
+
+# orders_locked GRANTED: the migration has its lock of the table (t), or waits for it (f).
+orders_locked() {
+    [ "$(pg_sql "SELECT count(*) FROM pg_locks WHERE relation = 'orders'::regclass AND mode = 'AccessExclusiveLock' AND granted = '$1'")" = 1 ]
+}
+
+# wait_long N TYPE: so many sessions have waited a second for a lock of that type.
+wait_long() {
+    [ "$(pg_sql "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = '$2' AND waitstart < now() - interval '1 second'
+                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")" = "$1" ]
 }
 
 @test "a reader holds the table, others queue behind the ALTER: it gives way within the budget, and succeeds later" {
     session holder 'BEGIN; SELECT count(*) AS held FROM orders' held
     migration 20250102000000_email up 'ALTER TABLE orders ADD COLUMN email text;'
     start_evo evo-migrate up --lock-timeout 60s --harm-budget 6s --json
-    wait_until 20 query_runs 'ALTER TABLE orders%'
+    wait_until 20 orders_locked f
     readers 4
     # cancelled long before its lock time-out, and the holder still holds: they go on
     wait_until 20 readers_through 4
+    # what it says stands there a moment after they are through
+    wait_until 20 grep -q "waiting for pid $(pid_of holder)" "$BG_ERR"
     grep -qE '[1-4] sessions? waits? behind it: pid ' "$BG_ERR"
     # it does not ask again while the table is held
     assert_equal 0 "$(pg_sql "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT granted AND a.datname = current_database()")"
     grep -q "in the way of its locks now: pid $(pid_of holder) (user \"postgres\", application \"holder\", idle in transaction for .*): SELECT count" "$BG_ERR"
-    grep -q "waiting for pid $(pid_of holder)" "$BG_ERR"
     grep -q 'cancelled and rolled back; next try at a quieter moment' "$BG_ERR"
     session_end holder
     finish_evo
@@ -59,9 +72,9 @@ readers_through() {
 }
 
 @test "a statement that is slow while it holds its locks gives way, too" {
-    migration 20250102000000_slow up "ALTER TABLE orders ADD COLUMN email text; SELECT pg_sleep(CASE WHEN EXISTS (SELECT FROM flag) THEN 0 ELSE 60 END);"
+    migration 20250102000000_slow up "ALTER TABLE orders ADD COLUMN email text; SELECT wait_for_flag();"
     start_evo evo-migrate up --harm-budget 1s --json
-    wait_until 20 query_runs '%pg_sleep(CASE%'
+    wait_until 20 orders_locked t
     readers 2
     wait_until 20 readers_through 2
     pg_sql 'INSERT INTO flag VALUES (1)'
@@ -76,7 +89,7 @@ readers_through() {
     local before
     before=$(schema_sum)
     start_evo evo-migrate up --harm-budget 1s --lock-retries 0 --json
-    wait_until 20 query_runs '%pg_sleep(60)%'
+    wait_until 20 orders_locked t
     readers 3
     finish_evo
     assert_exit 5
@@ -90,10 +103,12 @@ readers_through() {
 }
 
 @test "--harm-budget 0 only counts" {
-    migration 20250102000000_slow up "ALTER TABLE orders ADD COLUMN email text; SELECT pg_sleep(CASE WHEN EXISTS (SELECT FROM flag) THEN 0 ELSE 2 END);"
+    migration 20250102000000_slow up "ALTER TABLE orders ADD COLUMN email text; SELECT wait_for_flag();"
     start_evo evo-migrate up --harm-budget 0 --json
-    wait_until 20 query_runs '%pg_sleep(CASE%'
+    wait_until 20 orders_locked t
     readers 3
+    wait_until 20 wait_long 3 relation
+    pg_sql 'INSERT INTO flag VALUES (1)'
     finish_evo
     assert_exit 0
     assert_json '.data.applied[0] | .retries == 0 and .harm.cancelled == 0 and .harm.sessions_max == 3 and .harm.session_seconds >= 1'
@@ -101,11 +116,13 @@ readers_through() {
 }
 
 @test "who waits for the migration lock is not harmed by the statement" {
-    migration 20250102000000_slow up "ALTER TABLE orders ADD COLUMN email text; SELECT pg_sleep(2);"
+    migration 20250102000000_slow up "ALTER TABLE orders ADD COLUMN email text; SELECT wait_for_flag();"
     start_evo evo-migrate up --harm-budget 500ms --json
-    wait_until 20 query_runs '%pg_sleep(2)%'
+    wait_until 20 orders_locked t
     session prisma 'SELECT pg_advisory_lock(72707369)'
     session prisma2 'SELECT pg_advisory_lock(72707369)'
+    wait_until 20 wait_long 2 advisory
+    pg_sql 'INSERT INTO flag VALUES (1)'
     finish_evo
     assert_exit 0
     assert_json '.data.applied[0] | .harm == {"sessions_max": 0, "session_seconds": 0, "cancelled": 0}'
@@ -129,10 +146,12 @@ readers_through() {
 }
 
 @test "what may commit inside is not cancelled: it could not be tried again" {
-    migration 20250102000000_do up $'VACUUM flag;\nCREATE TABLE seen (id int);\nDO $$ BEGIN INSERT INTO seen VALUES (1); COMMIT; ALTER TABLE orders ADD COLUMN email text; PERFORM pg_sleep(2); END $$;'
+    migration 20250102000000_do up $'VACUUM flag;\nCREATE TABLE seen (id int);\nDO $$ BEGIN INSERT INTO seen VALUES (1); COMMIT; ALTER TABLE orders ADD COLUMN email text; PERFORM wait_for_flag(); END $$;'
     start_evo evo-migrate up --harm-budget 500ms --json
-    wait_until 20 query_runs 'DO %'
+    wait_until 20 orders_locked t
     readers 2
+    wait_until 20 wait_long 2 relation
+    pg_sql 'INSERT INTO flag VALUES (1)'
     finish_evo
     assert_exit 0
     assert_json '.data.applied[0] | .harm.cancelled == 0 and .harm.sessions_max == 2'
@@ -143,7 +162,7 @@ readers_through() {
     session holder 'BEGIN; SELECT count(*) AS held FROM orders' held
     migration 20250102000000_email up 'ALTER TABLE orders ADD COLUMN email text;'
     start_evo evo-migrate up --lock-timeout 60s --harm-budget 500ms --json
-    wait_until 20 query_runs 'ALTER TABLE orders%'
+    wait_until 20 orders_locked f
     readers 2
     wait_until 20 grep -q 'next try at a quieter moment' "$BG_ERR"
     kill -INT "$EVO_PID"
@@ -155,11 +174,11 @@ readers_through() {
 
 @test "the way back gives way as well" {
     migration 20250102000000_email up 'ALTER TABLE orders ADD COLUMN email text;'
-    migration 20250102000000_email down "ALTER TABLE orders DROP COLUMN email; SELECT pg_sleep(CASE WHEN EXISTS (SELECT FROM flag) THEN 0 ELSE 60 END);"
+    migration 20250102000000_email down "ALTER TABLE orders DROP COLUMN email; SELECT wait_for_flag();"
     run_evo evo-migrate up
     assert_exit 0
     start_evo evo-migrate down --harm-budget 500ms --json
-    wait_until 20 query_runs '%pg_sleep(CASE%'
+    wait_until 20 orders_locked t
     readers 2
     wait_until 20 readers_through 2
     pg_sql 'INSERT INTO flag VALUES (1)'
