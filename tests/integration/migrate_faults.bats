@@ -55,10 +55,17 @@ teardown() {
 }
 
 @test "two runs at once: one applies, the other finds nothing to do" {
-    migration 20250102000000_slow up 'SELECT pg_sleep(1); CREATE TABLE slow (id int);'
+    # it goes on until the other says that it waits
+    migration 20250102000000_slow up - <<'SQL'
+DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM users WHERE id = 2) LOOP PERFORM pg_sleep(0.02); END LOOP; END $$;
+CREATE TABLE slow (id int);
+SQL
     start_evo evo-migrate up --json
-    wait_until 20 query_runs 'SELECT pg_sleep%'
+    wait_until 20 query_runs '%WHILE NOT EXISTS%'
+    { wait_until 20 grep -q 'waiting for the migration lock' "$BATS_TEST_TMPDIR/stderr" && pg_sql 'INSERT INTO users VALUES (2)'; } 3>&- &
+    local other=$!
     run_evo evo-migrate up --wait 30s --json
+    wait "$other"
     assert_exit 0
     assert_json '.data.applied == []'
     finish_evo
@@ -79,7 +86,7 @@ teardown() {
     [ $((SECONDS - began)) -le 5 ]
     assert_exit 130
     assert_json '.error.reason == "cancelled" and .error.schema_clean == true and .error.migration == "20250102000000_slow" and .error.next == "evo-migrate up"'
-    assert_equal 0 "$(advisory_locks)"
+    assert_unlocked
     assert_equal "$before" "$(schema_sum)"
     assert_equal 1 "$(ledger | wc -l)"
 }
@@ -269,7 +276,7 @@ SQL
     assert_equal 1 "$(pg_sql 'SELECT n FROM held')"
     # what does nothing of the kind is not named
     assert_json '[.data.warnings[] | select(contains("released"))] | length == 3'
-    assert_equal 0 "$(advisory_locks)"
+    assert_unlocked
 }
 
 @test "when another session has the lock by then, the file is rolled back and the run stops" {

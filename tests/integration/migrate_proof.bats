@@ -146,17 +146,20 @@ kill_evo() {
 }
 
 @test "kill -9 in a statement that commits on the server all the same: it is not run twice" {
-    pg_sql 'CREATE TABLE t (id int)'
+    pg_sql 'CREATE TABLE t (id int); CREATE TABLE killed (verb text)'
+    # It goes on until the test says that evo is gone.
     pg_sql "CREATE FUNCTION work() RETURNS void LANGUAGE plpgsql AS \$\$ BEGIN
                 PERFORM set_config('client_connection_check_interval', '0', false);
-                INSERT INTO t VALUES (1); PERFORM pg_sleep(2); END \$\$"
+                INSERT INTO t VALUES (1); WHILE NOT EXISTS (SELECT FROM killed) LOOP PERFORM pg_sleep(0.02); END LOOP; END \$\$"
     migration 0001_x up $'-- evo:no-transaction\nSELECT work();\nVACUUM t;'
     migration 0001_x down $'-- evo:no-transaction\nSELECT work();\nVACUUM t;'
     local verb
     for verb in up down; do
+        pg_sql 'TRUNCATE killed'
         start_evo evo-migrate "$verb"
         wait_until 20 query_runs '%work()%'
         kill_evo
+        pg_sql "INSERT INTO killed VALUES ('$verb')"
         wait_until 20 no_sessions
         run_evo evo-migrate "$verb" --wait 20s
         assert_exit 0
@@ -192,14 +195,16 @@ kill_evo() {
 }
 
 @test "kill -9 in a block of the file's own: the checkpoint is part of it" {
-    pg_sql 'CREATE TABLE t (id int)'
+    pg_sql 'CREATE TABLE t (id int); CREATE TABLE killed ()'
     pg_sql "CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
-                PERFORM set_config('client_connection_check_interval', '0', false); PERFORM pg_sleep(2); RETURN NULL; END \$\$"
+                PERFORM set_config('client_connection_check_interval', '0', false);
+                WHILE NOT EXISTS (SELECT FROM killed) LOOP PERFORM pg_sleep(0.02); END LOOP; RETURN NULL; END \$\$"
     pg_sql 'CREATE CONSTRAINT TRIGGER late AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late()'
     migration 0001_x up $'BEGIN;\nINSERT INTO t VALUES (1);\nCOMMIT;\nCREATE INDEX CONCURRENTLY i ON t (id);'
     start_evo evo-migrate up
     wait_until 20 query_runs 'COMMIT%'
     kill_evo
+    pg_sql 'INSERT INTO killed DEFAULT VALUES'
     wait_until 20 no_sessions
     run_evo evo-migrate up --wait 20s
     assert_exit 0
