@@ -44,7 +44,7 @@ verdict() {
     [ "$(find "$EVO_STORE/passports/staging" -name '*.tar' | wc -l)" -eq 1 ]
     assert_equal 1 "$(wc -l <"$TOLD")"
     grep -q "$PG_DB" "$TOLD"
-    assert_equal 0 "$(evo_locks_held)"
+    assert_unlocked
 }
 
 @test "every envelope of a run, and the passport, follow their schemas" {
@@ -84,7 +84,7 @@ verdict() {
     assert_equal 'not reached' "$(json '.data.steps[] | select(.name == "verify") | .reason')"
     assert_equal 1 "$(wc -l <"$TOLD")"
     grep -q 20240301_sku "$TOLD"
-    assert_equal 0 "$(evo_locks_held)"
+    assert_unlocked
     # The backup of before is there to be restored.
     run_evo evo-backup list --environment staging --json
     assert_json '.data.backups[0].complete'
@@ -203,7 +203,7 @@ CREATE UNIQUE INDEX CONCURRENTLY products_name ON products (name);"
     jq -e '.error.reason == "cancelled" and .data.schema_clean' "$BATS_TEST_TMPDIR/out"
     jq -e '.data.steps[] | select(.name == "migrate") | .verdict == "cancelled"' "$BATS_TEST_TMPDIR/out"
     assert_equal "$before" "$(shop_schema)"
-    assert_equal 0 "$(evo_locks_held)"
+    assert_unlocked
     wait_until 5 no_session_left
     assert_equal 1 "$(wc -l <"$TOLD")"
     grep -qi cancelled "$TOLD"
@@ -217,7 +217,7 @@ CREATE UNIQUE INDEX CONCURRENTLY products_name ON products (name);"
     # The step's parent-death signal makes it clean up and end.
     wait_until 10 no_session_left || fail 'a child of the killed run is still at work'
     assert_equal "$before" "$(shop_schema)"
-    assert_equal 0 "$(evo_locks_held)"
+    assert_unlocked
     printf 'CREATE TABLE half (id int);\n' >prisma/migrations/20240110_long/migration.sql
     run_evo evo-deploy --json --environment staging
     assert_exit 0

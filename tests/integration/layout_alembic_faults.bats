@@ -219,5 +219,5 @@ INI
     assert_exit 7
     assert_json '.error.migration == "aaa1_step" and .error.schema_clean and (.data.applied | length) == 2'
     assert_equal 2b3c4d5e6f70 "$(versions)"
-    assert_equal 0 "$(advisory_locks)"
+    assert_unlocked
 }

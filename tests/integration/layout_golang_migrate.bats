@@ -353,7 +353,7 @@ waits_for_lock() {
     start_evo evo-migrate up --layout golang-migrate
     wait_until 20 query_runs '%pg_sleep(60)%'
     # its command's, and that of a program with an open connection
-    assert_equal 2 "$(advisory_locks)"
+    assert_equal 2 "$(pg_advisory_locks)"
     tool_in_background up
     wait_until 20 waits_for_lock
     tool_migration $C 'SELECT pg_sleep(30);' ''

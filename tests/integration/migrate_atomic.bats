@@ -21,7 +21,7 @@ teardown() {
 nothing_happened() {
     assert_equal '' "$(pg_sql "SELECT string_agg(relname, ' ') FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'")"
     assert_equal 0 "$(pg_sql 'SELECT count(*) FROM evo.migrations')"
-    assert_equal 0 "$(advisory_locks)"
+    assert_unlocked
 }
 
 # one_transaction TABLE: how many transactions wrote its rows.

@@ -158,7 +158,7 @@ setup() {
     assert_stdout_has 'is not understood'
     assert_stdout_has '"005_own" and 2 more: no verify_up.sql'
     assert_equal f "$(exists evo.migrations)"
-    assert_equal 0 "$(advisory_locks)"
+    assert_unlocked
 }
 
 @test "resolve: one of two options, and the rules of the ledger" {

@@ -50,7 +50,7 @@ outcome() {
     ledger | grep -v '|rolled back$'
     pg_sql "SELECT count(*) FROM pg_index WHERE NOT indisvalid"
     pg_sql 'SELECT count(*) FROM evo.journal'
-    advisory_locks
+    pg_advisory_locks
 }
 
 # strike WHOM

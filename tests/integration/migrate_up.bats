@@ -77,7 +77,7 @@ two_migrations() {
     assert_json '.error.next == "evo-migrate up" and ([.data.applied[].name] | length == 2) and ([.data.pending[].name] == ["20250103000000_bad"])'
     assert_equal f "$(exists half)"
     assert_equal $'20250101000000_init|applied\n20250102000000_email|applied' "$(ledger)"
-    assert_equal 0 "$(advisory_locks)"
+    assert_unlocked
 
     # corrected, it goes on
     migration 20250103000000_bad up 'CREATE TABLE half (id int);'
@@ -293,7 +293,7 @@ SQL
     migration 20250101000000_a up 'SELECT 1/0;'
     DATABASE_URL=$PG_TCP_URL run_evo evo-migrate up --verbose --json
     assert_exit 7
-    assert_equal 0 "$(advisory_locks)"
+    assert_unlocked
 }
 
 @test "a role that may not create gets the GRANT to ask for" {

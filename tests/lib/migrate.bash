@@ -86,12 +86,6 @@ no_sessions() {
     [ "$(pg_sql "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")" = 0 ]
 }
 
-# advisory_locks: how many are held in this database.
-advisory_locks() {
-    pg_sql "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
-            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-}
-
 # hold SQL: a session that runs SQL in a transaction and keeps it open; its pid (of psql) is HOLD_PID.
 hold() {
     mkfifo "$BATS_TEST_TMPDIR/hold.$BASHPID" 2>/dev/null || true

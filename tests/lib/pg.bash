@@ -217,6 +217,21 @@ pg_fresh_role() {
     pg_sql "CREATE ROLE $PG_ROLE LOGIN PASSWORD '$PG_ROLE_PASSWORD' ${1:-}"
 }
 
+# pg_advisory_locks: how many are held in this database.
+pg_advisory_locks() {
+    pg_sql "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+}
+
+_pg_is_unlocked() {
+    [ "$(pg_advisory_locks)" = 0 ]
+}
+
+# assert_unlocked: none is held in this database. The server needs a moment to end a session whose program is gone.
+assert_unlocked() {
+    wait_until 5 _pg_is_unlocked || fail "an advisory lock is left"
+}
+
 # pg_private_start [-c name=value]...: a cluster of this file or test alone; the
 # helpers use it until pg_private_stop. Sets PG_CLUSTER.
 pg_private_start() {

@@ -38,9 +38,3 @@ shop_applied() {
     pg_sql ${1:+-d "$1"} "SELECT migration_name FROM _prisma_migrations
         WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL ORDER BY started_at"
 }
-
-# evo_locks_held: advisory locks in the current database, none when all is well.
-evo_locks_held() {
-    pg_sql "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
-        WHERE l.locktype = 'advisory' AND d.datname = current_database()"
-}
