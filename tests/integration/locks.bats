@@ -27,10 +27,20 @@ waits() {
 
 # A reader that holds the table, an ALTER that waits for it, and a reader that waits behind both.
 queue() {
+    queue_begin
+    queue_end
+}
+
+# queue_begin: the sessions, which do nothing yet but hold; queue_end: and then wait.
+queue_begin() {
     session holder "BEGIN; SELECT count(*) AS held FROM orders" held
-    session alter 'ALTER TABLE orders ADD COLUMN note text'
+    session alter ''
+    session reader ''
+}
+queue_end() {
+    session_says alter 'ALTER TABLE orders ADD COLUMN note text'
     wait_until 10 waits 1
-    session reader 'SELECT max(id) FROM orders'
+    session_says reader 'SELECT max(id) FROM orders'
     wait_until 10 waits 2
 }
 
@@ -125,25 +135,32 @@ queue() {
     finish_evo
     assert_exit 130
     assert_equal 0 "$(grep -c $'\x1b' "$BG_OUT")"
-    wait_until 5 eval '! pg_sql "SELECT application_name FROM pg_stat_activity WHERE datname = current_database()" | grep -q evo'
+    wait_until 10 eval '! watched'
 }
 
 @test "watch --for --json is one envelope, with the changes" {
+    queue_begin
     start_evo evo-locks watch --interval 50ms --for 3s --json
-    queue
+    wait_until 10 watched
+    queue_end
     finish_evo
     assert_exit 0
     schema_holds
     assert_json ".data.looks > 3 and .data.waits_max == 2 and (.data.waits | length == 2)"
     assert_json ".data.changes | any(.change | contains(\"behind pid $(pid_of holder)\"))"
     start_evo evo-locks watch --interval 50ms --json
-    wait_until 10 eval 'pg_sql "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = '"'evo-locks'"'" | grep -q 1'
+    wait_until 10 watched
     kill -INT "$EVO_PID"
     finish_evo
     assert_exit 130
     assert_json '.ok == false and .exit == 130 and .error.reason == "cancelled"'
     run_evo evo-locks watch --interval 1ms
     assert_exit 2
+}
+
+# watched: evo looks at this database.
+watched() {
+    [ "$(pg_sql "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'evo-locks'")" = 1 ]
 }
 
 @test "watch on a terminal draws one picture over the other" {
@@ -168,7 +185,7 @@ shown() {
     session builder 'CREATE INDEX CONCURRENTLY big_slow ON big (slow(t))'
     wait_until 20 seen_building
     schema_holds
-    assert_json ".data.progress[0] | .pid == $(pid_of builder) and .command == \"CREATE INDEX CONCURRENTLY\" and .relation == \"public.big\" and .index == \"public.big_slow\" and .unit == \"blocks\" and .total > .done and .elapsed_ms > 0"
+    assert_json ".data.progress[] | select(.pid == $(pid_of builder)) | .command == \"CREATE INDEX CONCURRENTLY\" and .relation == \"public.big\" and .index == \"public.big_slow\" and .unit == \"blocks\" and .total > .done and .elapsed_ms > 0"
     run_evo evo-locks show
     assert_stdout_has 'CREATE INDEX CONCURRENTLY public.big_slow on public.big, pid'
     assert_stdout_has 'building index: scanning table'
