@@ -38,15 +38,15 @@ run_program() {
     OUT=$BATS_TEST_TMPDIR/stdout ERR=$BATS_TEST_TMPDIR/stderr
     status=0
     timeout -k 5 "${EVO_RUN_TIMEOUT:-60}" "$@" </dev/null >"$OUT" 2>"$ERR" 3>&- || status=$?
-    output=$(tr -d '\0' <"$OUT")
-    stderr=$(tr -d '\0' <"$ERR")
+    # Bash leaves NULs out, and says so.
+    { output=$(<"$OUT") stderr=$(<"$ERR"); } 2>/dev/null
     LAST_RUN=("$@")
     if [ "$status" -eq 127 ] && [ ! -x "$1" ]; then
         fail "no such program: $1"
         return
     fi
     # A sanitizer's report is a failure whatever the test expected.
-    if grep -qE 'ERROR: (Address|Leak)Sanitizer|runtime error: ' "$ERR"; then
+    if [ -n "$stderr" ] && grep -qE 'ERROR: (Address|Leak)Sanitizer|runtime error: ' "$ERR"; then
         _show_run
         fail "the sanitizer complained"
         return
@@ -58,13 +58,10 @@ run_program() {
 assert_no_secret() {
     local file
     [ -s "${EVO_TEST_CANARIES:-/nonexistent}" ] || return 0
-    for file in "$@"; do
-        if grep -qaF -f "$EVO_TEST_CANARIES" "$file"; then
-            # Without the value itself: this is printed in the log of CI.
-            fail "a secret was printed to ${file##*/} by: ${LAST_RUN[0]##*/}"
-            return
-        fi
-    done
+    file=$(grep -laF -f "$EVO_TEST_CANARIES" -- "$@") || [ -n "$file" ] || return 0
+    file=${file%%$'\n'*}
+    # Without the value itself: this is printed in the log of CI.
+    fail "a secret was printed to ${file##*/} by: ${LAST_RUN[0]##*/}"
 }
 
 _show_run() {
@@ -136,5 +133,5 @@ assert_equal() {
 
 # assert_schema SCHEMA FILE...: the files hold what the JSON Schema asks for.
 assert_schema() {
-    "$EVO_TOOLS/check-jsonschema/bin/check-jsonschema" --schemafile "$@" >&2
+    "$EVO_TOOLS/check-jsonschema/bin/python" -I "$EVO_ROOT/tests/lib/schema.py" "$@" >&2
 }
