@@ -44,6 +44,15 @@ drill() {
     fi
 }
 
+# scratch_url: the tests' server, where a drill starts none of its own, which takes a second.
+scratch_url() {
+    pg_url postgres "$SCRATCH_ROLE"
+}
+
+drill_here() {
+    drill --scratch-url "$(scratch_url)"
+}
+
 # proofs N: there are so many of drills, and they are what they should be. Sets PROOF to the last one.
 proofs() {
     local all=("$FOLDER"/proof/*-drill.json)
@@ -159,14 +168,14 @@ m["totals"]["stored_bytes"] = sum(o["stored_bytes"] for o in m["objects"])'
         CREATE INDEX eater ON other (still(id));
         INSERT INTO victim SELECT generate_series(1, 5)"
     back_up
-    drill
+    drill_here
     assert_exit 6
     assert_json '.error.reason == "integrity" and (.error.message | contains("does not come back as it was: rows of 1 table differ"))'
     assert_json '.error.detail == "\"public.victim\" has 4 rows instead of 5."'
     assert_json '[.data.tables[] | select(.rows_expected != .rows_found)] == [{name: "public.victim", rows_expected: 5, rows_found: 4}]'
     proofs 1
     assert_equal "false 4" "$(jq -r '"\(.ok) \(.tables[] | select(.name == "public.victim") | .rows_found)"' "$PROOF")"
-    run_evo evo-backup drill latest
+    run_evo evo-backup drill latest --scratch-url "$(scratch_url)"
     assert_exit 6
     assert_stdout_has 'differs: "public.victim" has 4 rows instead of 5'
 }
@@ -175,14 +184,14 @@ m["totals"]["stored_bytes"] = sum(o["stored_bytes"] for o in m["objects"])'
     pg_sql 'CREATE TABLE a (i int)'
     back_up
     forge 'schema_text("evo schema fingerprint, format 1\ncolumn public.a.i: bigint\ntable public.a\n")'
-    drill
+    drill_here
     assert_exit 6
     assert_json '.data.fingerprint_equal == false and .data.differences == ["- column public.a.i: bigint", "+ column public.a.i: integer"]'
     assert_json '.error.message | endswith("does not come back as it was: the schema differs")'
     assert_json '.error.detail == "- column public.a.i: bigint; + column public.a.i: integer"'
     proofs 1
     assert_equal "false 2" "$(jq -r '"\(.ok) \(.differences | length)"' "$PROOF")"
-    run_evo evo-backup drill latest
+    run_evo evo-backup drill latest --scratch-url "$(scratch_url)"
     assert_stdout_has '+ column public.a.i: integer'
 
     # Without its text only the fingerprints can be shown.
@@ -190,7 +199,7 @@ m["totals"]["stored_bytes"] = sum(o["stored_bytes"] for o in m["objects"])'
 m["totals"]["objects"] = len(m["objects"])
 m["totals"]["stored_bytes"] = sum(o["stored_bytes"] for o in m["objects"])'
     rm "$FOLDER/schema.txt.gz"
-    drill
+    drill_here
     assert_exit 6
     assert_json '.data.differences == [] and (.error.detail | startswith("Its fingerprint was 000000000000… and is "))'
 }
@@ -199,7 +208,7 @@ m["totals"]["stored_bytes"] = sum(o["stored_bytes"] for o in m["objects"])'
     pg_sql 'CREATE EXTENSION hstore'
     back_up
     forge 'schema_text("evo schema fingerprint, format 1\ncomment on extension hstore: data type for storing sets of (key, value) pairs\nextension hstore: schema public\nextension hstore: version 0.9\n")'
-    drill
+    drill_here
     assert_exit 0
     assert_json '.data.fingerprint_equal and (.data.differences | length) == 2'
     assert_stderr_has 'the versions of extensions differ: - extension hstore: version 0.9'
@@ -209,11 +218,11 @@ m["totals"]["stored_bytes"] = sum(o["stored_bytes"] for o in m["objects"])'
     pg_sql 'CREATE TABLE a (i int); CREATE TABLE b (i int)'
     back_up --exclude-table b
     forge 'm["fingerprint"] = "0" * 64'
-    drill
+    drill_here
     assert_exit 0
     assert_json '.data.fingerprint_equal == null and .data.remark == "the backup is not of the whole database"'
     forge 'm["options"]["filtered"] = False; m["server"]["version_num"] = 140000'
-    drill
+    drill_here
     assert_exit 0
     assert_json '.data.fingerprint_equal == null and (.data.remark | startswith("the backup is of PostgreSQL 14, the drill ran on 1"))'
 }
@@ -224,7 +233,7 @@ m["totals"]["stored_bytes"] = sum(o["stored_bytes"] for o in m["objects"])'
     local object
     object=$(jq -r '.objects[] | select(.table == "a") | .name' "$FOLDER/manifest.json")
     printf 'x' | dd of="$FOLDER/$object" bs=1 seek=50 conv=notrunc status=none
-    drill
+    drill_here
     assert_exit 6
     assert_json '.error.reason == "integrity" and (.error.message | contains("public.a"))'
     proofs 1
@@ -248,18 +257,18 @@ m["totals"]["stored_bytes"] = sum(o["stored_bytes"] for o in m["objects"])'
         migration 20240102000000_later verify_up 'SELECT false;'
         migration 20240101000000_users verify_up 'SELECT count(*) = 2 FROM users;'
         back_up
-        drill
+        drill_here
         assert_exit 0
         assert_json '[.data.probes[] | "\(.migration) \(.verdict)"] == ["20240101000000_users true"]'
         proofs 1
 
         migration 20240101000000_users verify_up 'SELECT count(*) = 3 FROM users;'
-        drill
+        drill_here
         assert_exit 1
         assert_json '.error.reason == "probe_false" and .error.migration == "20240101000000_users" and .data.probes[0].verdict == "false"'
         proofs 2
         assert_equal "false 1" "$(jq -r '"\(.ok) \(.probes | length)"' "$PROOF")"
-        run_evo evo-backup drill latest
+        run_evo evo-backup drill latest --scratch-url "$(scratch_url)"
         assert_exit 1
         assert_stdout_has 'probe of 20240101000000_users, line 1: '
         cd "$BATS_TEST_TMPDIR" && rm -rf "$PROJECT"
@@ -285,14 +294,14 @@ m["totals"]["stored_bytes"] = sum(o["stored_bytes"] for o in m["objects"])'
 @test "on a server of the caller's a database is made, and dropped" {
     nasty_db
     back_up
-    drill --scratch-url "$(pg_url postgres "$SCRATCH_ROLE")" --jobs 1
+    drill --scratch-url "$(scratch_url)" --jobs 1
     assert_exit 0
     assert_json '.data.rows > 800'
     proofs 1
     nothing_left
     # Damaged: dropped all the same.
     rm "$FOLDER"/*.dat.gz
-    drill --scratch-url "$(pg_url postgres "$SCRATCH_ROLE")"
+    drill --scratch-url "$(scratch_url)"
     assert_exit 6
     nothing_left
     proofs 2
@@ -346,7 +355,7 @@ loading() {
     big_table a 500000
     back_up
     local url began
-    for url in '' "$(pg_url postgres "$SCRATCH_ROLE")"; do
+    for url in '' "$(scratch_url)"; do
         drill_in_restore ${url:+--scratch-url "$url"}
         began=$SECONDS
         kill -TERM "$EVO_PID"
@@ -380,7 +389,7 @@ no_server_left() {
     pg_sql 'CREATE TABLE a (i int)'
     back_up
     ln -s /nonexistent/x "$FOLDER/proof"
-    drill
+    drill_here
     assert_exit 0
     assert_stderr_has 'could not record beside the backup what was found'
 }
