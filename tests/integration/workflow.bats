@@ -3,16 +3,14 @@
 
 load ../lib/evo
 load ../lib/server
+load ../lib/action
 load ../lib/shop
 
 setup_file() {
     server_start app_server.py "$BATS_FILE_TMPDIR/told"
     export TOLD=$BATS_FILE_TMPDIR/told
-    # The action as its users get it: the tracked files, without what was built here.
-    export ACTION_TREE=$BATS_FILE_TMPDIR/evo-action TOOL_CACHE=$BATS_FILE_TMPDIR/cache
-    mkdir -p "$ACTION_TREE"
-    (cd "$EVO_ROOT" && git ls-files -z --cached --others --exclude-standard -- action.yml actions scripts ci lib cmd Makefile |
-        tar -c --null -T - | tar -x -C "$ACTION_TREE")
+    export TOOL_CACHE=$BATS_FILE_TMPDIR/cache
+    action_tree
     # Built once: the action finds this build under the key that it works out itself.
     local key
     key=$("$ACTION_TREE/scripts/action/binaries.sh" key)
@@ -82,27 +80,6 @@ assert_act() {
             END { exit index(all, "```yaml\n" text "```\n") == 0 }' "$EVO_ROOT/README.md" ||
             fail "README.md does not show actions/workflows/$file.yml as it is"
     done
-}
-
-@test "without a path the executables are built from the action's source, once" {
-    EVO_RUN_TIMEOUT=400 run_program env GITHUB_OUTPUT="$PWD/outputs" EVO_CACHE="$PWD/cache" RUNNER_TEMP="$PWD" \
-        "$ACTION_TREE/scripts/action/binaries.sh"
-    assert_exit 0
-    bin=$(sed -n 's/^bin=//p' outputs)
-    run_program "$bin/evo" status --version
-    assert_exit 0
-    built=$(stat -c %i "$bin/evo")
-    run_program env GITHUB_OUTPUT="$PWD/outputs" EVO_CACHE="$PWD/cache" RUNNER_TEMP="$PWD" \
-        "$ACTION_TREE/scripts/action/binaries.sh"
-    assert_exit 0
-    assert_equal "$built" "$(stat -c %i "$bin/evo")"
-    assert_equal 0 "$(find . -maxdepth 1 -name 'evo-build.*' | wc -l)"
-}
-
-@test "a path without executables is refused" {
-    run_program env EVO_PATH="$PWD" GITHUB_OUTPUT="$PWD/outputs" "$ACTION_TREE/scripts/action/binaries.sh"
-    assert_exit 2
-    grep -qx 'failure-reason=config' outputs
 }
 
 @test "staging, then production: both databases migrated, backed up, people told" {
