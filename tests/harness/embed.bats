@@ -1,4 +1,5 @@
 # ci/embed.sh: the bytes of a file come back out of the C it writes.
+# Nothing of this build runs here: not again under the sanitizers.
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 

@@ -1,4 +1,5 @@
 # ci/check-layers.sh lets a right tree pass and refuses each kind of wrong one.
+# Nothing of this build runs here: not again under the sanitizers.
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 

@@ -1,4 +1,5 @@
 # tests/run and its helpers notice what must not pass for a success.
+# Nothing of this build runs here: not again under the sanitizers.
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 

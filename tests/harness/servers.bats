@@ -1,4 +1,5 @@
 # The harness itself: its servers are real, check credentials, and are each test's own.
+# Nothing of this build runs here: not again under the sanitizers.
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 
