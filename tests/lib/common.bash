@@ -19,23 +19,24 @@ fail() {
     return 1
 }
 
-# free_ports N: prints N different TCP ports on which nothing listens. They lie
-# below the kernel's ephemeral range, so no outgoing connection takes one in
-# between; whoever starts a server still has to look whether it came up.
+# free_ports N [FROM]: prints N different TCP ports on which nothing listens, of the
+# ten thousand from FROM (20240) on. They lie below the kernel's ephemeral range, so no
+# outgoing connection takes one in between; whoever starts a server still has to look
+# whether it came up.
 free_ports() {
     perl -MIO::Socket::INET -e '
-        my ($want, %held) = @ARGV;
+        my ($want, $from, %held) = @ARGV;
         srand($$ ^ time);
         for (1 .. 1000) {
             last if keys %held == $want;
-            my $port = 10240 + int rand 20000;
+            my $port = $from + int rand 10000;
             next if $held{$port};
             my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $port, Listen => 1) or next;
             $held{$port} = $s;
         }
         die "no free port\n" if keys %held < $want;
         print join(" ", keys %held), "\n";
-    ' "$1"
+    ' "$1" "${2:-20240}"
 }
 
 # wait_until SECONDS COMMAND...: runs COMMAND every 20 ms until it succeeds.

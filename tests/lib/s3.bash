@@ -57,7 +57,7 @@ EOF
 _s3_start_versitygw() {
     local dir=$1 program port
     program=$(_s3_program versitygw versitygw) || return
-    port=$(free_ports 1) || return
+    port=$(free_ports 1 10240) || return
     mkdir -p "$dir/versions"
     _s3_write_env "$dir" versitygw "$port" "$2" "$3"
     # Unless it is told to keep connections, each request needs a new one.
@@ -73,7 +73,8 @@ _s3_start_versitygw() {
 _s3_start_seaweedfs() {
     local dir=$1 weed p
     weed=$(_s3_program seaweedfs weed) || return
-    read -ra p <<<"$(free_ports 9)"
+    # It opens them a second later, and tries none again: PostgreSQL, which starts meanwhile, takes its port elsewhere.
+    read -ra p <<<"$(free_ports 9 10240)"
     [ "${#p[@]}" -eq 9 ] || return
     cat >"$dir/s3.json" <<EOF
 {"identities": [{"name": "admin", "credentials": [{"accessKey": "$2", "secretKey": "$3"}],
