@@ -73,9 +73,11 @@ big_table() {
     pg_sql "CREATE TABLE $1 AS SELECT i AS id, md5(i::text) AS a, md5((i + 1)::text) AS b, now() AS at FROM generate_series(1, $2) i"
 }
 
-# start_evo NAME ARGUMENT...: the executable in the background, its output in OUT and ERR. Sets EVO_PID.
+# start_evo NAME ARGUMENT...: the executable in the background, its output in OUT and ERR, which are not the files of
+# run_evo. Sets EVO_PID.
 start_evo() {
-    OUT=$BATS_TEST_TMPDIR/stdout ERR=$BATS_TEST_TMPDIR/stderr
+    BG_OUT=$BATS_TEST_TMPDIR/bg.out BG_ERR=$BATS_TEST_TMPDIR/bg.err
+    OUT=$BG_OUT ERR=$BG_ERR
     local bin
     bin=$(evo_bin "$1")
     shift
@@ -88,6 +90,7 @@ start_evo() {
 finish_evo() {
     status=0
     wait "$EVO_PID" || status=$?
+    OUT=$BG_OUT ERR=$BG_ERR
     output=$(cat "$OUT")
     stderr=$(cat "$ERR")
     assert_no_secret "$OUT" "$ERR"
