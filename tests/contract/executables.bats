@@ -1,5 +1,6 @@
 # What every executable promises, whatever it does: help, version, usage errors,
 # one envelope, no secret. One row a command; a new executable is found by itself.
+# seconds: 20
 # shellcheck disable=SC2030,SC2031,SC2154 # run_evo sets output and stderr in the test that calls it
 
 load ../lib/evo

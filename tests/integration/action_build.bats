@@ -1,5 +1,6 @@
 # scripts/action/binaries.sh: where a job of the action has its executables from.
 # Nothing of this build runs here: not again under the sanitizers.
+# seconds: 20
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/action

@@ -1,4 +1,5 @@
 # Others first: standbys, sessions that wait, and the rate of the log.
+# seconds: 15
 # shellcheck disable=SC2154 # _pg_drop is of tests/lib/pg.bash
 bats_require_minimum_version 1.5.0
 load ../lib/evo

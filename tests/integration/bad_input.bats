@@ -1,5 +1,6 @@
 # Bad input, one test each: the documented exit status, a message that names the
 # thing, a hint, nothing half-written, no secret shown.
+# seconds: 10
 # shellcheck disable=SC2030,SC2031 # each test sets its own environment
 
 load ../lib/evo

@@ -1,4 +1,5 @@
 # The pipeline: its order, its refusals, rollback, cancel, and what a crash leaves.
+# seconds: 20
 
 load ../lib/evo
 load ../lib/server

@@ -1,4 +1,5 @@
 # The fingerprint of the schema: recorded by runs of evo-migrate, compared by evo-status.
+# seconds: 10
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/migrate

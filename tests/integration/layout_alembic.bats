@@ -1,4 +1,5 @@
 # The layout alembic, with the real Alembic: what lies where, and in which order it is run.
+# seconds: 40
 # shellcheck disable=SC2154 # LAYOUT and the like come from the helpers
 bats_require_minimum_version 1.5.0
 load ../lib/evo

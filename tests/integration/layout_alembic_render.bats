@@ -1,4 +1,5 @@
 # evo-migrate up --render: what the real Alembic renders is applied by evo itself.
+# seconds: 15
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/migrate

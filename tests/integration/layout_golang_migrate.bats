@@ -1,6 +1,7 @@
 # evo as a guest in a golang-migrate project: the one row is what golang-migrate would have written, each of the two goes
 # on where the other stopped, both keep out of each other's way, and a dirty database is named with both ways out. The
 # real command stands on the other side.
+# seconds: 25
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/migrate

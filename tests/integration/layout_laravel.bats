@@ -1,4 +1,5 @@
 # evo as a guest in a Laravel project: the real artisan applies, evo decides what, and both agree on what is there.
+# seconds: 25
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/migrate

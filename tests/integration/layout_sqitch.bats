@@ -1,5 +1,6 @@
 # evo as a guest in a project of Sqitch: the registry is what Sqitch would have written, each of the two goes on where the
 # other stopped, and both agree on every state. The real Sqitch stands on the other side.
+# seconds: 35
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/migrate

@@ -1,4 +1,5 @@
 # evo as a guest in a TypeORM project: the real TypeORM applies, evo decides what, and both agree on what is there.
+# seconds: 35
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/migrate

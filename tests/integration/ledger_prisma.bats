@@ -1,5 +1,6 @@
 # evo as a guest in a Prisma project: the rows in _prisma_migrations are what Prisma would have written, each of the
 # two goes on where the other stopped, and both agree on every state. The real CLI stands on the other side.
+# seconds: 30
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/prisma

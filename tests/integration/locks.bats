@@ -1,4 +1,5 @@
 # evo-locks: who blocks whom, how far long commands are, and the end of a session.
+# seconds: 20
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/migrate

@@ -1,5 +1,6 @@
 # Thousands of migrations: what is done once a migration must not look through all of them. Nothing is timed by the clock; the
 # processor's time is limited so far above what is needed that only something quadratic in every part would reach it.
+# seconds: 15
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 

@@ -1,4 +1,5 @@
 # Locks, cancels, kills and lost connections: nothing lost, nothing half done, and it is always said.
+# seconds: 20
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/migrate

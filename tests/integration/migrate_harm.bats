@@ -1,4 +1,5 @@
 # A migration that keeps others waiting gives way, and is tried again when it is quiet; who is in the way is named.
+# seconds: 15
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/migrate

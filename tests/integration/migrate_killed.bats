@@ -3,6 +3,7 @@
 # as a run without faults, and nothing was applied twice.
 #
 # EVO_TEST_KILLS says how often (8); EVO_TEST_SEED repeats the moments of a run, as far as the machine lets it.
+# seconds: 30
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/migrate

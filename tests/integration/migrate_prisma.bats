@@ -1,4 +1,5 @@
 # evo as a guest in a Prisma project: the real Prisma CLI has the last word.
+# seconds: 25
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/prisma

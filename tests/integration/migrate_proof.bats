@@ -1,4 +1,5 @@
 # What an earlier run did is proven, not guessed: refused statements, lost answers, files that commit as they go.
+# seconds: 15
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/migrate

@@ -1,4 +1,5 @@
 # evo-migrate up: what it applies, records, refuses and leaves.
+# seconds: 15
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/migrate

@@ -1,5 +1,6 @@
 # What differs between Prisma and evo, and what must not: transactions, schemas of URLs. The real Prisma CLI stands on the
 # other side.
+# seconds: 20
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/prisma

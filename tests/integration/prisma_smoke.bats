@@ -1,6 +1,7 @@
 # The real Prisma CLI works against the harness's cluster: what the tests of evo
 # as a guest in a Prisma project stand on.
 # Nothing of this build runs here: not again under the sanitizers.
+# seconds: 15
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/prisma

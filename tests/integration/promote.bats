@@ -1,4 +1,5 @@
 # Production takes only what staging proved: the same bytes, in the same order.
+# seconds: 10
 
 load ../lib/evo
 load ../lib/shop

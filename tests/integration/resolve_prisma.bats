@@ -1,4 +1,5 @@
 # evo-migrate resolve by Prisma's own rules: the same verdict and the same rows as the real Prisma, state by state.
+# seconds: 25
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/prisma

@@ -1,4 +1,5 @@
 # evo-status against real databases: what it says of each state, and with which exit status.
+# seconds: 15
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/prisma

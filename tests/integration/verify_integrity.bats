@@ -1,4 +1,5 @@
 # evo-verify integrity on databases that were damaged for real.
+# seconds: 15
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/migrate

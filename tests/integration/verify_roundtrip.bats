@@ -1,4 +1,5 @@
 # evo-verify roundtrip: good migrations, and each way in which one is not.
+# seconds: 35
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/migrate

@@ -1,4 +1,5 @@
 # evo-verify roundtrip in projects whose own tool runs the migrations.
+# seconds: 15
 bats_require_minimum_version 1.5.0
 load ../lib/evo
 load ../lib/typeorm

@@ -1,5 +1,6 @@
 # The workflows of the README, word for word, run by act in host mode against two
 # databases and the S3 server. What happened is asked of the databases and the store.
+# seconds: 50
 
 load ../lib/evo
 load ../lib/server

@@ -1,4 +1,5 @@
 # What evo-backup create can be told, and what it does with large tables.
+# seconds: 10
 bats_require_minimum_version 1.5.0
 load ../../lib/evo
 load helpers

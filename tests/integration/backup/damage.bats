@@ -1,4 +1,5 @@
 # Damages of objects: missing, cut, altered, longer, swapped.
+# seconds: 25
 bats_require_minimum_version 1.5.0
 load ../../lib/evo
 load helpers

@@ -1,4 +1,5 @@
 # Damages of the manifest, also with its checksum made right, and where it agrees with what it names.
+# seconds: 20
 bats_require_minimum_version 1.5.0
 load ../../lib/evo
 load helpers

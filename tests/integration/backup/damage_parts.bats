@@ -1,4 +1,5 @@
 # Damages of a table that lies in many objects, and of an encrypted backup.
+# seconds: 25
 bats_require_minimum_version 1.5.0
 load ../../lib/evo
 load helpers

@@ -1,4 +1,5 @@
 # Drills: a backup that comes back, the ways in which one does not, and that nothing is left of either.
+# seconds: 50
 bats_require_minimum_version 1.5.0
 load ../../lib/evo
 load ../../lib/migrate

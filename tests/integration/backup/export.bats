@@ -1,4 +1,5 @@
 # A backup as one tar: out of a folder and a bucket, and back with stock tools alone.
+# seconds: 10
 bats_require_minimum_version 1.5.0
 load ../../lib/evo
 load helpers

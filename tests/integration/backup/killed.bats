@@ -3,6 +3,7 @@
 # leaves nothing but whole backups.
 #
 # EVO_TEST_KILLS says how often (15); EVO_TEST_SEED repeats the moments of a run, as far as the machine lets it.
+# seconds: 35
 bats_require_minimum_version 1.5.0
 load ../../lib/evo
 load helpers

@@ -1,4 +1,5 @@
 # Backups of a database in use, and backups that end early.
+# seconds: 25
 bats_require_minimum_version 1.5.0
 load ../../lib/evo
 load helpers

@@ -1,4 +1,5 @@
 # Retention by the executable: what goes, what stays and why, and what a failure leaves.
+# seconds: 10
 bats_require_minimum_version 1.5.0
 load ../../lib/evo
 load helpers

@@ -1,4 +1,5 @@
 # Who restores, when, with which program, and what is done at the end.
+# seconds: 15
 bats_require_minimum_version 1.5.0
 load ../../lib/evo
 load helpers

@@ -1,4 +1,5 @@
 # Rows, indexes and constraints beside each other: in which order, under which locks, and how it ends.
+# seconds: 25
 bats_require_minimum_version 1.5.0
 load ../../lib/evo
 load helpers

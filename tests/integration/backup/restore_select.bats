@@ -1,4 +1,5 @@
 # A part of a backup: tables, schemas, rows or schema alone, and what is not restored is named.
+# seconds: 10
 bats_require_minimum_version 1.5.0
 load ../../lib/evo
 load helpers

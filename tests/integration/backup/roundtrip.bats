@@ -1,4 +1,5 @@
 # A database that is hard to back up goes there and back, with evo and without it.
+# seconds: 10
 bats_require_minimum_version 1.5.0
 load ../../lib/evo
 load helpers

@@ -1,4 +1,5 @@
 # The same to a real S3 server: streamed, signed, nothing left behind.
+# seconds: 20
 bats_require_minimum_version 1.5.0
 load ../../lib/evo
 load helpers

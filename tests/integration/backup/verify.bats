@@ -1,5 +1,6 @@
 # Damage: each row of the table proves that the good backup passes, damages it, and proves that it is refused for
 # that reason by verify, and not restored.
+# seconds: 15
 bats_require_minimum_version 1.5.0
 load ../../lib/evo
 load helpers

@@ -1,5 +1,6 @@
 # Backups of the feature database, on each major version of the server: EVO_TEST_VERSIONS names them (tests/README.md).
 # A loop within each test, since bats wants to know its tests before it runs anything.
+# seconds: 60
 bats_require_minimum_version 1.5.0
 load ../../lib/evo
 load helpers

@@ -1,6 +1,7 @@
 /*
  * The schema's fingerprint against a real server: what alters it and what does not. EVO_TEST_PGURL names an empty
  * database of a cluster, for a superuser. Each test has databases of its own, and two roles that the group drops.
+ * seconds: 10
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,7 @@
 /*
  * Scratch clusters, made of this machine's server programs. What is left behind is looked for in a parent folder of the
  * test's own.
+ * seconds: 12
  */
 #include <setjmp.h>
 #include <stdarg.h>
