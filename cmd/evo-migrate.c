@@ -22,7 +22,7 @@ struct options {
     bool dry_run, allow_edited, out_of_order, down, render, atomic, no_verify;
     int64_t lock_timeout_ms, statement_timeout_ms, lock_retries, harm_budget_ms, wait_ms;
     char *applied, *rolled_back, *fingerprint;
-    bool drift;
+    bool drift, undone;
 };
 
 #define OPT_STEPS(text)                                                                                \
@@ -139,6 +139,11 @@ static const struct evo_option resolve_options[] = {
       .value = "NAME",
       .flag_only = true,
       .help = "the schema has nothing of this failed migration: let it be applied again" },
+    { .name = "undone",
+      .type = EVO_OPT_FLAG,
+      .offset = offsetof(struct options, undone),
+      .flag_only = true,
+      .help = "what is on record as done was undone by hand: believe it also where evo cannot see it" },
     { .name = "drift",
       .type = EVO_OPT_FLAG,
       .offset = offsetof(struct options, drift),
@@ -282,12 +287,14 @@ static enum evo_errc run_resolve(struct evo_cmd *cmd, void *opts, struct evo_err
         (void)evo_error_set(err, EVO_ERR_USAGE, "give one of --applied NAME, --rolled-back NAME and --drift");
         return evo_error_hint(err, "evo-migrate resolve --help says what each is for.");
     }
+    if (o->undone && o->drift)
+        return evo_error_set(err, EVO_ERR_USAGE, "--undone is about a migration, and so not for --drift");
     __attribute__((cleanup(evo_context_release))) struct context c = { 0 };
     enum evo_errc rc = prepare(cmd, o, &c, err);
     const char *name = o->applied ? o->applied : o->rolled_back;
     if (!rc)
         rc = o->drift ? evo_resolve_drift(&c.migrate, cmd->data, err)
-                      : evo_resolve_run(&c.migrate, name, o->applied != NULL, cmd->data, err);
+                      : evo_resolve_run(&c.migrate, name, o->applied != NULL, o->undone, cmd->data, err);
     if (!rc && o->drift)
         evo_print(cmd, "The schema is recorded as it is now.\n");
     else if (!rc)

@@ -18,5 +18,7 @@ enum evo_errc evo_down_run(const struct evo_migrate_options *o, struct evo_json 
         rc = evo_run_execute(&run, rolled_back, err);
     evo_json_set(data, "warnings", prepared ? evo_run_warnings_json(&run) : evo_json_array());
     evo_run_outcome_json(&run, &s, rolled_back, data);
+    if (rc)
+        evo_run_judge_clean(&s, prepared, rolled_back, err);
     return rc;
 }

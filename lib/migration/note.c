@@ -141,6 +141,60 @@ void evo_note_ledger(struct evo_note *n, struct evo_session *s, const char *mome
     evo_note_end(n);
 }
 
+/* *ret_done false: nothing is on record of that state. */
+static enum evo_errc expect(struct evo_note *n, const char *moment, const char *name, bool *ret_done,
+                            struct evo_error *err)
+{
+    struct evo_session *s = n->s;
+    EVO_AUTO(schema_log) log = { 0 };
+    EVO_AUTO_STR key = evo_schema_log_key(&s->ledger);
+    char state[EVO_SHA256_HEX];
+    enum evo_errc rc = evo_session_reload(s, err);
+    if (!rc && s->ledger.evo_schema_exists)
+        rc = evo_schema_log_load(s->pg, &s->ledger, EVO_SCHEMA_LOG_ROWS, &log, err);
+    if (rc)
+        return rc;
+    evo_schema_state_names(&s->ledger, &n->state);
+    evo_schema_state(&n->state, state);
+    const struct evo_schema_row *row = evo_schema_log_find(&log, key, state);
+    if (!row || !evo_schema_is_comparable(row->format, row->server_version, evo_pg_version(s->pg)))
+        return EVO_OK;
+    *ret_done = true;
+    rc = evo_schema_look(s->pg, s->o->task, &n->schema, err);
+    if (!rc)
+        rc = evo_schema_log_repeat(s->pg, &s->ledger, moment, name, row->id, err);
+    if (rc)
+        return rc;
+    memcpy(n->after, row->fingerprint, sizeof(n->after));
+    if (!evo_streq(row->fingerprint, n->schema.fingerprint))
+        evo_warn(s->o->task, "%s",
+                 evo_strvec_pushf(n->warnings,
+                                  "the schema is not what it was before; evo-status%s shows what differs",
+                                  s->o->plan.next_options));
+    return EVO_OK;
+}
+
+void evo_note_expect(struct evo_note *n, struct evo_session *s, const char *moment, const char *name,
+                     struct evo_strvec *warnings)
+{
+    struct evo_error e = EVO_ERROR_INIT;
+    bool done = false;
+    n->s = s;
+    n->warnings = warnings;
+    n->off = s->o->no_fingerprint;
+    if (n->off)
+        return;
+    enum evo_errc rc = expect(n, moment, name, &done, &e);
+    if (rc)
+        give_up(n, &e);
+    else if (done)
+        evo_note_end(n);
+    else {
+        evo_strvec_clear(&n->state);
+        evo_note_ledger(n, s, moment, name, warnings);
+    }
+}
+
 void evo_note_end(struct evo_note *n)
 {
     if (!n->s || n->off || evo_cancelled() || !n->s->pg || !evo_pg_alive(n->s->pg))

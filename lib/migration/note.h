@@ -30,6 +30,10 @@ const char *evo_note_migration(struct evo_note *n, const struct evo_migration *m
 /* Behind something else that changed the ledger, which is read again: `moment` of `name` (NULL: of none). */
 void evo_note_ledger(struct evo_note *n, struct evo_session *s, const char *moment, const char *name,
                      struct evo_strvec *warnings);
+/* The same where a person said that the schema is again what it was when the ledger held this before: where that is on
+ * record, it is what the schema is held against from now on, whatever is there; a difference is a warning. */
+void evo_note_expect(struct evo_note *n, struct evo_session *s, const char *moment, const char *name,
+                     struct evo_strvec *warnings);
 /* Behind the last. */
 void evo_note_end(struct evo_note *n);
 

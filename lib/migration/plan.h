@@ -59,9 +59,13 @@ void evo_plan_add(struct evo_plan *p, const struct evo_migration *m, bool resume
 /* The place of the file of that name; EVO_ERR_NOT_FOUND, with a hint. */
 enum evo_errc evo_plan_find(const struct evo_state *state, const char *to, const char *next_options,
                             size_t *ret, struct evo_error *err) EVO_CHECK;
-/* EVO_ERR_FAILED: the item failed and was not resolved. */
-enum evo_errc evo_plan_refuse_failed(const struct evo_state_item *item, const struct evo_plan_options *o,
+/* EVO_ERR_FAILED: the item failed and was not resolved, or stopped half-way. */
+enum evo_errc evo_plan_refuse_failed(enum evo_layout_kind kind, const struct evo_state_item *item,
+                                     const struct evo_journal *journal, const struct evo_plan_options *o,
                                      struct evo_error *err) EVO_CHECK;
+/* EVO_ERR_FAILED: some migration failed, stopped half-way, or is half rolled back. */
+enum evo_errc evo_plan_refuse_unfinished(const struct evo_state *state, const struct evo_journal *journal,
+                                         const struct evo_plan_options *o, struct evo_error *err) EVO_CHECK;
 
 /* The hint and the next command for a name that is none: "Did you mean …?" where one is near. Returns err->code. */
 enum evo_errc evo_plan_hint_name(const struct evo_state *state, const char *name, const char *next_options,

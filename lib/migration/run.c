@@ -81,7 +81,7 @@ static enum evo_errc load_steps(struct evo_run *r, struct evo_error *err)
             evo_step_without_transaction(step); /* it was, when it was begun */
         rc = evo_journal_prove(&s->journal, s->o->project->kind, step, err);
         if (rc) {
-            evo_failure_unresolved(s, step, err);
+            evo_failure_unfinished(s, step, err);
             return rc;
         }
     }
@@ -423,4 +423,12 @@ void evo_run_outcome_json(const struct evo_run *r, const struct evo_session *s, 
     evo_json_set_int(data, "applied_total", total);
     evo_json_set(data, "fingerprints", evo_note_json(&r->note));
     evo_json_set(data, "stopped", r->stopped ? evo_json_ref(r->stopped) : evo_json_null_new());
+}
+
+void evo_run_judge_clean(const struct evo_session *s, bool started, const struct evo_json *done,
+                         struct evo_error *err)
+{
+    EVO_AUTO(strvec) names = EVO_STRVEC_INIT;
+    evo_run_names(done, &names);
+    evo_failure_judge_clean(s, started, &names, err);
 }

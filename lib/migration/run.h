@@ -41,6 +41,9 @@ void evo_run_names(const struct evo_json *done, struct evo_strvec *ret);
 /* Sets, where the state was read at all: applied_total (migrations applied when the run ended), stopped, fingerprints. */
 void evo_run_outcome_json(const struct evo_run *r, const struct evo_session *s, const struct evo_json *done,
                           struct evo_json *data);
+/* Behind an error: evo_failure_judge_clean() with what is done. */
+void evo_run_judge_clean(const struct evo_session *s, bool started, const struct evo_json *done,
+                         struct evo_error *err);
 /* Runs them; each one that is in the database and on record is appended to `done` {name, elapsed_ms, transaction, retries, verify,
  * harm, fingerprint}, also when a later one fails. */
 enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct evo_error *err) EVO_CHECK;

@@ -38,6 +38,8 @@ enum evo_errc evo_plan_show(const struct evo_migrate_options *o, bool down, stru
         rc = evo_run_prepare(&s, down, &run, err);
     evo_json_set(data, "steps", evo_run_steps_json(&run));
     evo_json_set(data, "warnings", rc ? evo_json_array() : evo_run_plan_warnings_json(&run));
+    if (rc)
+        evo_run_judge_clean(&s, false, NULL, err);
     return rc;
 }
 
@@ -84,5 +86,7 @@ enum evo_errc evo_up_run(const struct evo_migrate_options *o, struct evo_json *d
                  : o->dry_run ? evo_run_plan_warnings_json(&run)
                               : evo_run_warnings_json(&run));
     evo_run_outcome_json(&run, &s, applied, data);
+    if (rc)
+        evo_run_judge_clean(&s, prepared, applied, err);
     return rc;
 }

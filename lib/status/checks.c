@@ -121,9 +121,41 @@ static const struct evo_state_item *first_failed(const struct evo_status_view *v
 static const struct evo_state_item *half_rolled_back(const struct evo_status_view *v)
 {
     for (size_t i = 0; i < v->state.count; i++)
-        if (v->state.items[i].row && evo_status_has_checkpoints(v, v->state.items[i].name, " down"))
+        if (v->state.items[i].row &&
+            evo_journal_holds(&v->journal, v->project->kind, true, v->state.items[i].name))
             return &v->state.items[i];
     return NULL;
+}
+
+bool evo_status_is_half_applied(const struct evo_status_view *v)
+{
+    return v->state.failed > 0 || half_rolled_back(v);
+}
+
+/* Hint and next, by the one owner of that question. */
+static void settle(const struct evo_status_view *v, const struct evo_state_item *item, bool down,
+                   struct evo_status_check *c)
+{
+    struct evo_unfinished u;
+    const struct evo_migration *m = item->file;
+    const char *path = !m ? NULL : !down || m->down_in_file ? m->path : m->companion[EVO_FILE_DOWN];
+    evo_status_unfinished_of(v, item, down, &u);
+    c->migration = evo_strdup(item->name);
+    c->hint = evo_unfinished_hint(&u, item->name, path, v->next_options);
+    c->next = evo_unfinished_next(&u, item->name, path, v->next_options);
+}
+
+/* ": done are 1 of 2 statements: 1 (line 1, CREATE INDEX …)". The caller frees. */
+static char *what_is_done(const struct evo_status_view *v, const struct evo_state_item *item, bool down)
+{
+    EVO_AUTO(strbuf) done = EVO_STRBUF_INIT;
+    struct evo_unfinished u;
+    evo_status_unfinished_of(v, item, down, &u);
+    if (!u.done)
+        return evo_strdup("");
+    evo_strbuf_adds(&done, ": done, and not undone: ");
+    evo_unfinished_name_done(&v->journal, v->project->kind, down, item->name, item->file, &done);
+    return evo_strbuf_detach(&done);
 }
 
 static void check_failed(const struct evo_status_view *v, struct evo_status_check *c)
@@ -133,17 +165,15 @@ static void check_failed(const struct evo_status_view *v, struct evo_status_chec
     if (item) {
         char when[EVO_TIME_MAX];
         EVO_AUTO_STR more = evo_status_more(count);
-        FINDING("migration \"%s\", started at %s, never finished%s", item->name,
+        EVO_AUTO_STR done = what_is_done(v, item, false);
+        FINDING("migration \"%s\", started at %s, never finished%s%s", item->name,
                 item->row->started_ms < 0 ? "an unknown time" : evo_format_time(item->row->started_ms, when),
-                more);
-        name_migration(v, item, c);
-        c->hint = evo_strdup(
-            "Look at the schema. If nothing of it is there (any more), run the command below; if all "
-            "of it is there, the same with --applied in place of --rolled-back.");
+                done, more);
+        settle(v, item, false, c);
     } else if (half) {
-        FINDING("the rollback of migration \"%s\" was begun and not finished", half->name);
-        c->migration = evo_strdup(half->name);
-        c->next = evo_asprintf("evo-migrate down --steps 1%s", v->next_options);
+        EVO_AUTO_STR done = what_is_done(v, half, true);
+        FINDING("the rollback of migration \"%s\" was begun and not finished%s", half->name, done);
+        settle(v, half, true, c);
     } else {
         FINE("none");
     }
@@ -159,9 +189,9 @@ static void check_unfinished(const struct evo_status_view *v, struct evo_status_
         return;
     }
     EVO_AUTO_STR more = evo_status_more(count);
-    FINDING("migration \"%s\" stopped half-way; what is done of it is on record%s", item->name, more);
-    c->hint = evo_strdup("Remove the cause, if it had one; it goes on where it stopped.");
-    name_migration(v, item, c);
+    EVO_AUTO_STR done = what_is_done(v, item, false);
+    FINDING("migration \"%s\" stopped half-way%s%s", item->name, done, more);
+    settle(v, item, false, c);
 }
 
 static void check_edited(const struct evo_status_view *v, struct evo_status_check *c)

@@ -54,7 +54,10 @@ char *evo_status_more(size_t count) EVO_CHECK;
 /* psql on the database that evo looks at, as evo finds it. The caller frees. */
 char *evo_status_psql(const char *fmt, ...) EVO_PRINTF(1, 2) EVO_CHECK;
 
-/* Does evo.journal hold statements of this migration? suffix "": of its way up, " down": of its way back. */
-bool evo_status_has_checkpoints(const struct evo_status_view *v, const char *name, const char *suffix);
+/* What is known of one that was begun and not finished; down: of its way back. */
+void evo_status_unfinished_of(const struct evo_status_view *v, const struct evo_state_item *item, bool down,
+                              struct evo_unfinished *ret);
+/* A migration failed, stopped half-way, or is half rolled back: the schema is in no state to be recorded as right. */
+bool evo_status_is_half_applied(const struct evo_status_view *v);
 
 #endif

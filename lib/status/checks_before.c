@@ -10,6 +10,17 @@
 
 /* ---- the schema ------------------------------------------------------------------ */
 
+/* Not while a migration is half applied: that would bless what it left. The check that is about it has its next. */
+static void propose_record(const struct evo_status_view *v, struct evo_status_check *c)
+{
+    if (evo_status_is_half_applied(v)) {
+        free(c->hint);
+        c->hint = evo_strdup("Settle the migration that is half applied first.");
+        return;
+    }
+    c->next = evo_asprintf("evo-migrate resolve --drift%s", v->next_options);
+}
+
 static void found_drift(const struct evo_status_view *v, struct evo_status_check *c)
 {
     const struct evo_status_drift *d = &v->drift;
@@ -24,7 +35,7 @@ static void found_drift(const struct evo_status_view *v, struct evo_status_check
     }
     c->hint =
         evo_strdup("Undo it, or put it into a migration; or, where it is as it should be, record it so.");
-    c->next = evo_asprintf("evo-migrate resolve --drift%s", v->next_options);
+    propose_record(v, c);
 }
 
 void evo_status_check_drift(const struct evo_status_view *v, struct evo_status_check *c)
@@ -56,7 +67,7 @@ void evo_status_check_drift(const struct evo_status_view *v, struct evo_status_c
         found_drift(v, c);
         return;
     }
-    c->next = evo_asprintf("evo-migrate resolve --drift%s", v->next_options);
+    propose_record(v, c);
 }
 
 /* ---- before a migration ----------------------------------------------------------- */

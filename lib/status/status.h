@@ -19,6 +19,7 @@
 
 #include "layout/schema_log.h"
 #include "layout/state.h"
+#include "layout/unfinished.h"
 #include "status/facts.h"
 #include "store/store.h"
 #include "json/json.h"
@@ -72,6 +73,7 @@ struct evo_status_view {
     char *server_version_text;
     struct evo_ledger ledger;
     struct evo_state state;
+    struct evo_journal journal; /* nothing in it where this role may not read it */
     struct evo_facts facts;
     struct evo_status_drift drift;
     struct evo_status_staging staging;

@@ -14,6 +14,7 @@ struct fixture {
     struct evo_ledger_row rows[2];
     struct evo_state_item items[2];
     struct evo_fact facts[1];
+    struct evo_journal_row journal[1];
     struct evo_strvec fail_on;
     struct evo_status_view view;
 };
@@ -72,6 +73,16 @@ static void add_fact(struct fixture *f, enum evo_fact_kind kind, const char *who
     f->view.facts = (struct evo_facts){ .items = f->facts, .count = 1 };
 }
 
+/* Of the second migration: that it was begun. */
+static void add_journal(struct fixture *f, const char *ledger)
+{
+    f->journal[0] = (struct evo_journal_row){ .ledger = (char *)ledger,
+                                              .name = (char *)"2_b it's",
+                                              .checksum = (char *)"",
+                                              .sha256 = (char *)EVO_JOURNAL_STATEMENTS };
+    f->view.journal = (struct evo_journal){ .items = f->journal, .count = 1 };
+}
+
 static void set_state(struct fixture *f, enum evo_migration_state state)
 {
     f->items[1].state = state;
@@ -93,16 +104,16 @@ static void failed(struct fixture *f)
 static void resumable(struct fixture *f)
 {
     set_state(f, EVO_STATE_FAILED);
-    add_fact(f, EVO_FACT_JOURNAL, "prisma", "2_b it's");
+    add_journal(f, "prisma");
 }
 static void checkpoints_of_another_layout(struct fixture *f)
 {
     set_state(f, EVO_STATE_FAILED);
-    add_fact(f, EVO_FACT_JOURNAL, "sql", "2_b it's");
+    add_journal(f, "sql");
 }
 static void half_rolled_back(struct fixture *f)
 {
-    add_fact(f, EVO_FACT_JOURNAL, "prisma down", "2_b it's");
+    add_journal(f, "prisma down");
 }
 static void edited(struct fixture *f)
 {
