@@ -95,13 +95,12 @@ struct options {
         OPT_WAIT
 
 /* "off" for a schema that is too large to be looked at behind each migration. */
-#define OPT_FINGERPRINT                                                                                    \
-    {                                                                                                      \
-        .name = "fingerprint", .type = EVO_OPT_CHOICE, .offset = offsetof(struct options, fingerprint),    \
-        .value = "MODE", .fallback = "on", .choices = "on off",                                            \
-        .help =                                                                                            \
-            "record the schema before the first migration and behind each, in schema evo, for evo-status " \
-            "and evo-promote"                                                                              \
+#define OPT_FINGERPRINT                                                                                  \
+    {                                                                                                    \
+        .name = "fingerprint", .type = EVO_OPT_CHOICE, .offset = offsetof(struct options, fingerprint),  \
+        .value = "MODE", .fallback = "on", .choices = "on off",                                          \
+        .help = "hold the schema against what the last run left, and record it before a run and behind " \
+                "each migration, in schema evo"                                                          \
     }
 
 static const struct evo_option up_options[] = { OPT_TO("stop after this migration"),
@@ -173,7 +172,7 @@ static const struct evo_option baseline_options[] = {
 struct context {
     struct evo_conninfo info;
     struct evo_project project;
-    char *next_options;
+    char *next_options, *again;
     struct evo_migrate_options migrate;
 };
 
@@ -189,6 +188,7 @@ static enum evo_errc open_project(struct evo_cmd *cmd, struct evo_project *ret, 
     const struct evo_shared *shared = cmd->shared;
     return evo_project_open(cmd->root, shared->layout, shared->migrations, ret, err);
 }
+    free(c->again);
 
 static enum evo_errc prepare(struct evo_cmd *cmd, const struct options *o, struct context *c,
                              struct evo_error *err)
@@ -205,6 +205,7 @@ static enum evo_errc prepare(struct evo_cmd *cmd, const struct options *o, struc
         .expect_system_identifier = shared->expect_system_identifier,
         .plan = { .to = o->to,
                   .steps = o->steps,
+    c->again = evo_cmd_again_options(cmd);
                   .allow_edited = o->allow_edited,
                   .out_of_order = o->out_of_order,
                   .next_options = c->next_options },
@@ -214,6 +215,7 @@ static enum evo_errc prepare(struct evo_cmd *cmd, const struct options *o, struc
         .no_fingerprint = evo_streq(o->fingerprint, "off"),
         .lock_timeout_ms = o->lock_timeout_ms,
         .statement_timeout_ms = o->statement_timeout_ms,
+                  .again = c->again,
         .lock_retries = o->lock_retries,
         .harm_budget_ms = o->harm_budget_ms,
         .wait_ms = o->wait_ms,

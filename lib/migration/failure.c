@@ -14,10 +14,15 @@ static const char *verb(const struct evo_step *step)
     return step->down ? "down" : "up";
 }
 
+static const char *again_options(const struct evo_session *s)
+{
+    return s->o->plan.again ? s->o->plan.again : s->o->plan.next_options;
+}
+
 /* The same command again. */
 static void propose_again(const struct evo_session *s, const struct evo_step *step, struct evo_error *err)
 {
-    (void)evo_error_next(err, "evo-migrate %s%s", verb(step), s->o->plan.next_options);
+    (void)evo_error_next(err, "evo-migrate %s%s", verb(step), again_options(s));
 }
 
 /* Which file to mend, as the beginning of a sentence. The caller frees. */
@@ -58,7 +63,7 @@ enum evo_errc evo_failure_shape(const struct evo_session *s, const struct evo_st
     else if (clean == EVO_YES && !err->hint[0]) {
         EVO_AUTO_STR correct = what_to_correct(step, err);
         (void)evo_error_hint(err, "Nothing of this migration was changed. %s, then: evo-migrate %s%s",
-                             correct, verb(step), s->o->plan.next_options);
+                             correct, verb(step), again_options(s));
     }
     if (err->code == EVO_ERR_LOCK_UNAVAILABLE && clean != EVO_YES)
         err->retryable = false; /* that is for what left nothing */

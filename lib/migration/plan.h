@@ -32,6 +32,8 @@ struct evo_plan_options {
     int64_t steps; /* at most so many; 0: all (up), one (down, without `to`) */
     bool allow_edited;
     bool out_of_order;
+    const char
+        *again; /* behind the same verb once more: its own options, and next_options; NULL: these alone */
     const char *next_options; /* behind each command that is proposed: " --environment staging", or "" */
 };
 
