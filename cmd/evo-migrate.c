@@ -124,6 +124,7 @@ static const struct evo_option plan_options[] = {
     OPT_RENDER,
     OPT_ATOMIC,
     OPT_POLICY,
+    OPT_FINGERPRINT,
 };
 static const struct evo_option resolve_options[] = {
     { .name = "applied",

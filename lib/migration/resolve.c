@@ -1,5 +1,6 @@
 #include "migration/resolve.h"
 
+#include "layout/drift.h"
 #include "migration/note.h"
 #include "migration/undone.h"
 
@@ -155,3 +156,5 @@ enum evo_errc evo_resolve_drift(const struct evo_migrate_options *o, struct evo_
         set_resolved(data, NULL, "drift", schema.fingerprint, NULL);
     return rc;
 }
+    if (!rc)
+        rc = evo_drift_accept(s.pg, &s.ledger, err);

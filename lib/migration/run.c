@@ -383,9 +383,11 @@ enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct e
 {
     struct evo_session *s = r->session;
     enum evo_errc rc = forget_settled(r, err);
+    if (!rc && !r->count)
+        evo_note_look(&r->note, s, &r->warnings);
     if (rc || !r->count)
         return rc;
-    evo_note_begin(&r->note, s, &r->warnings);
+    evo_note_begin(&r->note, s, r->steps[0].migration->name, &r->warnings);
     /* The project's own tool makes its ledger itself. */
     if (!s->ledger.exists && r->steps[0].mode != EVO_STEP_DELEGATED) {
         rc = evo_ledger_create(s->pg, &s->ledger, err);

@@ -37,6 +37,10 @@ enum evo_errc evo_plan_show(const struct evo_migrate_options *o, bool down, stru
     if (!rc)
         rc = evo_run_prepare(&s, down, &run, err);
     evo_json_set(data, "steps", evo_run_steps_json(&run));
+    if (!rc)
+        evo_note_look(&run.note, &s, &run.warnings);
+    for (size_t i = 0; !rc && down && i < run.count; i++)
+        rc = evo_losses_look(&s, &run.steps[i], err);
     evo_json_set(data, "warnings", rc ? evo_json_array() : evo_run_plan_warnings_json(&run));
     if (rc)
         evo_run_judge_clean(&s, false, NULL, err);
@@ -85,6 +89,8 @@ enum evo_errc evo_up_run(const struct evo_migrate_options *o, struct evo_json *d
                  !prepared    ? evo_json_array()
                  : o->dry_run ? evo_run_plan_warnings_json(&run)
                               : evo_run_warnings_json(&run));
+    if (!rc && o->dry_run)
+        evo_note_look(&run.note, &s, &run.warnings);
     evo_run_outcome_json(&run, &s, applied, data);
     if (rc)
         evo_run_judge_clean(&s, prepared, applied, err);

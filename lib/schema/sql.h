@@ -8,6 +8,7 @@
 /* The tables evo adds to a database (schema evo): made only when needed, each statement repeatable. */
 extern const char evo_schema_sql_ledger[];
 extern const char evo_schema_sql_fingerprints[];
+extern const char evo_schema_sql_drift[];
 extern const char evo_schema_sql_backfill[];
 /* Sqitch's registry; "@" stands for its schema. */
 extern const char evo_schema_sql_sqitch[];

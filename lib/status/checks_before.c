@@ -25,7 +25,14 @@ static void found_drift(const struct evo_status_view *v, struct evo_status_check
 {
     const struct evo_status_drift *d = &v->drift;
     char when[EVO_TIME_MAX];
-    if (d->differences.count) {
+    if (d->before_ms) {
+        EVO_AUTO_STR more = evo_status_more(d->differences_total);
+        FINDING("the schema had been changed by other hands before migration \"%s\" was run at %s, and "
+                "nobody has "
+                "accepted that%s%s%s",
+                d->before ? d->before : "?", evo_format_time(d->before_ms, when),
+                d->differences.count ? ": " : "", d->differences.count ? d->differences.items[0] : "", more);
+    } else if (d->differences.count) {
         EVO_AUTO_STR more = evo_status_more(d->differences_total);
         FINDING("the schema is not as the last run left it at %s: %s%s",
                 evo_format_time(d->log.items[0].recorded_ms, when), d->differences.items[0], more);

@@ -47,6 +47,8 @@ struct evo_status_drift {
     struct evo_strvec
         differences; /* lines of evo_catalog_diff(), the first ones; none where the form is not kept */
     size_t differences_total;
+    char *before; /* the migration that was run upon a difference which nobody has accepted; NULL */
+    int64_t before_ms; /* when; 0: there is no such difference */
 };
 
 /* What another environment has proved of what is pending here; whoever owns passports fills it in. */
