@@ -1,5 +1,7 @@
 #include "migration/up.h"
 
+#include "layout/unfinished.h"
+#include "migration/losses.h"
 #include "migration/run.h"
 #include "pg/lock.h"
 
