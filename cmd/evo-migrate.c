@@ -21,7 +21,7 @@ struct options {
     int64_t steps;
     bool dry_run, allow_edited, out_of_order, down, render, atomic, no_verify;
     int64_t lock_timeout_ms, statement_timeout_ms, lock_retries, harm_budget_ms, wait_ms;
-    char *applied, *rolled_back, *fingerprint;
+    char *applied, *rolled_back, *edited, *fingerprint;
     bool drift, undone;
 };
 
@@ -139,6 +139,12 @@ static const struct evo_option resolve_options[] = {
       .value = "NAME",
       .flag_only = true,
       .help = "the schema has nothing of this failed migration: let it be applied again" },
+    { .name = "edited",
+      .type = EVO_OPT_STRING,
+      .offset = offsetof(struct options, edited),
+      .value = "NAME",
+      .flag_only = true,
+      .help = "the file was edited since, and the database is as it says now: record its checksum" },
     { .name = "undone",
       .type = EVO_OPT_FLAG,
       .offset = offsetof(struct options, undone),
@@ -182,6 +188,7 @@ static void evo_context_release(struct context *c)
     evo_project_release(&c->project);
     evo_conninfo_release(&c->info);
     free(c->next_options);
+    free(c->again);
 }
 
 static enum evo_errc open_project(struct evo_cmd *cmd, struct evo_project *ret, struct evo_error *err)
@@ -189,7 +196,6 @@ static enum evo_errc open_project(struct evo_cmd *cmd, struct evo_project *ret, 
     const struct evo_shared *shared = cmd->shared;
     return evo_project_open(cmd->root, shared->layout, shared->migrations, ret, err);
 }
-    free(c->again);
 
 static enum evo_errc prepare(struct evo_cmd *cmd, const struct options *o, struct context *c,
                              struct evo_error *err)
@@ -199,6 +205,7 @@ static enum evo_errc prepare(struct evo_cmd *cmd, const struct options *o, struc
     if (!rc)
         rc = evo_cmd_conninfo(cmd, &c->info, err);
     c->next_options = evo_cmd_next_options(cmd);
+    c->again = evo_cmd_again_options(cmd);
     c->migrate = (struct evo_migrate_options){
         .info = &c->info,
         .project = &c->project,
@@ -206,9 +213,9 @@ static enum evo_errc prepare(struct evo_cmd *cmd, const struct options *o, struc
         .expect_system_identifier = shared->expect_system_identifier,
         .plan = { .to = o->to,
                   .steps = o->steps,
-    c->again = evo_cmd_again_options(cmd);
                   .allow_edited = o->allow_edited,
                   .out_of_order = o->out_of_order,
+                  .again = c->again,
                   .next_options = c->next_options },
         .dry_run = o->dry_run,
         .render = o->render && !o->down,
@@ -216,7 +223,6 @@ static enum evo_errc prepare(struct evo_cmd *cmd, const struct options *o, struc
         .no_fingerprint = evo_streq(o->fingerprint, "off"),
         .lock_timeout_ms = o->lock_timeout_ms,
         .statement_timeout_ms = o->statement_timeout_ms,
-                  .again = c->again,
         .lock_retries = o->lock_retries,
         .harm_budget_ms = o->harm_budget_ms,
         .wait_ms = o->wait_ms,
@@ -286,20 +292,24 @@ static enum evo_errc run_plan(struct evo_cmd *cmd, void *opts, struct evo_error 
 static enum evo_errc run_resolve(struct evo_cmd *cmd, void *opts, struct evo_error *err)
 {
     const struct options *o = opts;
-    if ((o->applied != NULL) + (o->rolled_back != NULL) + o->drift != 1) {
-        (void)evo_error_set(err, EVO_ERR_USAGE, "give one of --applied NAME, --rolled-back NAME and --drift");
+    if ((o->applied != NULL) + (o->rolled_back != NULL) + (o->edited != NULL) + o->drift != 1) {
+        (void)evo_error_set(err, EVO_ERR_USAGE,
+                            "give one of --applied NAME, --rolled-back NAME, --edited NAME and --drift");
         return evo_error_hint(err, "evo-migrate resolve --help says what each is for.");
     }
-    if (o->undone && o->drift)
-        return evo_error_set(err, EVO_ERR_USAGE, "--undone is about a migration, and so not for --drift");
+    if (o->undone && !o->applied && !o->rolled_back)
+        return evo_error_set(err, EVO_ERR_USAGE, "--undone goes with --rolled-back or --applied");
     __attribute__((cleanup(evo_context_release))) struct context c = { 0 };
     enum evo_errc rc = prepare(cmd, o, &c, err);
     const char *name = o->applied ? o->applied : o->rolled_back;
     if (!rc)
-        rc = o->drift ? evo_resolve_drift(&c.migrate, cmd->data, err)
-                      : evo_resolve_run(&c.migrate, name, o->applied != NULL, o->undone, cmd->data, err);
+        rc = o->drift    ? evo_resolve_drift(&c.migrate, cmd->data, err)
+             : o->edited ? evo_resolve_edited(&c.migrate, o->edited, cmd->data, err)
+                         : evo_resolve_run(&c.migrate, name, o->applied != NULL, o->undone, cmd->data, err);
     if (!rc && o->drift)
         evo_print(cmd, "The schema is recorded as it is now.\n");
+    else if (!rc && o->edited)
+        evo_print(cmd, "%s is recorded as its file is now.\n", o->edited);
     else if (!rc)
         evo_print(cmd, "%s is recorded as %s.\n", name, o->applied ? "applied" : "rolled back");
     return rc;
@@ -384,6 +394,7 @@ static const struct evo_command resolve = {
     .description = "Writes the ledger only: nothing in the schema is changed or undone.",
     .examples = "evo-migrate resolve --rolled-back 20250103000000_orders\n"
                 "evo-migrate resolve --applied 20250101000000_init\n"
+                "evo-migrate resolve --edited 20250101000000_init\n"
                 "evo-migrate resolve --drift",
     .options = resolve_options,
     .noptions = EVO_COUNT(resolve_options),

@@ -112,11 +112,15 @@ static enum evo_errc refuse_edited(const struct evo_state_item *item, const stru
     (void)evo_error_set(err, EVO_ERR_EDITED, "migration \"%s\" was edited since it was applied", item->name);
     (void)evo_error_detail(err,
                            "The database has what the file said when it was applied, not what it says now.");
-    (void)evo_error_hint(err,
-                         "Put the file back (git log -p -- %s) and write a new migration for the change; or, "
-                         "where the difference does not matter: evo-migrate up --allow-edited%s",
-                         item->file->path, o->next_options);
-    (void)evo_error_next(err, "evo-migrate up --allow-edited%s", o->next_options);
+    EVO_AUTO_STR name = evo_quote_shell(item->name);
+    EVO_AUTO_STR history = evo_unfinished_history(item->file->path);
+    (void)evo_error_hint(
+        err,
+        "See what was changed: %s. Put the file back, and write a new migration for the "
+        "change; or, where the database is as the file says now, accept it: evo-migrate "
+        "resolve --edited %s%s (--allow-edited goes on this once, and changes nothing of it)",
+        history, name, o->next_options);
+    (void)evo_error_next(err, "%s", history);
     (void)evo_error_at(err, item->file->path, 0);
     return evo_error_migration(err, item->name);
 }
@@ -128,11 +132,12 @@ static enum evo_errc refuse_behind(const struct evo_state_item *item, const stru
                         item->name);
     (void)evo_error_detail(err, "The last one applied is \"%s\"; a new migration belongs after it.",
                            state->last_applied ? state->last_applied : "");
+    EVO_AUTO_STR history = evo_unfinished_history(item->file->path);
     (void)evo_error_hint(err,
-                         "Give it a later version; or, where the order does not matter: "
-                         "evo-migrate up --out-of-order%s",
-                         o->next_options);
-    (void)evo_error_next(err, "evo-migrate up --out-of-order%s", o->next_options);
+                         "See where it comes from: %s. Give it a later version; or, where the order does not "
+                         "matter: evo-migrate up --out-of-order%s",
+                         history, o->next_options);
+    (void)evo_error_next(err, "%s", history);
     (void)evo_error_at(err, item->file->path, 0);
     return evo_error_migration(err, item->name);
 }
@@ -210,6 +215,24 @@ static enum evo_errc judge_up(enum evo_layout_kind kind, const struct evo_state_
                          item->name);
     }
     return EVO_OK;
+}
+
+/* An empty folder, or another one: "up to date" would be no answer. */
+static enum evo_errc refuse_other_files(const struct evo_state *state, const struct evo_plan_options *o,
+                                        struct evo_error *err)
+{
+    const char *folder = state->project ? state->project->migrations : "";
+    (void)evo_error_set(err, EVO_ERR_NOT_FOUND,
+                        "none of the %zu migrations that are applied has a file in \"%s\"", state->missing,
+                        folder);
+    (void)evo_error_detail(err, "The last one applied is \"%s\".",
+                           state->last_applied ? state->last_applied : "");
+    (void)evo_error_hint(err,
+                         "Is this the right folder (--migrations), the right checkout, and the right "
+                         "database? Where the history "
+                         "was squashed, record what it begins with now: evo-migrate resolve --applied NAME%s",
+                         o->next_options);
+    return evo_error_next(err, "evo-status%s", o->next_options);
 }
 
 /* Alembic itself does not go on either. */

@@ -132,6 +132,40 @@ enum evo_errc evo_resolve_run(const struct evo_migrate_options *o, const char *n
     return EVO_OK;
 }
 
+static const struct evo_state_item *find_item(const struct evo_session *s, const char *name)
+{
+    for (size_t i = 0; i < s->state.count; i++)
+        if (evo_streq(s->state.items[i].name, name))
+            return &s->state.items[i];
+    return NULL;
+}
+
+enum evo_errc evo_resolve_edited(const struct evo_migrate_options *o, const char *name, struct evo_json *data,
+                                 struct evo_error *err)
+{
+    EVO_AUTO(session) s = { 0 };
+    evo_json_set_null(data, "resolved");
+    enum evo_errc rc = evo_session_open(o, true, &s, err);
+    if (rc)
+        return rc;
+    const struct evo_state_item *item = find_item(&s, name);
+    if (!item) {
+        (void)evo_error_set(err, EVO_ERR_NOT_FOUND, "there is no migration \"%s\"", name);
+        return evo_plan_hint_name(&s.state, name, o->plan.next_options, err);
+    }
+    if (item->state != EVO_STATE_EDITED) {
+        (void)evo_error_set(err, EVO_ERR_USAGE, "migration \"%s\" is not edited: it is %s", name,
+                            evo_state_name(item->state));
+        (void)evo_error_next(err, "evo-status%s", o->plan.next_options);
+        return evo_error_migration(err, name);
+    }
+    rc = evo_ledger_accept(s.pg, &s.ledger, item->file, item->row->id, err);
+    if (rc)
+        return rc;
+    set_resolved(data, name, "edited", "", NULL);
+    return EVO_OK;
+}
+
 enum evo_errc evo_resolve_drift(const struct evo_migrate_options *o, struct evo_json *data,
                                 struct evo_error *err)
 {
@@ -151,10 +185,10 @@ enum evo_errc evo_resolve_drift(const struct evo_migrate_options *o, struct evo_
     evo_schema_state(&names, state);
     rc = evo_schema_log_write(s.pg, &s.ledger, "resolve", NULL, state, &schema, err);
     if (!rc)
+        rc = evo_drift_accept(s.pg, &s.ledger, err);
+    if (!rc)
         rc = evo_schema_log_prune(s.pg, err);
     if (!rc)
         set_resolved(data, NULL, "drift", schema.fingerprint, NULL);
     return rc;
 }
-    if (!rc)
-        rc = evo_drift_accept(s.pg, &s.ledger, err);

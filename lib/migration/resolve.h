@@ -20,6 +20,10 @@
  * Checkpoints of the migration are forgotten. EVO_ERR_FAILED: statements are on record as done. */
 enum evo_errc evo_resolve_run(const struct evo_migrate_options *o, const char *name, bool applied,
                               bool undone, struct evo_json *data, struct evo_error *err) EVO_CHECK;
+/* The file was edited since it was applied, and the database is as it says now: the ledger has its checksum from then on.
+ * resolved {name, as "edited", …}. EVO_ERR_USAGE: it is not edited; EVO_ERR_UNSUPPORTED: see evo_ledger_accept(). */
+enum evo_errc evo_resolve_edited(const struct evo_migrate_options *o, const char *name, struct evo_json *data,
+                                 struct evo_error *err) EVO_CHECK;
 /* The schema was changed by hand, and is as it should be: recorded as it is now. resolved {name null, as "drift", …}.
  * EVO_ERR_FAILED while a migration failed or is half applied: that would bless what it left. */
 enum evo_errc evo_resolve_drift(const struct evo_migrate_options *o, struct evo_json *data,

@@ -7,8 +7,8 @@
 #include "base/parse.h"
 #include "base/quote.h"
 
-const char evo_status_fail_on[] = "pending failed edited missing drift blockers invalid-indexes not-valid "
-                                  "backup staging rollback notify none";
+const char evo_status_fail_on[] = "pending failed unfinished edited missing drift blockers invalid-indexes "
+                                  "not-valid backfills backup staging rollback notify none";
 
 void evo_status_say(struct evo_status_check *c, enum evo_status_verdict verdict, char *message)
 {
@@ -203,7 +203,11 @@ static void check_edited(const struct evo_status_view *v, struct evo_status_chec
     }
     EVO_AUTO_STR more = evo_status_more(v->state.edited);
     FINDING("\"%s\" was edited after it was applied%s", item->file->path, more);
-    c->hint = evo_strdup("Restore the file, and put the change into a new migration; or accept it as it is.");
+    EVO_AUTO_STR word = evo_quote_shell(item->name);
+    c->hint = evo_asprintf(
+        "Restore the file, and put the change into a new migration; or, where the database is as "
+        "it says now, accept it: evo-migrate resolve --edited %s%s",
+        word, v->next_options);
     name_migration(v, item, c);
 }
 
@@ -231,8 +235,9 @@ static void check_pending(const struct evo_status_view *v, struct evo_status_che
     for (size_t i = 0; i < v->state.count; i++)
         behind += v->state.items[i].behind;
     FINDING("%zu migration%s to apply", v->state.pending, v->state.pending == 1 ? "" : "s");
-    c->next = evo_asprintf("evo-migrate up%s%s",
-                           behind && evo_layout_of(v->project->kind)->strict_order ? " --out-of-order" : "",
+    /* What up refuses, plan explains. */
+    c->next = evo_asprintf("evo-migrate %s%s",
+                           behind && evo_layout_of(v->project->kind)->strict_order ? "plan" : "up",
                            v->next_options);
 }
 

@@ -179,17 +179,16 @@ char *evo_status_next(const struct evo_status_view *v, const struct evo_state_it
         evo_status_unfinished_of(v, item, false, &u);
         return evo_unfinished_next(&u, item->name, item->file ? item->file->path : NULL, v->next_options);
     case EVO_STATE_EDITED:
-        return evo_asprintf("evo-migrate up --allow-edited%s", v->next_options);
+        return evo_unfinished_history(item->file->path);
     case EVO_STATE_MISSING: {
         EVO_AUTO_STR path = evo_asprintf("%s/%s*", v->project->migrations, item->name);
         EVO_AUTO_STR quoted = evo_quote_shell(path);
         return evo_asprintf("git log --diff-filter=D --summary -- %s", quoted);
     }
     case EVO_STATE_PENDING:
-        return evo_asprintf("evo-migrate up%s%s",
-                            item->behind && evo_layout_of(v->project->kind)->strict_order ? " --out-of-order"
-                                                                                          : "",
-                            v->next_options);
+        if (item->behind && evo_layout_of(v->project->kind)->strict_order)
+            return evo_unfinished_history(item->file->path);
+        return evo_asprintf("evo-migrate up%s", v->next_options);
     case EVO_STATE_APPLIED:
         break;
     }
