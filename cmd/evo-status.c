@@ -199,6 +199,10 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
              .backup_max_age_ms = o->backup_max_age_ms,
              .now_ms = evo_wall_ms(),
              .no_fingerprint = evo_streq(o->fingerprint, "off"),
+    if (o->fail_on.count > 1 && evo_strvec_contains(&o->fail_on, "none")) {
+        (void)evo_error_set(err, EVO_ERR_USAGE, "--fail-on: \"none\" stands alone");
+        return evo_error_hint(err, "Leave it out, or everything else.");
+    }
              .notify = notify_by() };
     evo_status_json(NULL, NULL, NULL, cmd->data);
     enum evo_errc rc =
@@ -237,7 +241,11 @@ static const struct evo_command only = {
         "old backup, what another environment has not proved. Each check has a message and, where there is "
         "something to\n"
         "do, the next command. With --quiet only what is not ok is shown.\n\n"
-        "A transaction pooler and a store that cannot be read always fail.",
+        "A transaction pooler and a store that cannot be read always fail. Of the rest, --fail-on names what "
+        "does:\n"
+        "each word is a check's name; \"failed\" is what up cannot go on with, \"unfinished\" what it can, "
+        "and\n"
+        "\"pending\" covers both what is pending and what is unfinished. \"none\" stands alone.",
     .examples = "evo status\n"
                 "evo status --fail-on pending,failed,edited     # in CI: is everything applied?\n"
                 "evo status --json | jq -r '.data.pending[].name'",

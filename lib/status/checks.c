@@ -284,7 +284,7 @@ const struct evo_status_row evo_status_rows[] = {
     { "migrations", NULL, EVO_STATUS_WARN, EVO_ERR_CONFIG, evo_status_check_folder },
     { "ledger", NULL, EVO_STATUS_WARN, EVO_ERR_UNSUPPORTED, check_ledger },
     { "failed", "failed", EVO_STATUS_WARN, EVO_ERR_FAILED, check_failed },
-    { "unfinished", "pending", EVO_STATUS_WARN, EVO_ERR_FAILED, check_unfinished },
+    { "unfinished", "unfinished,pending", EVO_STATUS_WARN, EVO_ERR_FAILED, check_unfinished },
     { "edited", "edited", EVO_STATUS_WARN, EVO_ERR_EDITED, check_edited },
     { "missing", "missing", EVO_STATUS_WARN, EVO_ERR_DRIFT, check_missing },
     { "pending", "pending", EVO_STATUS_OK, EVO_ERR_PENDING, check_pending },
@@ -307,3 +307,4 @@ const struct evo_status_row evo_status_rows[] = {
     { "notify", "notify", EVO_STATUS_OK, EVO_ERR_UNHEALTHY, evo_status_check_notify },
 };
 const size_t evo_status_rows_count = EVO_COUNT(evo_status_rows);
+    { "backfills", "backfills", EVO_STATUS_WARN, EVO_ERR_INCOMPLETE, evo_status_check_backfills },

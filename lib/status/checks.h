@@ -14,7 +14,7 @@
 
 struct evo_status_row {
     const char *name;
-    const char *fail_on;
+    const char *fail_on; /* a word of --fail-on, or several with commas between */
     enum evo_status_verdict otherwise; /* of a finding that --fail-on does not name */
     enum evo_errc code;
     void (*check)(const struct evo_status_view *v, struct evo_status_check *c);
@@ -31,6 +31,7 @@ void evo_status_check_extensions(const struct evo_status_view *v, struct evo_sta
 void evo_status_check_size(const struct evo_status_view *v, struct evo_status_check *c);
 void evo_status_check_indexes(const struct evo_status_view *v, struct evo_status_check *c);
 void evo_status_check_constraints(const struct evo_status_view *v, struct evo_status_check *c);
+void evo_status_check_backfills(const struct evo_status_view *v, struct evo_status_check *c);
 void evo_status_check_drift(const struct evo_status_view *v, struct evo_status_check *c);
 void evo_status_check_staging(const struct evo_status_view *v, struct evo_status_check *c);
 void evo_status_check_rollback(const struct evo_status_view *v, struct evo_status_check *c);

@@ -98,6 +98,16 @@ enum evo_errc evo_status_look(struct evo_status_view *v, struct evo_pg *pg, cons
     return evo_status_look_outside(v, err);
 }
 
+static bool is_asked_for(const struct evo_strvec *fail_on, const char *words)
+{
+    EVO_AUTO(strvec) each = EVO_STRVEC_INIT;
+    evo_strvec_split(&each, words ? words : "");
+    for (size_t i = 0; i < each.count; i++)
+        if (evo_strvec_contains(fail_on, each.items[i]))
+            return true;
+    return false;
+}
+
 void evo_status_judge(const struct evo_status_view *v, struct evo_status_report *ret)
 {
     for (size_t i = 0; i < evo_status_rows_count; i++) {
@@ -105,8 +115,7 @@ void evo_status_judge(const struct evo_status_view *v, struct evo_status_report 
         struct evo_status_check c = { .name = row->name, .code = row->code };
         row->check(v, &c);
         if (c.verdict != EVO_STATUS_OK)
-            c.verdict = row->fail_on && evo_strvec_contains(v->fail_on, row->fail_on) ? EVO_STATUS_FAIL
-                                                                                      : row->otherwise;
+            c.verdict = is_asked_for(v->fail_on, row->fail_on) ? EVO_STATUS_FAIL : row->otherwise;
         EVO_GROW(ret->items, ret->count, ret->alloc);
         ret->items[ret->count++] = c;
     }
