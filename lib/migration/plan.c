@@ -322,6 +322,8 @@ enum evo_errc evo_plan_up(enum evo_layout_kind kind, const struct evo_state *sta
     EVO_AUTO(plan) plan = { 0 };
     __attribute__((cleanup(free_flags))) bool *wanted_items = NULL;
     enum evo_errc rc = wanted_of(state, options, &wanted_items, err);
+    if (!rc && !evo_layout_of(kind)->graph && evo_state_is_of_other_files(state))
+        rc = refuse_other_files(state, options, err);
     if (rc)
         return rc;
     for (size_t i = 0; i < state->count; i++) {

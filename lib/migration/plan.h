@@ -13,7 +13,7 @@
  *           EVO_ERR_EDITED      a file changed since it was applied, without `allow_edited`
  *           EVO_ERR_PENDING     strict_order (layout.h): one arrived behind an applied one, without
  *                               `out_of_order` (else a warning)
- *           EVO_ERR_NOT_FOUND   `to` names no migration
+ *           EVO_ERR_NOT_FOUND   `to` names no migration; or none of what is applied has a file: another folder
  *           in a graph also     EVO_ERR_CONFIG: several heads that are not meant (layout/graph.h), without `to`;
  *                               EVO_ERR_NOT_FOUND: the database is at a revision that no file has
  *   down    EVO_ERR_FAILED, EVO_ERR_NOT_FOUND (`to` is not applied, or a file is gone),

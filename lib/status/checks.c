@@ -218,6 +218,13 @@ static void check_missing(const struct evo_status_view *v, struct evo_status_che
         FINE("none");
         return;
     }
+    if (evo_state_is_of_other_files(&v->state)) {
+        FINDING("none of the %zu migrations that are applied has a file in \"%s\"", v->state.missing,
+                v->project->migrations);
+        c->hint = evo_strdup("Is this the right folder (--migrations), and the right checkout?");
+        name_migration(v, item, c);
+        return;
+    }
     EVO_AUTO_STR more = evo_status_more(v->state.missing);
     FINDING("\"%s\" is applied, and its file is gone%s", item->name, more);
     c->hint = evo_strdup("Fine where the history was squashed; it only cannot be rolled back by evo.");
@@ -301,10 +308,10 @@ const struct evo_status_row evo_status_rows[] = {
     { "size", NULL, EVO_STATUS_OK, EVO_ERR_UNHEALTHY, evo_status_check_size },
     { "invalid-indexes", "invalid-indexes", EVO_STATUS_WARN, EVO_ERR_UNHEALTHY, evo_status_check_indexes },
     { "not-valid", "not-valid", EVO_STATUS_WARN, EVO_ERR_UNHEALTHY, evo_status_check_constraints },
+    { "backfills", "backfills", EVO_STATUS_WARN, EVO_ERR_INCOMPLETE, evo_status_check_backfills },
     { "pg_dump", NULL, EVO_STATUS_WARN, EVO_ERR_UNSUPPORTED, evo_status_check_dump },
     { "store", NULL, EVO_STATUS_FAIL, EVO_ERR_STORE, evo_status_check_store },
     { "backup", "backup", EVO_STATUS_WARN, EVO_ERR_UNHEALTHY, evo_status_check_backup },
     { "notify", "notify", EVO_STATUS_OK, EVO_ERR_UNHEALTHY, evo_status_check_notify },
 };
 const size_t evo_status_rows_count = EVO_COUNT(evo_status_rows);
-    { "backfills", "backfills", EVO_STATUS_WARN, EVO_ERR_INCOMPLETE, evo_status_check_backfills },

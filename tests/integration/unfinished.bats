@@ -91,7 +91,7 @@ says() {
     assert_json '(.error.detail | contains("CREATE INDEX CONCURRENTLY ia")) and (.error.hint | contains("--undone"))'
     assert_equal 1 "$(pg_sql "SELECT count(*) FROM evo.migrations WHERE name = '2_b' AND rolled_back_at IS NULL")"
     # The schema is what it was: the fingerprint proves it.
-    pg_sql 'DROP INDEX ia, ib'
+    pg_sql 'DROP INDEX ia'
     run_evo evo-migrate resolve --rolled-back 2_b --json
     assert_exit 0
     assert_json '.data.resolved | .as == "rolled-back" and .undone == "fingerprint"'

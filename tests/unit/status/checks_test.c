@@ -115,6 +115,24 @@ static void half_rolled_back(struct fixture *f)
 {
     add_journal(f, "prisma down");
 }
+static void backfill(struct fixture *f)
+{
+    add_fact(f, EVO_FACT_BACKFILL, "", "2_b it's");
+    f->files[1].companion[EVO_FILE_BACKFILL] = (char *)"backfill.sql";
+}
+static void backfill_of_a_table(struct fixture *f)
+{
+    add_fact(f, EVO_FACT_BACKFILL, "", "public.t 0123abcd");
+}
+static void all_missing(struct fixture *f)
+{
+    for (size_t i = 0; i < 2; i++) {
+        f->items[i].state = EVO_STATE_MISSING;
+        f->items[i].file = NULL;
+    }
+    f->view.state.applied = 0;
+    f->view.state.missing = 2;
+}
 static void edited(struct fixture *f)
 {
     set_state(f, EVO_STATE_EDITED);
@@ -312,24 +330,32 @@ static const struct {
     { resumable, "failed", "failed", EVO_STATUS_OK, EVO_OK, "none", NULL },
     { resumable, "failed", "unfinished", EVO_STATUS_WARN, EVO_OK, "stopped half-way",
       "evo-migrate up --environment staging" },
+    { resumable, "unfinished", "unfinished", EVO_STATUS_FAIL, EVO_ERR_FAILED, "stopped half-way", NULL },
+    { resumable, "pending", "unfinished", EVO_STATUS_FAIL, EVO_ERR_FAILED, "stopped half-way", NULL },
+    { backfill, "failed", "backfills", EVO_STATUS_WARN, EVO_OK,
+      "\"2_b it's\" is not done: 3 rows changed so far",
+      "evo-backfill '2_b it'\\''s' --environment staging" },
+    { backfill_of_a_table, "backfills", "backfills", EVO_STATUS_FAIL, EVO_ERR_INCOMPLETE, "is not done",
+      NULL },
     { checkpoints_of_another_layout, "failed", "failed", EVO_STATUS_FAIL, EVO_ERR_FAILED, "never finished",
       NULL },
     { half_rolled_back, "failed", "failed", EVO_STATUS_FAIL, EVO_ERR_FAILED, "begun and not finished",
       "evo-migrate down --steps 1 --environment staging" },
     { edited, "failed,edited", "edited", EVO_STATUS_FAIL, EVO_ERR_EDITED, "was edited",
-      "evo-migrate up --allow-edited --environment staging" },
+      "git log -p -- path" },
     { missing, "failed,edited", "missing", EVO_STATUS_WARN, EVO_OK, "its file is gone",
       "git log --diff-filter=D --summary -- 'prisma/migrations/2_b it'\\''s*'" },
+    { all_missing, "missing", "missing", EVO_STATUS_FAIL, EVO_ERR_DRIFT,
+      "none of the 2 migrations that are applied has a file in \"prisma/migrations\"", NULL },
     { missing, "missing", "missing", EVO_STATUS_FAIL, EVO_ERR_DRIFT, "its file is gone", NULL },
     { pending, "failed,edited", "pending", EVO_STATUS_OK, EVO_OK, "1 migration to apply",
       "evo-migrate up --environment staging" },
     { pending, "pending", "pending", EVO_STATUS_FAIL, EVO_ERR_PENDING, "1 migration to apply", NULL },
     { behind, "", "order", EVO_STATUS_WARN, EVO_OK, "behind one that is applied",
       "evo-migrate up --environment staging" },
-    { behind_sql, "", "order", EVO_STATUS_WARN, EVO_OK, "behind one that is applied",
-      "evo-migrate up --out-of-order --environment staging" },
+    { behind_sql, "", "order", EVO_STATUS_WARN, EVO_OK, "behind one that is applied", "git log -p -- path" },
     { behind_sql, "", "pending", EVO_STATUS_OK, EVO_OK, "1 migration",
-      "evo-migrate up --out-of-order --environment staging" },
+      "evo-migrate plan --environment staging" },
     { old_server, "", "server", EVO_STATUS_WARN, EVO_OK, "older than 12", NULL },
     { pooler, "none", "pooler", EVO_STATUS_FAIL, EVO_ERR_UNSUPPORTED, "transaction pooler", NULL },
     { warned, "", "migrations", EVO_STATUS_WARN, EVO_OK, "nothing reads", NULL },
