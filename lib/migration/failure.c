@@ -223,12 +223,14 @@ void evo_failure_unfinished(const struct evo_session *s, const struct evo_step *
 void evo_failure_judge_clean(const struct evo_session *s, bool started, const struct evo_strvec *done,
                              struct evo_error *err)
 {
-    enum evo_layout_kind kind = s->o->project->kind;
     if (!err || err->schema_clean != EVO_YES)
         return;
-    if (!s->pg)
+    if (!s->pg) {
         err->schema_clean = EVO_UNKNOWN;
-    for (size_t i = 0; s->pg && i < s->state.count && err->schema_clean != EVO_NO; i++) {
+        return;
+    }
+    enum evo_layout_kind kind = s->o->project->kind;
+    for (size_t i = 0; i < s->state.count && err->schema_clean != EVO_NO; i++) {
         const struct evo_state_item *item = &s->state.items[i];
         struct evo_unfinished u;
         bool failed = item->state == EVO_STATE_FAILED, own = started && evo_streq(err->migration, item->name);

@@ -12,9 +12,9 @@ setup() {
     migration 2_b down 'DROP TABLE b;'
 }
 
-# count_of: how many up and status say there are, each a line.
-count_of() {
-    run_evo evo-migrate up "$@"
+# counts: how many up and status say there are, each a line.
+counts() {
+    run_evo evo-migrate up
     printf '%s\n' "${output##*: }" | tail -n 1
     run_evo evo-status
     sed -n '2s/;.*//p' <<<"$output"
@@ -41,7 +41,7 @@ count_of() {
 @test "a file that is gone is counted as applied, and told of" {
     run_evo evo-migrate up
     rm -r "$MIGRATIONS/1_a"
-    assert_equal $'2 applied, 0 pending, 1 missing\n2 applied, 0 pending, 1 missing' "$(count_of)"
+    assert_equal $'2 applied, 0 pending, 1 missing\n2 applied, 0 pending, 1 missing' "$(counts)"
     run_evo evo-migrate up
     assert_exit 0
     assert_stderr_has 'migration "1_a" is applied, but its file is gone'
@@ -50,7 +50,7 @@ count_of() {
 @test "up and status count in the same words" {
     migration 3_c up $'CREATE INDEX CONCURRENTLY i ON a (v);\nCREATE INDEX CONCURRENTLY j ON a (nope);'
     migration 4_d up 'SELECT 1;'
-    assert_equal $'2 applied, 1 pending, 1 unfinished\n2 applied, 1 pending, 1 unfinished' "$(count_of)"
+    assert_equal $'2 applied, 1 pending, 1 unfinished\n2 applied, 1 pending, 1 unfinished' "$(counts)"
     run_evo evo-migrate up --json
     assert_exit 7
     json .data >"$BATS_TEST_TMPDIR/data.json"

@@ -12,6 +12,7 @@ setup() {
 }
 
 # refute_stderr_has TEXT
+# shellcheck disable=SC2154 # run_evo sets it
 refute_stderr_has() {
     [[ $stderr != *"$1"* ]] || fail "stderr has \"$1\": $stderr"
 }
