@@ -59,25 +59,29 @@ struct options {
         .name = "atomic", .type = EVO_OPT_FLAG, .offset = offsetof(struct options, atomic), \
         .help = "all of it in one transaction, or, where a file cannot run in one, nothing" \
     }
-#define OPT_WAIT                                                                               \
-    {                                                                                          \
-        .name = "wait", .type = EVO_OPT_DURATION, .offset = offsetof(struct options, wait_ms), \
-        .value = "DURATION", .fallback = "10s", .help = "wait so long for another run to end"  \
+#define OPT_WAIT                                                                             \
+    {                                                                                        \
+        .name = "wait", .manner = true, .type = EVO_OPT_DURATION,                            \
+        .offset = offsetof(struct options, wait_ms), .value = "DURATION", .fallback = "10s", \
+        .help = "wait so long for another run to end"                                        \
     }
 #define OPT_TIMES                                                                              \
     { .name = "lock-timeout",                                                                  \
+      .manner = true,                                                                          \
       .type = EVO_OPT_DURATION,                                                                \
       .offset = offsetof(struct options, lock_timeout_ms),                                     \
       .value = "DURATION",                                                                     \
       .fallback = "2s",                                                                        \
       .help = "give up waiting for a table lock after this long, roll back, and try again" },  \
         { .name = "statement-timeout",                                                         \
+          .manner = true,                                                                      \
           .type = EVO_OPT_DURATION,                                                            \
           .offset = offsetof(struct options, statement_timeout_ms),                            \
           .value = "DURATION",                                                                 \
           .fallback = "0",                                                                     \
           .help = "end a statement that takes longer; 0 is no limit" },                        \
         { .name = "lock-retries",                                                              \
+          .manner = true,                                                                      \
           .type = EVO_OPT_INT,                                                                 \
           .offset = offsetof(struct options, lock_retries),                                    \
           .value = "N",                                                                        \
@@ -86,6 +90,7 @@ struct options {
           .max = 1000,                                                                         \
           .help = "try so many times more for a lock, with growing pauses" },                  \
         { .name = "harm-budget",                                                               \
+          .manner = true,                                                                      \
           .type = EVO_OPT_DURATION,                                                            \
           .offset = offsetof(struct options, harm_budget_ms),                                  \
           .value = "DURATION",                                                                 \

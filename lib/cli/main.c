@@ -359,9 +359,11 @@ static void collect_passed(struct invocation *in)
             keep = keep && strcmp(o->name, own_business[k]) != 0;
         if (keep)
             evo_strvec_pushf(&in->cmd.passed, "--%s=%s", o->name, in->flags[i].text);
-        else if (!is_shared(o) && o->type == EVO_OPT_FLAG)
+        else if (is_shared(o) || o->manner)
+            continue;
+        else if (o->type == EVO_OPT_FLAG)
             evo_strvec_pushf(&in->cmd.own, "--%s", o->name);
-        else if (!is_shared(o))
+        else
             evo_strvec_pushf(&in->cmd.own, "--%s=%s", o->name, in->flags[i].text);
     }
 }
