@@ -21,8 +21,8 @@ struct options {
     int64_t steps;
     bool dry_run, allow_edited, out_of_order, down, render, atomic, no_verify;
     int64_t lock_timeout_ms, statement_timeout_ms, lock_retries, harm_budget_ms, wait_ms;
-    char *applied, *rolled_back, *fingerprint;
-    bool drift;
+    char *applied, *rolled_back, *edited, *fingerprint;
+    bool drift, undone;
 };
 
 #define OPT_STEPS(text)                                                                                \
@@ -59,25 +59,29 @@ struct options {
         .name = "atomic", .type = EVO_OPT_FLAG, .offset = offsetof(struct options, atomic), \
         .help = "all of it in one transaction, or, where a file cannot run in one, nothing" \
     }
-#define OPT_WAIT                                                                               \
-    {                                                                                          \
-        .name = "wait", .type = EVO_OPT_DURATION, .offset = offsetof(struct options, wait_ms), \
-        .value = "DURATION", .fallback = "10s", .help = "wait so long for another run to end"  \
+#define OPT_WAIT                                                                             \
+    {                                                                                        \
+        .name = "wait", .manner = true, .type = EVO_OPT_DURATION,                            \
+        .offset = offsetof(struct options, wait_ms), .value = "DURATION", .fallback = "10s", \
+        .help = "wait so long for another run to end"                                        \
     }
 #define OPT_TIMES                                                                              \
     { .name = "lock-timeout",                                                                  \
+      .manner = true,                                                                          \
       .type = EVO_OPT_DURATION,                                                                \
       .offset = offsetof(struct options, lock_timeout_ms),                                     \
       .value = "DURATION",                                                                     \
       .fallback = "2s",                                                                        \
       .help = "give up waiting for a table lock after this long, roll back, and try again" },  \
         { .name = "statement-timeout",                                                         \
+          .manner = true,                                                                      \
           .type = EVO_OPT_DURATION,                                                            \
           .offset = offsetof(struct options, statement_timeout_ms),                            \
           .value = "DURATION",                                                                 \
           .fallback = "0",                                                                     \
           .help = "end a statement that takes longer; 0 is no limit" },                        \
         { .name = "lock-retries",                                                              \
+          .manner = true,                                                                      \
           .type = EVO_OPT_INT,                                                                 \
           .offset = offsetof(struct options, lock_retries),                                    \
           .value = "N",                                                                        \
@@ -86,6 +90,7 @@ struct options {
           .max = 1000,                                                                         \
           .help = "try so many times more for a lock, with growing pauses" },                  \
         { .name = "harm-budget",                                                               \
+          .manner = true,                                                                      \
           .type = EVO_OPT_DURATION,                                                            \
           .offset = offsetof(struct options, harm_budget_ms),                                  \
           .value = "DURATION",                                                                 \
@@ -95,13 +100,12 @@ struct options {
         OPT_WAIT
 
 /* "off" for a schema that is too large to be looked at behind each migration. */
-#define OPT_FINGERPRINT                                                                                    \
-    {                                                                                                      \
-        .name = "fingerprint", .type = EVO_OPT_CHOICE, .offset = offsetof(struct options, fingerprint),    \
-        .value = "MODE", .fallback = "on", .choices = "on off",                                            \
-        .help =                                                                                            \
-            "record the schema before the first migration and behind each, in schema evo, for evo-status " \
-            "and evo-promote"                                                                              \
+#define OPT_FINGERPRINT                                                                                  \
+    {                                                                                                    \
+        .name = "fingerprint", .type = EVO_OPT_CHOICE, .offset = offsetof(struct options, fingerprint),  \
+        .value = "MODE", .fallback = "on", .choices = "on off",                                          \
+        .help = "hold the schema against what the last run left, and record it before a run and behind " \
+                "each migration, in schema evo"                                                          \
     }
 
 static const struct evo_option up_options[] = { OPT_TO("stop after this migration"),
@@ -125,6 +129,7 @@ static const struct evo_option plan_options[] = {
     OPT_RENDER,
     OPT_ATOMIC,
     OPT_POLICY,
+    OPT_FINGERPRINT,
 };
 static const struct evo_option resolve_options[] = {
     { .name = "applied",
@@ -139,6 +144,17 @@ static const struct evo_option resolve_options[] = {
       .value = "NAME",
       .flag_only = true,
       .help = "the schema has nothing of this failed migration: let it be applied again" },
+    { .name = "edited",
+      .type = EVO_OPT_STRING,
+      .offset = offsetof(struct options, edited),
+      .value = "NAME",
+      .flag_only = true,
+      .help = "the file was edited since, and the database is as it says now: record its checksum" },
+    { .name = "undone",
+      .type = EVO_OPT_FLAG,
+      .offset = offsetof(struct options, undone),
+      .flag_only = true,
+      .help = "what is on record as done was undone by hand: believe it also where evo cannot see it" },
     { .name = "drift",
       .type = EVO_OPT_FLAG,
       .offset = offsetof(struct options, drift),
@@ -168,7 +184,7 @@ static const struct evo_option baseline_options[] = {
 struct context {
     struct evo_conninfo info;
     struct evo_project project;
-    char *next_options;
+    char *next_options, *again;
     struct evo_migrate_options migrate;
 };
 
@@ -177,6 +193,7 @@ static void evo_context_release(struct context *c)
     evo_project_release(&c->project);
     evo_conninfo_release(&c->info);
     free(c->next_options);
+    free(c->again);
 }
 
 static enum evo_errc open_project(struct evo_cmd *cmd, struct evo_project *ret, struct evo_error *err)
@@ -193,6 +210,7 @@ static enum evo_errc prepare(struct evo_cmd *cmd, const struct options *o, struc
     if (!rc)
         rc = evo_cmd_conninfo(cmd, &c->info, err);
     c->next_options = evo_cmd_next_options(cmd);
+    c->again = evo_cmd_again_options(cmd);
     c->migrate = (struct evo_migrate_options){
         .info = &c->info,
         .project = &c->project,
@@ -202,6 +220,7 @@ static enum evo_errc prepare(struct evo_cmd *cmd, const struct options *o, struc
                   .steps = o->steps,
                   .allow_edited = o->allow_edited,
                   .out_of_order = o->out_of_order,
+                  .again = c->again,
                   .next_options = c->next_options },
         .dry_run = o->dry_run,
         .render = o->render && !o->down,
@@ -278,18 +297,24 @@ static enum evo_errc run_plan(struct evo_cmd *cmd, void *opts, struct evo_error 
 static enum evo_errc run_resolve(struct evo_cmd *cmd, void *opts, struct evo_error *err)
 {
     const struct options *o = opts;
-    if ((o->applied != NULL) + (o->rolled_back != NULL) + o->drift != 1) {
-        (void)evo_error_set(err, EVO_ERR_USAGE, "give one of --applied NAME, --rolled-back NAME and --drift");
+    if ((o->applied != NULL) + (o->rolled_back != NULL) + (o->edited != NULL) + o->drift != 1) {
+        (void)evo_error_set(err, EVO_ERR_USAGE,
+                            "give one of --applied NAME, --rolled-back NAME, --edited NAME and --drift");
         return evo_error_hint(err, "evo-migrate resolve --help says what each is for.");
     }
+    if (o->undone && !o->applied && !o->rolled_back)
+        return evo_error_set(err, EVO_ERR_USAGE, "--undone goes with --rolled-back or --applied");
     __attribute__((cleanup(evo_context_release))) struct context c = { 0 };
     enum evo_errc rc = prepare(cmd, o, &c, err);
     const char *name = o->applied ? o->applied : o->rolled_back;
     if (!rc)
-        rc = o->drift ? evo_resolve_drift(&c.migrate, cmd->data, err)
-                      : evo_resolve_run(&c.migrate, name, o->applied != NULL, cmd->data, err);
+        rc = o->drift    ? evo_resolve_drift(&c.migrate, cmd->data, err)
+             : o->edited ? evo_resolve_edited(&c.migrate, o->edited, cmd->data, err)
+                         : evo_resolve_run(&c.migrate, name, o->applied != NULL, o->undone, cmd->data, err);
     if (!rc && o->drift)
         evo_print(cmd, "The schema is recorded as it is now.\n");
+    else if (!rc && o->edited)
+        evo_print(cmd, "%s is recorded as its file is now.\n", o->edited);
     else if (!rc)
         evo_print(cmd, "%s is recorded as %s.\n", name, o->applied ? "applied" : "rolled back");
     return rc;
@@ -374,6 +399,7 @@ static const struct evo_command resolve = {
     .description = "Writes the ledger only: nothing in the schema is changed or undone.",
     .examples = "evo-migrate resolve --rolled-back 20250103000000_orders\n"
                 "evo-migrate resolve --applied 20250101000000_init\n"
+                "evo-migrate resolve --edited 20250101000000_init\n"
                 "evo-migrate resolve --drift",
     .options = resolve_options,
     .noptions = EVO_COUNT(resolve_options),

@@ -67,20 +67,18 @@ static void print_state(struct evo_cmd *cmd, const struct evo_status_view *v)
 {
     const struct evo_state *s = &v->state;
     size_t unfinished = evo_status_unfinished(v);
+    EVO_AUTO(strbuf) text = EVO_STRBUF_INIT;
+    const struct evo_state_counts counts = { .applied = s->applied + s->missing,
+                                             .pending = s->pending,
+                                             .unfinished = unfinished,
+                                             .failed = s->failed - unfinished,
+                                             .edited = s->edited,
+                                             .missing = s->missing };
     evo_print(cmd, "%s%s%s  PostgreSQL %s, %s in %s\n", evo_style(cmd, EVO_STYLE_BOLD), v->ledger.database,
               evo_style(cmd, EVO_STYLE_RESET), v->server_version_text, evo_layout_name(v->project->kind),
               v->project->migrations);
-    evo_print(cmd, "%zu applied", s->applied);
-    const struct {
-        size_t count;
-        const char *word;
-    } counts[] = {
-        { s->pending, "pending" }, { unfinished, "unfinished" }, { s->failed - unfinished, "failed" },
-        { s->edited, "edited" },   { s->missing, "missing" },
-    };
-    for (size_t i = 0; i < EVO_COUNT(counts); i++)
-        if (counts[i].count || i == 0)
-            evo_print(cmd, ", %zu %s", counts[i].count, counts[i].word);
+    evo_state_counts_text(&counts, &text);
+    evo_print(cmd, "%s", text.buf);
     if (s->last_applied)
         evo_print(cmd, "; last %s", s->last_applied);
     evo_print(cmd, "\n\n");
@@ -201,6 +199,10 @@ static enum evo_errc run(struct evo_cmd *cmd, void *opts, struct evo_error *err)
              .no_fingerprint = evo_streq(o->fingerprint, "off"),
              .notify = notify_by() };
     evo_status_json(NULL, NULL, NULL, cmd->data);
+    if (o->fail_on.count > 1 && evo_strvec_contains(&o->fail_on, "none")) {
+        (void)evo_error_set(err, EVO_ERR_USAGE, "--fail-on: \"none\" stands alone");
+        return evo_error_hint(err, "Leave it out, or everything else.");
+    }
     enum evo_errc rc =
         evo_project_open(cmd->root, cmd->shared->layout, cmd->shared->migrations, &project, err);
     if (!rc && cmd->shared->store)
@@ -237,7 +239,11 @@ static const struct evo_command only = {
         "old backup, what another environment has not proved. Each check has a message and, where there is "
         "something to\n"
         "do, the next command. With --quiet only what is not ok is shown.\n\n"
-        "A transaction pooler and a store that cannot be read always fail.",
+        "A transaction pooler and a store that cannot be read always fail. Of the rest, --fail-on names what "
+        "does:\n"
+        "each word is a check's name; \"failed\" is what up cannot go on with, \"unfinished\" what it can, "
+        "and\n"
+        "\"pending\" covers both what is pending and what is unfinished. \"none\" stands alone.",
     .examples = "evo status\n"
                 "evo status --fail-on pending,failed,edited     # in CI: is everything applied?\n"
                 "evo status --json | jq -r '.data.pending[].name'",

@@ -48,6 +48,9 @@ struct evo_cmd {
     struct evo_strvec args; /* what is left of argv */
     struct evo_strvec
         passed; /* "--store=…": the shared options that were given as flags, to hand on to a child */
+    struct evo_strvec
+        own; /* "--to=…", "--atomic": the command's own options that were given as flags, but for those
+                              that say how hard it tries */
     struct evo_task *task; /* log and progress to stderr */
     struct evo_json
         *data; /* the envelope's data: an object; set members, or replace with evo_cmd_set_data() */
@@ -112,5 +115,8 @@ const char *evo_cmd_environment(const struct evo_cmd *cmd);
  * --config, --migrations and --layout where they were given as flags (a variable is there the next time, too).
  * " --environment staging", or "". The caller frees. */
 char *evo_cmd_next_options(const struct evo_cmd *cmd) EVO_CHECK;
+/* What goes behind the same command where it is proposed again: its own options that change what it does, as they were
+ * given, and the above. --dry-run is left out: it is about to be done in earnest. The caller frees. */
+char *evo_cmd_again_options(const struct evo_cmd *cmd) EVO_CHECK;
 
 #endif

@@ -343,17 +343,28 @@ static bool answer_at_once(struct invocation *in)
 
 /* ---- running, and what is left behind ------------------------------------------- */
 
+static bool is_shared(const struct evo_option *o)
+{
+    return evo_option_find(evo_shared_options, evo_shared_options_count, o->name) == o;
+}
+
 /* What a child of ours must be told again: the shared options given as flags. Never a password (refused before). */
 static void collect_passed(struct invocation *in)
 {
     static const char *const own_business[] = { "json", "run-dir", "show-config" };
     for (size_t i = 0; i < in->nflags; i++) {
         const struct evo_option *o = in->flags[i].option;
-        bool keep = evo_option_find(evo_shared_options, evo_shared_options_count, o->name) == o;
+        bool keep = is_shared(o);
         for (size_t k = 0; k < EVO_COUNT(own_business); k++)
             keep = keep && strcmp(o->name, own_business[k]) != 0;
         if (keep)
             evo_strvec_pushf(&in->cmd.passed, "--%s=%s", o->name, in->flags[i].text);
+        else if (is_shared(o) || o->manner)
+            continue;
+        else if (o->type == EVO_OPT_FLAG)
+            evo_strvec_pushf(&in->cmd.own, "--%s", o->name);
+        else
+            evo_strvec_pushf(&in->cmd.own, "--%s=%s", o->name, in->flags[i].text);
     }
 }
 
@@ -471,6 +482,7 @@ static void release(struct invocation *in)
     evo_config_release(&in->config);
     evo_strvec_release(&in->args);
     evo_strvec_release(&in->cmd.passed);
+    evo_strvec_release(&in->cmd.own);
     free(in->cmd.run_dir);
     evo_json_free(in->cmd.data);
     evo_redact_forget();
@@ -581,5 +593,23 @@ char *evo_cmd_next_options(const struct evo_cmd *cmd)
             evo_strbuf_addf(&out, " %.*s %s", (int)n - 1, where[k], word);
         }
     }
+    return evo_strbuf_detach(&out);
+}
+
+char *evo_cmd_again_options(const struct evo_cmd *cmd)
+{
+    EVO_AUTO(strbuf) out = EVO_STRBUF_INIT;
+    EVO_AUTO_STR more = evo_cmd_next_options(cmd);
+    for (size_t i = 0; i < cmd->own.count; i++) {
+        const char *flag = cmd->own.items[i], *value = strchr(flag, '=');
+        if (strcmp(flag, "--dry-run") == 0)
+            continue;
+        EVO_AUTO_STR word = value ? evo_quote_shell(value + 1) : NULL;
+        if (word)
+            evo_strbuf_addf(&out, " %.*s %s", (int)(value - flag), flag, word);
+        else
+            evo_strbuf_addf(&out, " %s", flag);
+    }
+    evo_strbuf_adds(&out, more);
     return evo_strbuf_detach(&out);
 }

@@ -49,6 +49,7 @@ struct evo_option {
     bool flag_only; /* neither environment nor evo.json (--help, --json …) */
     bool path; /* STRING: a path; in evo.json it is relative to the project root */
     bool hidden; /* not in --help */
+    bool manner; /* how hard it tries, not what it does: left out where the command is proposed again */
     const char *help; /* one sentence, lower case, no full stop */
 };
 

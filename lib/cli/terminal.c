@@ -264,6 +264,17 @@ static void error_event(struct evo_terminal *t, const char *program, const struc
     (void)pthread_mutex_unlock(&t->mutex);
 }
 
+/* "Clean" is said where a migration was begun: of what was refused before, it would only sound like an answer. */
+static bool tells_of_schema(const struct evo_error *e)
+{
+    static const enum evo_errc begun[] = { EVO_ERR_MIGRATION_FAILED, EVO_ERR_LOCK_UNAVAILABLE,
+                                           EVO_ERR_CANCELLED };
+    bool tells = e->schema_clean == EVO_NO;
+    for (size_t i = 0; i < EVO_COUNT(begun) && e->schema_clean == EVO_YES; i++)
+        tells |= e->code == begun[i];
+    return tells;
+}
+
 void evo_terminal_error(struct evo_terminal *t, const char *program, const struct evo_error *e)
 {
     if (t->mode == EVO_PROGRESS_JSON) {
@@ -284,7 +295,7 @@ void evo_terminal_error(struct evo_terminal *t, const char *program, const struc
     if (e->file[0])
         evo_strbuf_addch(&out, '\n');
     add_labelled(&out, "detail", e->detail);
-    if (e->schema_clean != EVO_UNKNOWN)
+    if (tells_of_schema(e))
         evo_strbuf_addf(&out, "schema: %s\n",
                         e->schema_clean == EVO_YES
                             ? "clean: no migration is half applied"

@@ -94,6 +94,8 @@ static void learn(struct run *r, enum evo_step step, const struct evo_child_resu
         r->facts.pending = result->pending;
         if (result->pending >= 0 && list_length(e, "failed") > 0)
             r->facts.pending += list_length(e, "failed");
+        if (evo_json_get_int(e->data, "unfinished", 0) > 0) /* until this run has finished it */
+            result->schema_clean = EVO_NO;
         break;
     case EVO_STEP_BACKUP:
         if (!e->failed)

@@ -505,6 +505,20 @@ enum evo_errc evo_ledger_keep(struct evo_pg *pg, const struct evo_ledger *l, con
     return kind->keep ? kind->keep(pg, l, m, err) : EVO_OK;
 }
 
+enum evo_errc evo_ledger_accept(struct evo_pg *pg, const struct evo_ledger *l, const struct evo_migration *m,
+                                const char *id, struct evo_error *err)
+{
+    const struct evo_ledger_kind *kind = evo_ledger_kind_of(l->kind);
+    if (!kind->accept) {
+        evo_error_set(err, EVO_ERR_UNSUPPORTED,
+                      "what %s records of migration \"%s\" cannot be accepted by evo",
+                      evo_layout_name(l->kind), m->name);
+        evo_error_hint(err, "Put the file back as it was, or mend the record with the tool itself.");
+        return evo_error_migration(err, m->name);
+    }
+    return update(pg, l, kind->accept, id, m->own_checksum ? m->own_checksum : m->checksum, "row", err);
+}
+
 /* ---- resolve ------------------------------------------------------------------ */
 
 /* How many rows of a name there are, and of which sort. */

@@ -129,6 +129,11 @@ enum evo_errc evo_ledger_keep(struct evo_pg *pg, const struct evo_ledger *l, con
 enum evo_errc evo_ledger_roll_back(struct evo_pg *pg, const struct evo_ledger *l,
                                    const struct evo_migration *m, struct evo_error *err) EVO_CHECK;
 
+/* The file as it is now is what was applied: its checksum stands in the row (`id`) from now on. EVO_ERR_UNSUPPORTED where
+ * the ledger has no checksum, or says otherwise than by it that the file is another one. */
+enum evo_errc evo_ledger_accept(struct evo_pg *pg, const struct evo_ledger *l, const struct evo_migration *m,
+                                const char *id, struct evo_error *err) EVO_CHECK;
+
 /* `resolve`, with Prisma's rules; both look at the table itself, not at l's rows.
  * applied: a failed row is marked rolled back and one more is written as applied (logs '', no steps); the table is made
  * where it is missing. EVO_ERR_USAGE where a finished row is live (P3008).

@@ -34,6 +34,8 @@ struct evo_ledger_kind {
     const char *fail;
     /* $1 name, $2 rolled_back_at: of the live finished row; of live unfinished ones */
     const char *roll_back, *give_up;
+    /* $1 id, $2 the file's checksum; NULL: no file of this ledger is ever edited, or not by that alone */
+    const char *accept;
     enum evo_errc (*create)(struct evo_pg *pg, const struct evo_ledger *l, struct evo_error *err);
     /* Rows into l, which knows everything else; instead of `select`. p has names, versions and paths. */
     enum evo_errc (*read)(struct evo_pg *pg, struct evo_ledger *l, const struct evo_project *p,

@@ -87,6 +87,7 @@ const struct evo_ledger_kind evo_ledger_prisma = {
     .give_up = "UPDATE @ SET rolled_back_at = $2 "
                "WHERE migration_name::text OPERATOR(pg_catalog.=) $1 AND rolled_back_at IS NULL AND "
                "finished_at IS NULL",
+    .accept = "UPDATE @ SET checksum = $2 WHERE id::text OPERATOR(pg_catalog.=) $1",
     .create = create,
     .insert = insert,
 };

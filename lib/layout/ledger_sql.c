@@ -44,6 +44,7 @@ const struct evo_ledger_kind evo_ledger_sql = {
                  "WHERE name = $1 AND rolled_back_at IS NULL AND finished_at IS NOT NULL",
     .give_up = "UPDATE @ SET rolled_back_at = $2 "
                "WHERE name = $1 AND rolled_back_at IS NULL AND finished_at IS NULL",
+    .accept = "UPDATE @ SET checksum = $2 WHERE id = $1",
     .create = evo_ledger_create_evo_schema,
     .insert = insert,
 };

@@ -220,6 +220,14 @@ static enum evo_errc insert(struct evo_pg *pg, const char *const params[9], stru
     return rc;
 }
 
+static enum evo_errc ask_to_write(const struct evo_ledger *l, struct evo_error *err)
+{
+    EVO_AUTO_STR role = evo_ledger_quote(l->role);
+    return evo_ledger_ask_for(
+        l, err, "USAGE ON SCHEMA evo TO %s; GRANT SELECT, INSERT, DELETE ON evo.fingerprints, evo.schemas",
+        role);
+}
+
 enum evo_errc evo_schema_log_write(struct evo_pg *pg, const struct evo_ledger *l, const char *moment,
                                    const char *name, const char *state, const struct evo_schema *schema,
                                    struct evo_error *err)
@@ -247,13 +255,22 @@ enum evo_errc evo_schema_log_write(struct evo_pg *pg, const struct evo_ledger *l
     }
     if (rc && err)
         *err = failed;
-    if (rc == EVO_ERR_PERMISSION) {
-        EVO_AUTO_STR role = evo_ledger_quote(l->role);
-        return evo_ledger_ask_for(
-            l, err,
-            "USAGE ON SCHEMA evo TO %s; GRANT SELECT, INSERT, DELETE ON evo.fingerprints, evo.schemas", role);
-    }
-    return rc;
+    return rc == EVO_ERR_PERMISSION ? ask_to_write(l, err) : rc;
+}
+
+enum evo_errc evo_schema_log_repeat(struct evo_pg *pg, const struct evo_ledger *l, const char *moment,
+                                    const char *name, int64_t id, struct evo_error *err)
+{
+    char number[NUMBER_TEXT];
+    (void)snprintf(number, sizeof(number), "%" PRId64, id);
+    const char *const params[] = { number, moment, name };
+    enum evo_errc rc =
+        evo_pg_query(pg,
+                     "INSERT INTO evo.fingerprints (ledger, moment, name, state, fingerprint, format, "
+                     "server_version) SELECT ledger, $2, $3, state, fingerprint, format, server_version "
+                     "FROM evo.fingerprints WHERE id = $1::bigint",
+                     EVO_COUNT(params), params, NULL, err);
+    return rc == EVO_ERR_PERMISSION ? ask_to_write(l, err) : rc;
 }
 
 static const char prune_sql[] =

@@ -88,6 +88,9 @@ enum evo_errc evo_schema_log_text(struct evo_pg *pg, const struct evo_ledger *l,
 enum evo_errc evo_schema_log_write(struct evo_pg *pg, const struct evo_ledger *l, const char *moment,
                                    const char *name, const char *state, const struct evo_schema *schema,
                                    struct evo_error *err) EVO_CHECK;
+/* A row says once more, of `moment`, what an earlier one (`id`) says: the schema is to be that. */
+enum evo_errc evo_schema_log_repeat(struct evo_pg *pg, const struct evo_ledger *l, const char *moment,
+                                    const char *name, int64_t id, struct evo_error *err) EVO_CHECK;
 /* Removes what is beyond the bounds; readable forms only where there are twice as many, since a transaction that writes is one
  * behind the newest row. */
 enum evo_errc evo_schema_log_prune(struct evo_pg *pg, struct evo_error *err) EVO_CHECK;

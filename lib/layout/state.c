@@ -157,6 +157,32 @@ static struct evo_state_item *add_item(struct evo_state *s)
     return &s->items[s->count++];
 }
 
+void evo_state_counts_text(const struct evo_state_counts *counts, struct evo_strbuf *out)
+{
+    const struct {
+        size_t count;
+        const char *word;
+    } rows[] = { { counts->applied, "applied" },       { counts->pending, "pending" },
+                 { counts->unfinished, "unfinished" }, { counts->failed, "failed" },
+                 { counts->edited, "edited" },         { counts->missing, "missing" } };
+    for (size_t i = 0; i < EVO_COUNT(rows); i++)
+        if (rows[i].count || i < 2)
+            evo_strbuf_addf(out, "%s%zu %s", i ? ", " : "", rows[i].count, rows[i].word);
+}
+
+bool evo_state_is_of_other_files(const struct evo_state *s)
+{
+    size_t gone = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        const struct evo_state_item *item = &s->items[i];
+        if (item->state == EVO_STATE_MISSING && item->row && !item->row->stays)
+            gone++;
+        else if (item->state != EVO_STATE_PENDING)
+            return false;
+    }
+    return gone > 0;
+}
+
 enum evo_errc evo_state_of(const struct evo_project *p, const struct evo_ledger *l, struct evo_state *ret,
                            struct evo_error *err)
 {

@@ -44,6 +44,15 @@ struct evo_state {
 void evo_state_release(struct evo_state *s);
 EVO_DEFINE_AUTO(state);
 
+/* How many of each, in the words that everybody uses: "2 applied, 1 pending, 1 unfinished". What is edited or missing is
+ * applied as well, as the ledger has it. Appended; a count of 0 has no word, but for the first two. */
+struct evo_state_counts {
+    size_t applied, pending, unfinished, failed, edited, missing;
+};
+void evo_state_counts_text(const struct evo_state_counts *counts, struct evo_strbuf *out);
+/* The ledger is not of these files: it holds migrations, and not one of them has a file. Pure. */
+bool evo_state_is_of_other_files(const struct evo_state *s);
+
 /* Borrows from p and l for its life. EVO_ERR_CONFIG only where a file whose checksum differs cannot be read. */
 enum evo_errc evo_state_of(const struct evo_project *p, const struct evo_ledger *l, struct evo_state *ret,
                            struct evo_error *err) EVO_CHECK;

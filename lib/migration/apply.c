@@ -116,6 +116,22 @@ static bool record_failure(struct evo_session *s, const struct evo_step *step, c
     return recorded;
 }
 
+/* How much of it is committed, so that nobody takes it for undone. A service: whoever may not write the journal is told
+ * by the error all the same. */
+static void count_done(struct evo_session *s, const struct evo_step *step, size_t done)
+{
+    struct evo_error ignored = EVO_ERROR_INIT;
+    int signo = evo_session_grace_begin();
+    enum evo_errc rc = evo_pg_alive(s->pg) ? evo_session_reset(s, &ignored) : EVO_ERR_CONNECT;
+    if (!rc)
+        rc = evo_journal_create(s->pg, &s->journal, &s->ledger, &ignored);
+    if (!rc)
+        rc = evo_journal_counted(s->pg, s->o->project->kind, step, done, &ignored);
+    if (rc)
+        evo_debug(s->o->task, "what is done is not on record: %s", ignored.message);
+    evo_session_grace_end(signo);
+}
+
 /* What a person must look at is no command: err->next stays empty, but for a file that left nothing. */
 static enum evo_errc fail_as_is(struct evo_session *s, const struct evo_step *step, const char *id,
                                 bool clean, const struct evo_applied *at, struct evo_error *err)
@@ -124,11 +140,12 @@ static enum evo_errc fail_as_is(struct evo_session *s, const struct evo_step *st
     if (!clean)
         evo_failure_done(step, at->done, at->stopped_at, known, err);
     bool recorded = record_failure(s, step, id, clean, err);
+    if (!clean && at->done)
+        count_done(s, step, at->done);
     if (clean && recorded)
         return evo_failure_shape(s, step, EVO_YES, err);
     (void)evo_failure_shape(s, step, evo_pg_alive(s->pg) && !clean ? EVO_NO : EVO_UNKNOWN, err);
     evo_failure_unresolved(s, step, err);
-    err->next[0] = '\0';
     return err->code;
 }
 

@@ -30,8 +30,9 @@ static enum evo_errc refuse_rows(const struct evo_state_item *item, const struct
     return evo_error_migration(err, item->name);
 }
 
-enum evo_errc evo_baseline_plan(const struct evo_state *state, const struct evo_plan_options *options,
-                                struct evo_plan *ret, struct evo_error *err)
+enum evo_errc evo_baseline_plan(const struct evo_state *state, const struct evo_journal *journal,
+                                const struct evo_plan_options *options, struct evo_plan *ret,
+                                struct evo_error *err)
 {
     EVO_AUTO(plan) plan = { 0 };
     size_t last = 0;
@@ -42,7 +43,7 @@ enum evo_errc evo_baseline_plan(const struct evo_state *state, const struct evo_
     for (size_t i = 0; i < state->count; i++) {
         const struct evo_state_item *item = &state->items[i];
         if (item->state == EVO_STATE_FAILED)
-            return evo_plan_refuse_failed(item, options, err);
+            return evo_plan_refuse_failed(state->kind, item, journal, options, err);
         if (item->state == EVO_STATE_MISSING)
             return refuse_rows(item, options, "is on record, and its file is gone", err);
         if (is_on_record(item) && open)
@@ -161,7 +162,7 @@ enum evo_errc evo_baseline_run(const struct evo_migrate_options *o, bool verify,
     evo_json_set(data, "applied", evo_json_ref(applied));
     enum evo_errc rc = evo_session_open(o, !o->dry_run, &s, err);
     if (!rc)
-        rc = evo_baseline_plan(&s.state, &o->plan, &plan, err);
+        rc = evo_baseline_plan(&s.state, &s.journal, &o->plan, &plan, err);
     for (size_t i = 0; !rc && i < plan.count; i++)
         rc = prove(&s, plan.items[i].migration, &proof, err);
     if (!rc && proof.failed)

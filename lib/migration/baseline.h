@@ -21,7 +21,8 @@ enum evo_errc evo_baseline_run(const struct evo_migrate_options *o, bool verify,
 /* Which are to be recorded, in the order of the files; none where all are. EVO_ERR_NOT_FOUND: `to` is none.
  * EVO_ERR_FAILED: one failed and is not resolved. EVO_ERR_TARGET_NOT_EMPTY: what the ledger holds is not the beginning of
  * the list. Pure. */
-enum evo_errc evo_baseline_plan(const struct evo_state *state, const struct evo_plan_options *options,
-                                struct evo_plan *ret, struct evo_error *err) EVO_CHECK;
+enum evo_errc evo_baseline_plan(const struct evo_state *state, const struct evo_journal *journal,
+                                const struct evo_plan_options *options, struct evo_plan *ret,
+                                struct evo_error *err) EVO_CHECK;
 
 #endif

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 
 #include "base/parse.h"
-#include "base/quote.h"
+#include "layout/unfinished.h"
 #include "migration/new.h"
 
 /* Statements that a detail names one by one; of more, the last ones. */
@@ -14,10 +14,15 @@ static const char *verb(const struct evo_step *step)
     return step->down ? "down" : "up";
 }
 
+static const char *again_options(const struct evo_session *s)
+{
+    return s->o->plan.again ? s->o->plan.again : s->o->plan.next_options;
+}
+
 /* The same command again. */
 static void propose_again(const struct evo_session *s, const struct evo_step *step, struct evo_error *err)
 {
-    (void)evo_error_next(err, "evo-migrate %s%s", verb(step), s->o->plan.next_options);
+    (void)evo_error_next(err, "evo-migrate %s%s", verb(step), again_options(s));
 }
 
 /* Which file to mend, as the beginning of a sentence. The caller frees. */
@@ -83,8 +88,8 @@ enum evo_errc evo_failure_shape(const struct evo_session *s, const struct evo_st
     else if (clean == EVO_YES && !err->hint[0]) {
         char *other = other_cause(s, step, err);
         EVO_AUTO_STR correct = other ? other : what_to_correct(step, err);
-        (void)evo_error_hint(err, "Nothing was changed. %s, then: evo-migrate %s%s", correct, verb(step),
-                             s->o->plan.next_options);
+        (void)evo_error_hint(err, "Nothing of this migration was changed. %s, then: evo-migrate %s%s",
+                             correct, verb(step), again_options(s));
     }
     if (err->code == EVO_ERR_LOCK_UNAVAILABLE && clean != EVO_YES)
         err->retryable = false; /* that is for what left nothing */
@@ -121,9 +126,9 @@ static void harmful(const struct evo_session *s, const struct evo_step *step, co
                            evo_harm_seconds(t->seen.harm.session_ms),
                            evo_format_duration(s->o->harm_budget_ms, budget),
                            blockers[0] ? " It waited itself for " : "", blockers);
-    (void)evo_error_hint(
-        err, "Nothing was changed. Try at a quieter time, write it in smaller steps, or let others "
-             "wait longer: --harm-budget.");
+    (void)evo_error_hint(err, "Nothing of this migration was changed. Try at a quieter time, write it in "
+                              "smaller steps, or let others "
+                              "wait longer: --harm-budget.");
 }
 
 static void unavailable(const struct evo_session *s, const struct evo_step *step, const struct evo_tries *t,
@@ -141,16 +146,18 @@ static void unavailable(const struct evo_session *s, const struct evo_step *step
         (void)evo_error_detail(err, "%s", detail);
     int64_t pid = first_pid(blockers);
     if (pid)
+        (void)evo_error_hint(err,
+                             "Nothing of this migration was changed. Try at a quieter time, with a higher "
+                             "--lock-retries, or end "
+                             "what is in the way: evo-locks kill %" PRId64
+                             "%s (or SELECT pg_terminate_backend(%" PRId64 ");)",
+                             pid, s->o->plan.next_options, pid);
+    else
         (void)evo_error_hint(
             err,
-            "Nothing was changed. Try at a quieter time, with a higher --lock-retries, or end "
-            "what is in the way: evo-locks kill %" PRId64 "%s (or SELECT pg_terminate_backend(%" PRId64 ");)",
-            pid, s->o->plan.next_options, pid);
-    else
-        (void)evo_error_hint(err,
-                             "Nothing was changed. Try at a quieter time, or with a higher --lock-retries; "
-                             "evo-locks show%s says who is in the way.",
-                             s->o->plan.next_options);
+            "Nothing of this migration was changed. Try at a quieter time, or with a higher --lock-retries; "
+            "evo-locks show%s says who is in the way.",
+            s->o->plan.next_options);
 }
 
 enum evo_errc evo_failure_locks(const struct evo_session *s, const struct evo_step *step,
@@ -202,46 +209,66 @@ void evo_failure_done(const struct evo_step *step, size_t done, size_t stopped_a
 
 void evo_failure_resumable(const struct evo_session *s, const struct evo_step *step, struct evo_error *err)
 {
-    EVO_AUTO_STR name = evo_quote_shell(step->migration->name);
-    const char *more = s->o->plan.next_options;
-    EVO_AUTO_STR correct =
-        err->code == EVO_ERR_PROBE_FALSE ? what_to_correct(step, err) : evo_strdup("Remove the cause");
-    if (step->down)
-        (void)evo_error_hint(err,
-                             "What is done is on record. %s, then go on where it stopped: "
-                             "evo-migrate down%s",
-                             correct, more);
-    else
-        (void)evo_error_hint(
-            err,
-            "What is done is on record. %s (the statements that are done must "
-            "stay as they are), then go on where it stopped: evo-migrate up%s. To start over "
-            "instead, undo by hand what is done, then: evo-migrate resolve --rolled-back %s%s",
-            correct, more, name, more);
+    const struct evo_unfinished u = { .down = step->down, .on_record = true, .file = true, .done = 1 };
+    const char *name = step->migration->name;
+    EVO_AUTO_STR hint = evo_unfinished_hint(&u, name, step->path, s->o->plan.next_options);
+    EVO_AUTO_STR correct = err->code == EVO_ERR_PROBE_FALSE ? what_to_correct(step, err) : NULL;
+    (void)evo_error_hint(err, "What is done is on record. %s%s%s", correct ? correct : "",
+                         correct ? ". " : "", hint);
     propose_again(s, step, err);
 }
 
 void evo_failure_unresolved(const struct evo_session *s, const struct evo_step *step, struct evo_error *err)
 {
-    EVO_AUTO_STR name = evo_quote_shell(step->migration->name);
+    const struct evo_unfinished u = { .down = step->down };
+    EVO_AUTO_STR hint = evo_unfinished_hint(&u, step->migration->name, step->path, s->o->plan.next_options);
+    (void)evo_error_hint(err, "%s", hint);
+    if (err)
+        err->next[0] = '\0';
+}
+
+void evo_failure_unfinished(const struct evo_session *s, const struct evo_step *step, struct evo_error *err)
+{
+    const struct evo_migration *m = step->migration;
+    enum evo_layout_kind kind = s->o->project->kind;
     const char *more = s->o->plan.next_options;
-    if (step->down) {
-        (void)evo_error_hint(
-            err,
-            "Look at the schema: if all of %s is done: evo-migrate resolve --rolled-back "
-            "%s%s. If none of it is done (any more): evo-migrate resolve --applied %s%s, and "
-            "then evo-migrate down%s.",
-            step->path, name, more, name, more, more);
-        (void)evo_error_next(err, "evo-migrate resolve --applied %s%s", name, more);
+    struct evo_unfinished u;
+    evo_unfinished_look(&s->journal, kind, step->down, m->name, m, &u);
+    EVO_AUTO_STR hint = evo_unfinished_hint(&u, m->name, step->path, more);
+    EVO_AUTO_STR next = evo_unfinished_next(&u, m->name, step->path, more);
+    (void)evo_error_hint(err, "%s", hint);
+    (void)evo_error_next(err, "%s", next ? next : "");
+    if (!u.done)
+        return;
+    EVO_AUTO(strbuf) done = EVO_STRBUF_INIT;
+    EVO_AUTO_STR said = evo_strdup(err->detail);
+    evo_unfinished_name_done(&s->journal, kind, step->down, m->name, m, &done);
+    (void)evo_error_detail(err, "Done, and not undone: %s. %s", done.buf, said);
+}
+
+void evo_failure_judge_clean(const struct evo_session *s, bool started, const struct evo_strvec *done,
+                             struct evo_error *err)
+{
+    if (!err || err->schema_clean != EVO_YES)
+        return;
+    if (!s->pg) {
+        err->schema_clean = EVO_UNKNOWN;
         return;
     }
-    (void)evo_error_hint(
-        err,
-        "Look in the schema for each statement of %s. If all of it is there, or you have done the rest by "
-        "hand: evo-migrate resolve --applied %s%s. If none of it is there, or you have undone it by hand: "
-        "evo-migrate resolve --rolled-back %s%s, and then evo-migrate up%s.",
-        step->path, name, more, name, more, more);
-    (void)evo_error_next(err, "evo-migrate resolve --rolled-back %s%s", name, more);
+    enum evo_layout_kind kind = s->o->project->kind;
+    for (size_t i = 0; i < s->state.count && err->schema_clean != EVO_NO; i++) {
+        const struct evo_state_item *item = &s->state.items[i];
+        struct evo_unfinished u;
+        bool failed = item->state == EVO_STATE_FAILED, own = started && evo_streq(err->migration, item->name);
+        if (own || evo_strvec_contains(done, item->name))
+            continue;
+        if (!failed && !evo_journal_holds(&s->journal, kind, true, item->name))
+            continue;
+        evo_unfinished_look(&s->journal, kind, !failed, item->name, item->file, &u);
+        enum evo_tristate half = evo_unfinished_is_half(&u);
+        if (half != EVO_NO)
+            err->schema_clean = half == EVO_YES ? EVO_NO : EVO_UNKNOWN;
+    }
 }
 
 void evo_failure_logs(const struct evo_error *err, struct evo_strbuf *out)

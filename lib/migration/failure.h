@@ -25,8 +25,15 @@ void evo_failure_done(const struct evo_step *step, size_t done, size_t stopped_a
                       struct evo_error *err);
 /* Says what stays where a file that is not one transaction stopped: resumable by the same verb. */
 void evo_failure_resumable(const struct evo_session *s, const struct evo_step *step, struct evo_error *err);
-/* Says which verbs settle a ledger row that nobody else can judge. */
+/* Says which verbs settle what nobody but a person can judge. What a person must look at is no command: no next. */
 void evo_failure_unresolved(const struct evo_session *s, const struct evo_step *step, struct evo_error *err);
+/* The same for what an earlier run left, by what the journal says of it (layout/unfinished.h): detail, hint and next. */
+void evo_failure_unfinished(const struct evo_session *s, const struct evo_step *step, struct evo_error *err);
+/* "The schema is clean" is said of the database, not of this run alone: what an earlier run left half applied, and this one
+ * did not finish (`done`: the names of what it did), makes EVO_NO of EVO_YES, or EVO_UNKNOWN where nobody knows; and so
+ * does a state that was never read. started: the migration of the error was begun by this run, which has judged it. */
+void evo_failure_judge_clean(const struct evo_session *s, bool started, const struct evo_strvec *done,
+                             struct evo_error *err);
 /* The text for the ledger's column logs. */
 void evo_failure_logs(const struct evo_error *err, struct evo_strbuf *out);
 

@@ -5,87 +5,7 @@
 #include "base/parse.h"
 #include "crypto/sha256.h"
 
-#define KEY_MAX     32
 #define NUMBER_TEXT 24
-
-void evo_journal_release(struct evo_journal *j)
-{
-    if (!j)
-        return;
-    for (size_t i = 0; i < j->count; i++) {
-        free(j->items[i].ledger);
-        free(j->items[i].name);
-        free(j->items[i].checksum);
-        free(j->items[i].sha256);
-    }
-    free(j->items);
-    *j = (struct evo_journal){ 0 };
-}
-
-static const char *ledger_key(enum evo_layout_kind kind, bool down, char key[KEY_MAX])
-{
-    (void)snprintf(key, KEY_MAX, "%s%s", evo_layout_name(kind), down ? " down" : "");
-    return key;
-}
-
-static char *text_or_empty(const struct evo_pg_result *r, int row, int column)
-{
-    const char *value = evo_pg_value(r, row, column);
-    return evo_strdup(value ? value : "");
-}
-
-/* Whether it is there, by the catalog: to_regclass() fails for whoever may not look into the schema. */
-static enum evo_errc find(struct evo_pg *pg, bool *ret, struct evo_error *err)
-{
-    static const char sql[] =
-        "SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE'), pg_catalog.quote_ident(current_user) "
-        "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) "
-        "c.relnamespace "
-        "WHERE n.nspname OPERATOR(pg_catalog.=) 'evo' AND c.relname OPERATOR(pg_catalog.=) 'journal'";
-    EVO_AUTO_PTR(pg_result) r = NULL;
-    enum evo_errc rc = evo_pg_query(pg, sql, 0, NULL, &r, err);
-    *ret = !rc && evo_pg_rows(r) > 0;
-    if (!*ret || evo_pg_value_bool(r, 0, 0))
-        return rc;
-    (void)evo_error_set(err, EVO_ERR_PERMISSION,
-                        "this role may not read evo.journal, which says what earlier runs left unfinished");
-    return evo_error_hint(
-        err,
-        "Ask for it: GRANT USAGE ON SCHEMA evo TO %s; GRANT SELECT, INSERT, UPDATE, DELETE ON "
-        "ALL TABLES IN SCHEMA evo TO %s;",
-        evo_pg_value(r, 0, 1), evo_pg_value(r, 0, 1));
-}
-
-enum evo_errc evo_journal_load(struct evo_pg *pg, struct evo_journal *ret, struct evo_error *err)
-{
-    EVO_AUTO(journal) j = { 0 };
-    enum evo_errc rc = find(pg, &j.exists, err);
-    if (rc)
-        return rc;
-    EVO_AUTO_PTR(pg_result) r = NULL;
-    if (j.exists) {
-        rc = evo_pg_query(pg,
-                          "SELECT ledger, name, checksum, sha256, statement, done_at IS NOT NULL"
-                          " FROM evo.journal ORDER BY ledger, name, statement",
-                          0, NULL, &r, err);
-        if (rc)
-            return evo_error_prefix(err, "could not read evo.journal");
-    }
-    for (int row = 0; r && row < evo_pg_rows(r); row++) {
-        EVO_GROW(j.items, j.count, j.alloc);
-        j.items[j.count++] = (struct evo_journal_row){
-            .ledger = text_or_empty(r, row, 0),
-            .name = text_or_empty(r, row, 1),
-            .checksum = text_or_empty(r, row, 2),
-            .sha256 = text_or_empty(r, row, 3),
-            .statement = evo_pg_value_int(r, row, 4, 0),
-            .done = evo_pg_value_bool(r, row, 5),
-        };
-    }
-    *ret = j;
-    j = (struct evo_journal){ 0 };
-    return EVO_OK;
-}
 
 enum evo_errc evo_journal_create(struct evo_pg *pg, struct evo_journal *j, const struct evo_ledger *l,
                                  struct evo_error *err)
@@ -102,16 +22,6 @@ enum evo_errc evo_journal_create(struct evo_pg *pg, struct evo_journal *j, const
     if (!rc)
         j->exists = true;
     return rc;
-}
-
-bool evo_journal_holds(const struct evo_journal *j, enum evo_layout_kind kind, bool down, const char *name)
-{
-    char key[KEY_MAX];
-    (void)ledger_key(kind, down, key);
-    for (size_t i = 0; i < j->count; i++)
-        if (evo_streq(j->items[i].ledger, key) && evo_streq(j->items[i].name, name))
-            return true;
-    return false;
 }
 
 static int64_t unit_number(const struct evo_step *step, size_t unit)
@@ -142,8 +52,8 @@ static const struct evo_journal_row *find_row(const struct evo_journal *j, const
 enum evo_unit_state evo_journal_state(const struct evo_journal *j, enum evo_layout_kind kind,
                                       const struct evo_step *step, size_t unit)
 {
-    char key[KEY_MAX];
-    (void)ledger_key(kind, step->down, key);
+    char key[EVO_JOURNAL_KEY_MAX];
+    (void)evo_journal_key(kind, step->down, key);
     const struct evo_journal_row *row = find_row(j, key, step->migration->name, unit_number(step, unit));
     if (!row)
         return EVO_UNIT_NEW;
@@ -180,8 +90,8 @@ static enum evo_errc refuse_uncounted(const struct evo_step *step, struct evo_er
 enum evo_errc evo_journal_prove(const struct evo_journal *j, enum evo_layout_kind kind,
                                 const struct evo_step *step, struct evo_error *err)
 {
-    char key[KEY_MAX];
-    (void)ledger_key(kind, step->down, key);
+    char key[EVO_JOURNAL_KEY_MAX];
+    (void)evo_journal_key(kind, step->down, key);
     const char *name = step->migration->name;
     for (size_t i = 0; i < j->count; i++) {
         const struct evo_journal_row *row = &j->items[i];
@@ -209,14 +119,20 @@ static enum evo_errc check_written(enum evo_errc rc, const struct evo_pg_result 
     return rc ? evo_error_prefix(err, "could not write evo.journal") : EVO_OK;
 }
 
+static const char done_sql[] =
+    "INSERT INTO evo.journal (ledger, name, statement, sha256, checksum, done_at)"
+    " VALUES ($1, $2, $3::integer, $4, $5, pg_catalog.clock_timestamp())"
+    " ON CONFLICT (ledger, name, statement) DO UPDATE SET sha256 = EXCLUDED.sha256,"
+    " checksum = EXCLUDED.checksum, done_at = EXCLUDED.done_at";
+
 static enum evo_errc write_row(struct evo_pg *pg, const char *sql, enum evo_layout_kind kind,
                                const struct evo_step *step, size_t unit, struct evo_error *err)
 {
-    char key[KEY_MAX];
+    char key[EVO_JOURNAL_KEY_MAX];
     char hex[EVO_SHA256_HEX];
     char number[NUMBER_TEXT];
     (void)snprintf(number, sizeof(number), "%" PRId64, unit_number(step, unit));
-    const char *params[] = { ledger_key(kind, step->down, key), step->migration->name, number,
+    const char *params[] = { evo_journal_key(kind, step->down, key), step->migration->name, number,
                              unit_hash(step, unit, hex), step->migration->checksum };
     EVO_AUTO_PTR(pg_result) r = NULL;
     enum evo_errc rc = evo_pg_query(pg, sql, (int)EVO_COUNT(params), params, &r, err);
@@ -238,19 +154,14 @@ enum evo_errc evo_journal_begin(struct evo_pg *pg, enum evo_layout_kind kind, co
 enum evo_errc evo_journal_done(struct evo_pg *pg, enum evo_layout_kind kind, const struct evo_step *step,
                                size_t unit, struct evo_error *err)
 {
-    return write_row(pg,
-                     "INSERT INTO evo.journal (ledger, name, statement, sha256, checksum, done_at)"
-                     " VALUES ($1, $2, $3::integer, $4, $5, pg_catalog.clock_timestamp())"
-                     " ON CONFLICT (ledger, name, statement) DO UPDATE SET sha256 = EXCLUDED.sha256,"
-                     " checksum = EXCLUDED.checksum, done_at = EXCLUDED.done_at",
-                     kind, step, unit, err);
+    return write_row(pg, done_sql, kind, step, unit, err);
 }
 
 enum evo_errc evo_journal_start(struct evo_pg *pg, enum evo_layout_kind kind, const struct evo_step *step,
                                 struct evo_error *err)
 {
-    char key[KEY_MAX];
-    const char *params[] = { ledger_key(kind, step->down, key), step->migration->name,
+    char key[EVO_JOURNAL_KEY_MAX];
+    const char *params[] = { evo_journal_key(kind, step->down, key), step->migration->name,
                              evo_step_mode_name(step->mode), step->migration->checksum };
     EVO_AUTO_PTR(pg_result) r = NULL;
     enum evo_errc rc =
@@ -263,13 +174,32 @@ enum evo_errc evo_journal_start(struct evo_pg *pg, enum evo_layout_kind kind, co
     return check_written(rc, r, err);
 }
 
+enum evo_errc evo_journal_counted(struct evo_pg *pg, enum evo_layout_kind kind, const struct evo_step *step,
+                                  size_t done, struct evo_error *err)
+{
+    char key[EVO_JOURNAL_KEY_MAX];
+    char hex[EVO_SHA256_HEX];
+    char number[NUMBER_TEXT];
+    enum evo_errc rc = evo_journal_start(pg, kind, step, err);
+    for (size_t i = 0; !rc && i < done; i++) {
+        const struct evo_sql_statement *st = &step->script.items[i];
+        size_t end = st->data_len ? st->data_start + st->data_len : st->start + st->len;
+        (void)snprintf(number, sizeof(number), "%zu", i + 1);
+        const char *params[] = { evo_journal_key(kind, step->down, key), step->migration->name, number,
+                                 evo_sha256_hex(step->text.buf + st->start, end - st->start, hex),
+                                 step->migration->checksum };
+        rc = evo_pg_query(pg, done_sql, (int)EVO_COUNT(params), params, NULL, err);
+    }
+    return rc ? evo_error_prefix(err, "could not write evo.journal") : EVO_OK;
+}
+
 enum evo_errc evo_journal_unbegin(struct evo_pg *pg, enum evo_layout_kind kind, const struct evo_step *step,
                                   size_t unit, struct evo_error *err)
 {
-    char key[KEY_MAX];
+    char key[EVO_JOURNAL_KEY_MAX];
     char number[NUMBER_TEXT];
     (void)snprintf(number, sizeof(number), "%" PRId64, unit_number(step, unit));
-    const char *params[] = { ledger_key(kind, step->down, key), step->migration->name, number };
+    const char *params[] = { evo_journal_key(kind, step->down, key), step->migration->name, number };
     enum evo_errc rc = evo_pg_query(pg,
                                     "DELETE FROM evo.journal WHERE ledger = $1 AND name = $2"
                                     " AND statement = $3::integer AND done_at IS NULL",
@@ -280,8 +210,8 @@ enum evo_errc evo_journal_unbegin(struct evo_pg *pg, enum evo_layout_kind kind, 
 enum evo_errc evo_journal_forget(struct evo_pg *pg, enum evo_layout_kind kind, bool down, const char *name,
                                  struct evo_error *err)
 {
-    char key[KEY_MAX];
-    const char *params[] = { ledger_key(kind, down, key), name };
+    char key[EVO_JOURNAL_KEY_MAX];
+    const char *params[] = { evo_journal_key(kind, down, key), name };
     enum evo_errc rc =
         evo_pg_query(pg, "DELETE FROM evo.journal WHERE ledger = $1 AND name = $2", 2, params, NULL, err);
     return rc ? evo_error_prefix(err, "could not write evo.journal") : EVO_OK;

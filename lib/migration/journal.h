@@ -13,30 +13,14 @@
 #define EVO_MIGRATION_JOURNAL_H
 
 #include "base/error.h"
+#include "layout/journal.h"
 #include "layout/ledger.h"
 #include "migration/step.h"
 #include "pg/conn.h"
 
-struct evo_journal_row {
-    char *ledger, *name, *checksum, *sha256;
-    int64_t statement; /* 1-based, of the unit's first statement; 0: the attempt */
-    bool done;
-};
-struct evo_journal {
-    bool exists; /* the table */
-    struct evo_journal_row *items; /* by ledger, name, statement */
-    size_t count, alloc;
-};
-void evo_journal_release(struct evo_journal *j);
-EVO_DEFINE_AUTO(journal);
-
-enum evo_errc evo_journal_load(struct evo_pg *pg, struct evo_journal *ret, struct evo_error *err) EVO_CHECK;
 /* Makes the schema evo where it is missing. EVO_ERR_PERMISSION carries the GRANT to ask for. */
 enum evo_errc evo_journal_create(struct evo_pg *pg, struct evo_journal *j, const struct evo_ledger *l,
                                  struct evo_error *err) EVO_CHECK;
-
-/* Rows of one file, pure. */
-bool evo_journal_holds(const struct evo_journal *j, enum evo_layout_kind kind, bool down, const char *name);
 
 enum evo_unit_state {
     EVO_UNIT_NEW,
@@ -57,6 +41,10 @@ enum evo_errc evo_journal_prove(const struct evo_journal *j, enum evo_layout_kin
 /* Row 0: how the file is run. */
 enum evo_errc evo_journal_start(struct evo_pg *pg, enum evo_layout_kind kind, const struct evo_step *step,
                                 struct evo_error *err) EVO_CHECK;
+/* A file that handles transactions itself stopped behind so many of its statements: what is committed is on record, so
+ * that nobody takes it for undone. Row 0 comes with them. */
+enum evo_errc evo_journal_counted(struct evo_pg *pg, enum evo_layout_kind kind, const struct evo_step *step,
+                                  size_t done, struct evo_error *err) EVO_CHECK;
 enum evo_errc evo_journal_begin(struct evo_pg *pg, enum evo_layout_kind kind, const struct evo_step *step,
                                 size_t unit, struct evo_error *err) EVO_CHECK;
 enum evo_errc evo_journal_done(struct evo_pg *pg, enum evo_layout_kind kind, const struct evo_step *step,

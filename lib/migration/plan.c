@@ -4,6 +4,7 @@
 #include "base/nearest.h"
 #include "base/quote.h"
 #include "layout/graph.h"
+#include "layout/unfinished.h"
 
 /* `to`: all heads of a graph. */
 #define ALL_HEADS "heads"
@@ -23,38 +24,86 @@ void evo_plan_add(struct evo_plan *p, const struct evo_migration *m, bool resume
     p->items[p->count++] = (struct evo_plan_item){ .migration = m, .resume = resume };
 }
 
-enum evo_errc evo_plan_refuse_failed(const struct evo_state_item *item, const struct evo_plan_options *o,
-                                     struct evo_error *err)
+/* What is done of it, when it was started, and what its log says. */
+static void detail_unfinished(enum evo_layout_kind kind, const struct evo_state_item *item,
+                              const struct evo_journal *journal, const struct evo_unfinished *u,
+                              struct evo_error *err)
 {
-    EVO_AUTO_STR name = evo_quote_shell(item->name);
-    (void)evo_error_set(err, EVO_ERR_FAILED, "migration \"%s\" failed earlier and has not been resolved",
-                        item->name);
+    EVO_AUTO(strbuf) done = EVO_STRBUF_INIT;
     char when[EVO_TIME_MAX] = "an unknown time";
+    const char *logs = item->row && item->row->logs && item->row->logs[0] ? item->row->logs : NULL;
     if (item->row && item->row->started_ms >= 0)
         (void)evo_format_time(item->row->started_ms, when);
-    const char *logs = item->row && item->row->logs && item->row->logs[0] ? item->row->logs : NULL;
-    (void)evo_error_detail(err, "It was started at %s and never finished.%s%s", when,
+    if (u->done) {
+        evo_strbuf_adds(&done, "Done, and not undone: ");
+        evo_unfinished_name_done(journal, kind, false, item->name, item->file, &done);
+        evo_strbuf_adds(&done, ". ");
+    }
+    (void)evo_error_detail(err, "%sIt was started at %s and never finished.%s%s", done.buf, when,
                            logs ? " Its log says: " : "", logs ? logs : "");
-    (void)evo_error_hint(err,
-                         "Look at what it left in the schema. If all of it is there: "
-                         "evo-migrate resolve --applied %s%s. If none of it is there (any more): "
-                         "evo-migrate resolve --rolled-back %s%s, and then evo-migrate up%s.",
-                         name, o->next_options, name, o->next_options, o->next_options);
-    (void)evo_error_next(err, "evo-migrate resolve --rolled-back %s%s", name, o->next_options);
+}
+
+enum evo_errc evo_plan_refuse_failed(enum evo_layout_kind kind, const struct evo_state_item *item,
+                                     const struct evo_journal *journal, const struct evo_plan_options *o,
+                                     struct evo_error *err)
+{
+    const char *path = item->file ? item->file->path : NULL;
+    struct evo_unfinished u;
+    evo_unfinished_look(journal, kind, false, item->name, item->file, &u);
+    if (u.on_record)
+        (void)evo_error_set(err, EVO_ERR_FAILED, "migration \"%s\" stopped half-way and is not finished",
+                            item->name);
+    else
+        (void)evo_error_set(err, EVO_ERR_FAILED, "migration \"%s\" failed earlier and has not been resolved",
+                            item->name);
+    detail_unfinished(kind, item, journal, &u, err);
+    EVO_AUTO_STR hint = evo_unfinished_hint(&u, item->name, path, o->next_options);
+    EVO_AUTO_STR next = evo_unfinished_next(&u, item->name, path, o->next_options);
+    (void)evo_error_hint(err, "%s", hint);
+    (void)evo_error_next(err, "%s", next ? next : "");
     return evo_error_migration(err, item->name);
 }
 
-static enum evo_errc refuse_half_rolled_back(const struct evo_state_item *item,
+static enum evo_errc refuse_half_rolled_back(enum evo_layout_kind kind, const struct evo_state_item *item,
+                                             const struct evo_journal *journal,
                                              const struct evo_plan_options *o, struct evo_error *err)
 {
+    struct evo_unfinished u;
+    evo_unfinished_look(journal, kind, true, item->name, item->file, &u);
+    const char *path = !item->file                ? NULL
+                       : item->file->down_in_file ? item->file->path
+                                                  : item->file->companion[EVO_FILE_DOWN];
+    EVO_AUTO_STR hint = evo_unfinished_hint(&u, item->name, path, o->next_options);
+    EVO_AUTO_STR next = evo_unfinished_next(&u, item->name, path, o->next_options);
     (void)evo_error_set(err, EVO_ERR_FAILED, "the rollback of migration \"%s\" was begun and not finished",
                         item->name);
     (void)evo_error_detail(err,
                            "Its down file cannot run in one transaction; the statements that are done are "
                            "on record in evo.journal.");
-    (void)evo_error_hint(err, "Finish it: evo-migrate down --steps 1%s", o->next_options);
-    (void)evo_error_next(err, "evo-migrate down --steps 1%s", o->next_options);
+    (void)evo_error_hint(err, "%s", hint);
+    (void)evo_error_next(err, "%s", next ? next : "");
     return evo_error_migration(err, item->name);
+}
+
+/* Applied, and on the way back. */
+static bool is_half_rolled_back(enum evo_layout_kind kind, const struct evo_state_item *item,
+                                const struct evo_journal *journal)
+{
+    bool live = item->state == EVO_STATE_APPLIED || item->state == EVO_STATE_EDITED;
+    return live && evo_journal_holds(journal, kind, true, item->name);
+}
+
+enum evo_errc evo_plan_refuse_unfinished(const struct evo_state *state, const struct evo_journal *journal,
+                                         const struct evo_plan_options *o, struct evo_error *err)
+{
+    for (size_t i = 0; i < state->count; i++) {
+        const struct evo_state_item *item = &state->items[i];
+        if (item->state == EVO_STATE_FAILED)
+            return evo_plan_refuse_failed(state->kind, item, journal, o, err);
+        if (is_half_rolled_back(state->kind, item, journal))
+            return refuse_half_rolled_back(state->kind, item, journal, o, err);
+    }
+    return EVO_OK;
 }
 
 static enum evo_errc refuse_edited(const struct evo_state_item *item, const struct evo_plan_options *o,
@@ -63,11 +112,15 @@ static enum evo_errc refuse_edited(const struct evo_state_item *item, const stru
     (void)evo_error_set(err, EVO_ERR_EDITED, "migration \"%s\" was edited since it was applied", item->name);
     (void)evo_error_detail(err,
                            "The database has what the file said when it was applied, not what it says now.");
-    (void)evo_error_hint(err,
-                         "Put the file back (git log -p -- %s) and write a new migration for the change; or, "
-                         "where the difference does not matter: evo-migrate up --allow-edited%s",
-                         item->file->path, o->next_options);
-    (void)evo_error_next(err, "evo-migrate up --allow-edited%s", o->next_options);
+    EVO_AUTO_STR name = evo_quote_shell(item->name);
+    EVO_AUTO_STR history = evo_unfinished_history(item->file->path);
+    (void)evo_error_hint(
+        err,
+        "See what was changed: %s. Put the file back, and write a new migration for the "
+        "change; or, where the database is as the file says now, accept it: evo-migrate "
+        "resolve --edited %s%s (--allow-edited goes on this once, and changes nothing of it)",
+        history, name, o->next_options);
+    (void)evo_error_next(err, "%s", history);
     (void)evo_error_at(err, item->file->path, 0);
     return evo_error_migration(err, item->name);
 }
@@ -79,11 +132,12 @@ static enum evo_errc refuse_behind(const struct evo_state_item *item, const stru
                         item->name);
     (void)evo_error_detail(err, "The last one applied is \"%s\"; a new migration belongs after it.",
                            state->last_applied ? state->last_applied : "");
+    EVO_AUTO_STR history = evo_unfinished_history(item->file->path);
     (void)evo_error_hint(err,
-                         "Give it a later version; or, where the order does not matter: "
-                         "evo-migrate up --out-of-order%s",
-                         o->next_options);
-    (void)evo_error_next(err, "evo-migrate up --out-of-order%s", o->next_options);
+                         "See where it comes from: %s. Give it a later version; or, where the order does not "
+                         "matter: evo-migrate up --out-of-order%s",
+                         history, o->next_options);
+    (void)evo_error_next(err, "%s", history);
     (void)evo_error_at(err, item->file->path, 0);
     return evo_error_migration(err, item->name);
 }
@@ -150,7 +204,8 @@ static enum evo_errc judge_up(enum evo_layout_kind kind, const struct evo_state_
 {
     switch (item->state) {
     case EVO_STATE_FAILED:
-        return is_resumable(kind, item, journal) ? EVO_OK : evo_plan_refuse_failed(item, o, err);
+        return is_resumable(kind, item, journal) ? EVO_OK
+                                                 : evo_plan_refuse_failed(kind, item, journal, o, err);
     case EVO_STATE_EDITED:
         if (!o->allow_edited)
             return refuse_edited(item, o, err);
@@ -165,9 +220,8 @@ static enum evo_errc judge_up(enum evo_layout_kind kind, const struct evo_state_
     }
     if (item->late)
         warn_of_late(item, o, plan);
-    bool live = item->state == EVO_STATE_APPLIED || item->state == EVO_STATE_EDITED;
-    if (live && evo_journal_holds(journal, kind, true, item->name))
-        return refuse_half_rolled_back(item, o, err);
+    if (is_half_rolled_back(kind, item, journal))
+        return refuse_half_rolled_back(kind, item, journal, o, err);
     if (item->state == EVO_STATE_PENDING && item->behind) {
         if (evo_layout_of(kind)->strict_order && !o->out_of_order)
             return refuse_behind(item, state, o, err);
@@ -176,6 +230,24 @@ static enum evo_errc judge_up(enum evo_layout_kind kind, const struct evo_state_
                          item->name);
     }
     return EVO_OK;
+}
+
+/* An empty folder, or another one: "up to date" would be no answer. */
+static enum evo_errc refuse_other_files(const struct evo_state *state, const struct evo_plan_options *o,
+                                        struct evo_error *err)
+{
+    const char *folder = state->project ? state->project->migrations : "";
+    (void)evo_error_set(err, EVO_ERR_NOT_FOUND,
+                        "none of the %zu migrations that are applied has a file in \"%s\"", state->missing,
+                        folder);
+    (void)evo_error_detail(err, "The last one applied is \"%s\".",
+                           state->last_applied ? state->last_applied : "");
+    (void)evo_error_hint(err,
+                         "Is this the right folder (--migrations), the right checkout, and the right "
+                         "database? Where the history "
+                         "was squashed, record what it begins with now: evo-migrate resolve --applied NAME%s",
+                         o->next_options);
+    return evo_error_next(err, "evo-status%s", o->next_options);
 }
 
 /* Alembic itself does not go on either. */
@@ -265,6 +337,8 @@ enum evo_errc evo_plan_up(enum evo_layout_kind kind, const struct evo_state *sta
     EVO_AUTO(plan) plan = { 0 };
     __attribute__((cleanup(free_flags))) bool *wanted_items = NULL;
     enum evo_errc rc = wanted_of(state, options, &wanted_items, err);
+    if (!rc && !evo_layout_of(kind)->graph && evo_state_is_of_other_files(state))
+        rc = refuse_other_files(state, options, err);
     if (rc)
         return rc;
     for (size_t i = 0; i < state->count; i++) {
@@ -372,7 +446,7 @@ enum evo_errc evo_plan_down(enum evo_layout_kind kind, const struct evo_state *s
     EVO_AUTO(plan) plan = { 0 };
     for (size_t i = 0; i < state->count; i++)
         if (state->items[i].state == EVO_STATE_FAILED)
-            return evo_plan_refuse_failed(&state->items[i], options, err);
+            return evo_plan_refuse_failed(kind, &state->items[i], journal, options, err);
 
     const struct evo_state_item **applied = NULL;
     size_t count = 0;

@@ -13,7 +13,7 @@
  *           EVO_ERR_EDITED      a file changed since it was applied, without `allow_edited`
  *           EVO_ERR_PENDING     strict_order (layout.h): one arrived behind an applied one, without
  *                               `out_of_order` (else a warning)
- *           EVO_ERR_NOT_FOUND   `to` names no migration
+ *           EVO_ERR_NOT_FOUND   `to` names no migration; or none of what is applied has a file: another folder
  *           in a graph also     EVO_ERR_CONFIG: several heads that are not meant (layout/graph.h), without `to`;
  *                               EVO_ERR_NOT_FOUND: the database is at a revision that no file has
  *   down    EVO_ERR_FAILED, EVO_ERR_NOT_FOUND (`to` is not applied, or a file is gone),
@@ -32,6 +32,8 @@ struct evo_plan_options {
     int64_t steps; /* at most so many; 0: all (up), one (down, without `to`) */
     bool allow_edited;
     bool out_of_order;
+    const char
+        *again; /* behind the same verb once more: its own options, and next_options; NULL: these alone */
     const char *next_options; /* behind each command that is proposed: " --environment staging", or "" */
 };
 
@@ -59,9 +61,13 @@ void evo_plan_add(struct evo_plan *p, const struct evo_migration *m, bool resume
 /* The place of the file of that name; EVO_ERR_NOT_FOUND, with a hint. */
 enum evo_errc evo_plan_find(const struct evo_state *state, const char *to, const char *next_options,
                             size_t *ret, struct evo_error *err) EVO_CHECK;
-/* EVO_ERR_FAILED: the item failed and was not resolved. */
-enum evo_errc evo_plan_refuse_failed(const struct evo_state_item *item, const struct evo_plan_options *o,
+/* EVO_ERR_FAILED: the item failed and was not resolved, or stopped half-way. */
+enum evo_errc evo_plan_refuse_failed(enum evo_layout_kind kind, const struct evo_state_item *item,
+                                     const struct evo_journal *journal, const struct evo_plan_options *o,
                                      struct evo_error *err) EVO_CHECK;
+/* EVO_ERR_FAILED: some migration failed, stopped half-way, or is half rolled back. */
+enum evo_errc evo_plan_refuse_unfinished(const struct evo_state *state, const struct evo_journal *journal,
+                                         const struct evo_plan_options *o, struct evo_error *err) EVO_CHECK;
 
 /* The hint and the next command for a name that is none: "Did you mean …?" where one is near. Returns err->code. */
 enum evo_errc evo_plan_hint_name(const struct evo_state *state, const char *name, const char *next_options,

@@ -81,7 +81,7 @@ static enum evo_errc load_steps(struct evo_run *r, struct evo_error *err)
             evo_step_without_transaction(step); /* it was, when it was begun */
         rc = evo_journal_prove(&s->journal, s->o->project->kind, step, err);
         if (rc) {
-            evo_failure_unresolved(s, step, err);
+            evo_failure_unfinished(s, step, err);
             return rc;
         }
     }
@@ -395,9 +395,11 @@ enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct e
 {
     struct evo_session *s = r->session;
     enum evo_errc rc = forget_settled(r, err);
+    if (!rc && !r->count)
+        evo_note_look(&r->note, s, &r->warnings);
     if (rc || !r->count)
         return rc;
-    evo_note_begin(&r->note, s, &r->warnings);
+    evo_note_begin(&r->note, s, r->steps[0].migration->name, &r->warnings);
     /* The project's own tool makes its ledger itself. */
     if (!s->ledger.exists && r->steps[0].mode != EVO_STEP_DELEGATED) {
         rc = evo_ledger_create(s->pg, &s->ledger, err);
@@ -412,6 +414,26 @@ enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct e
     return rc;
 }
 
+/* What a run that failed has left is in the database, not in what was read before it. */
+bool evo_run_look_again(struct evo_session *s)
+{
+    struct evo_error ignored = EVO_ERROR_INIT;
+    if (!s->pg || !evo_pg_alive(s->pg))
+        return true; /* what was read before is all there is */
+    int signo = evo_session_grace_begin();
+    enum evo_errc rc = evo_session_reset(s, &ignored);
+    if (!rc)
+        rc = evo_session_reload(s, &ignored);
+    evo_session_grace_end(signo);
+    return !rc;
+}
+
+void evo_run_warn(struct evo_task *task, const struct evo_run *r)
+{
+    for (size_t i = 0; i < r->plan.warnings.count; i++)
+        evo_warn(task, "%s", r->plan.warnings.items[i]);
+}
+
 void evo_run_names(const struct evo_json *done, struct evo_strvec *ret)
 {
     for (size_t i = 0; i < evo_json_count(done); i++)
@@ -422,18 +444,31 @@ void evo_run_names(const struct evo_json *done, struct evo_strvec *ret)
 void evo_run_outcome_json(const struct evo_run *r, const struct evo_session *s, const struct evo_json *done,
                           struct evo_json *data)
 {
-    int64_t total = 0;
+    int64_t total = 0, edited_total = 0, missing_total = 0;
     if (!s->pg)
         return;
     EVO_AUTO(strvec) names = EVO_STRVEC_INIT;
     evo_run_names(done, &names);
     for (size_t i = 0; i < s->state.count; i++) {
         const struct evo_state_item *item = &s->state.items[i];
-        bool applied = item->state == EVO_STATE_APPLIED || item->state == EVO_STATE_EDITED;
+        bool gone = item->state == EVO_STATE_MISSING, edited = item->state == EVO_STATE_EDITED;
+        bool applied = item->state == EVO_STATE_APPLIED || edited || gone;
         bool touched = evo_strvec_contains_sorted(&names, item->name);
         total += r->down ? applied && !touched : applied || touched;
+        edited_total += edited && !touched;
+        missing_total += gone;
     }
     evo_json_set_int(data, "applied_total", total);
+    evo_json_set_int(data, "edited_total", edited_total);
+    evo_json_set_int(data, "missing_total", missing_total);
     evo_json_set(data, "fingerprints", evo_note_json(&r->note));
     evo_json_set(data, "stopped", r->stopped ? evo_json_ref(r->stopped) : evo_json_null_new());
+}
+
+void evo_run_judge_clean(const struct evo_session *s, bool started, const struct evo_json *done,
+                         struct evo_error *err)
+{
+    EVO_AUTO(strvec) names = EVO_STRVEC_INIT;
+    evo_run_names(done, &names);
+    evo_failure_judge_clean(s, started, &names, err);
 }

@@ -36,11 +36,19 @@ struct evo_json *evo_run_steps_json(const struct evo_run *r) EVO_CHECK;
 struct evo_json *evo_run_warnings_json(const struct evo_run *r) EVO_CHECK;
 /* The same, and what is worth knowing of a plan alone. */
 struct evo_json *evo_run_plan_warnings_json(const struct evo_run *r) EVO_CHECK;
+/* Behind a run that failed: the state, read again. False: it could not be, and nothing of it is known. */
+bool evo_run_look_again(struct evo_session *s) EVO_CHECK;
+/* Tells what the plan warns of, as it is said beforehand. */
+void evo_run_warn(struct evo_task *task, const struct evo_run *r);
 /* The names of a list of objects, sorted. */
 void evo_run_names(const struct evo_json *done, struct evo_strvec *ret);
-/* Sets, where the state was read at all: applied_total (migrations applied when the run ended), stopped, fingerprints. */
+/* Sets, where the state was read at all: applied_total (migrations applied when the run ended; edited_total and
+ * missing_total of them are), stopped, fingerprints. */
 void evo_run_outcome_json(const struct evo_run *r, const struct evo_session *s, const struct evo_json *done,
                           struct evo_json *data);
+/* Behind an error: evo_failure_judge_clean() with what is done. */
+void evo_run_judge_clean(const struct evo_session *s, bool started, const struct evo_json *done,
+                         struct evo_error *err);
 /* Runs them; each one that is in the database and on record is appended to `done` {name, elapsed_ms, transaction, retries, verify,
  * harm, fingerprint}, also when a later one fails. */
 enum evo_errc evo_run_execute(struct evo_run *r, struct evo_json *done, struct evo_error *err) EVO_CHECK;

@@ -419,7 +419,6 @@ static enum evo_errc stop(struct run *r, struct evo_error *err)
     if (r->asks) {
         err->schema_clean = EVO_NO;
         evo_failure_unresolved(s, r->step, err);
-        err->next[0] = '\0'; /* what a person must look at is no command */
         return evo_error_migration(err, r->step->migration->name);
     }
     bool left = strstr(err->detail, "Left behind") != NULL;
@@ -436,10 +435,10 @@ static enum evo_errc stop(struct run *r, struct evo_error *err)
             detail[0] ? " " : "", detail);
         (void)evo_failure_shape(s, r->step, clean, err);
         evo_failure_unresolved(s, r->step, err);
-        err->next[0] = '\0';
         return err->code;
     }
-    evo_failure_resumable(s, r->step, err);
+    if (clean != EVO_YES)
+        evo_failure_resumable(s, r->step, err);
     if (err->code == EVO_ERR_LOCK_UNAVAILABLE) {
         err->schema_clean = clean;
         return err->code;

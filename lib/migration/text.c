@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/parse.h"
+#include "layout/state.h"
 
 static const struct {
     const char *mode, *text;
@@ -113,12 +114,29 @@ static void add_stopped(const struct evo_json *stopped, struct evo_strbuf *out)
         evo_strbuf_adds(out, "what is to follow failed\n");
 }
 
+static struct evo_state_counts count_states(const struct evo_json *data)
+{
+    struct evo_state_counts counts = { .applied = (size_t)evo_json_get_int(data, "applied_total", 0),
+                                       .edited = (size_t)evo_json_get_int(data, "edited_total", 0),
+                                       .missing = (size_t)evo_json_get_int(data, "missing_total", 0) };
+    const struct evo_json *pending = evo_json_get(data, "pending");
+    for (size_t i = 0; i < evo_json_count(pending); i++) {
+        const char *state = evo_json_get_string(evo_json_at(pending, i), "state", "pending");
+        size_t *count = evo_streq(state, "unfinished") ? &counts.unfinished
+                        : evo_streq(state, "failed")   ? &counts.failed
+                                                       : &counts.pending;
+        ++*count;
+    }
+    return counts;
+}
+
 void evo_text_outcome(const struct evo_json *data, bool down, bool ok, struct evo_strbuf *out)
 {
     const struct evo_json *list = evo_json_get(data, down ? "rolled_back" : "applied");
     const struct evo_json *stopped = evo_json_get(data, "stopped");
     int64_t total = evo_json_get_int(data, "applied_total", -1);
-    size_t pending = evo_json_count(evo_json_get(data, "pending"));
+    struct evo_state_counts counts = count_states(data);
+    size_t pending = counts.pending + counts.unfinished + counts.failed;
     evo_text_done(list, down ? "rolled back" : "applied", out);
     if (evo_json_get_string(stopped, "name", NULL))
         add_stopped(stopped, out);
@@ -128,8 +146,9 @@ void evo_text_outcome(const struct evo_json *data, bool down, bool ok, struct ev
         evo_strbuf_adds(out, down      ? "nothing to roll back: "
                              : pending ? "nothing to apply: "
                                        : "up to date: ");
-    evo_strbuf_addf(out, "%" PRId64 " applied", total);
-    if (!down)
-        evo_strbuf_addf(out, ", %zu pending", pending);
+    if (down)
+        evo_strbuf_addf(out, "%" PRId64 " applied", total);
+    else
+        evo_state_counts_text(&counts, out);
     evo_strbuf_adds(out, "\n");
 }

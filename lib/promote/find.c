@@ -112,8 +112,6 @@ static enum evo_errc refuse(const struct evo_differences *d, const char *from, s
                         from);
     (void)evo_error_detail(err, "%s", detail.buf);
     (void)evo_error_migration(err, d->items[0].migration);
-    if (err)
-        err->schema_clean = EVO_YES;
     (void)evo_error_hint(err, "Deploy this commit to \"%s\" first, then here; nothing was changed.", from);
     return evo_error_next(err, "evo deploy --environment %s", from);
 }

@@ -168,8 +168,6 @@ static enum evo_errc refuse_schema(const struct evo_difference *d, const char *f
     (void)evo_error_detail(err, "%s", detail.buf);
     if (d->migration)
         (void)evo_error_migration(err, d->migration);
-    if (err)
-        err->schema_clean = EVO_YES;
     (void)evo_error_hint(
         err,
         "A line with \"-\" is there alone, one with \"+\" here. Undo what was changed by hand, here or "

@@ -9,6 +9,7 @@
 extern const char evo_schema_sql_ledger[];
 extern const char evo_schema_sql_fingerprints[];
 extern const char evo_schema_sql_seen[];
+extern const char evo_schema_sql_drift[];
 extern const char evo_schema_sql_backfill[];
 /* Sqitch's registry; "@" stands for its schema. */
 extern const char evo_schema_sql_sqitch[];

@@ -7,8 +7,8 @@
 #include "base/parse.h"
 #include "base/quote.h"
 
-const char evo_status_fail_on[] = "pending failed edited missing drift blockers invalid-indexes not-valid "
-                                  "backup staging rollback notify none";
+const char evo_status_fail_on[] = "pending failed unfinished edited missing drift blockers invalid-indexes "
+                                  "not-valid backfills backup staging rollback notify none";
 
 void evo_status_say(struct evo_status_check *c, enum evo_status_verdict verdict, char *message)
 {
@@ -121,9 +121,41 @@ static const struct evo_state_item *first_failed(const struct evo_status_view *v
 static const struct evo_state_item *half_rolled_back(const struct evo_status_view *v)
 {
     for (size_t i = 0; i < v->state.count; i++)
-        if (v->state.items[i].row && evo_status_has_checkpoints(v, v->state.items[i].name, " down"))
+        if (v->state.items[i].row &&
+            evo_journal_holds(&v->journal, v->project->kind, true, v->state.items[i].name))
             return &v->state.items[i];
     return NULL;
+}
+
+bool evo_status_is_half_applied(const struct evo_status_view *v)
+{
+    return v->state.failed > 0 || half_rolled_back(v);
+}
+
+/* Hint and next, by the one owner of that question. */
+static void settle(const struct evo_status_view *v, const struct evo_state_item *item, bool down,
+                   struct evo_status_check *c)
+{
+    struct evo_unfinished u;
+    const struct evo_migration *m = item->file;
+    const char *path = !m ? NULL : !down || m->down_in_file ? m->path : m->companion[EVO_FILE_DOWN];
+    evo_status_unfinished_of(v, item, down, &u);
+    c->migration = evo_strdup(item->name);
+    c->hint = evo_unfinished_hint(&u, item->name, path, v->next_options);
+    c->next = evo_unfinished_next(&u, item->name, path, v->next_options);
+}
+
+/* ": done are 1 of 2 statements: 1 (line 1, CREATE INDEX …)". The caller frees. */
+static char *what_is_done(const struct evo_status_view *v, const struct evo_state_item *item, bool down)
+{
+    EVO_AUTO(strbuf) done = EVO_STRBUF_INIT;
+    struct evo_unfinished u;
+    evo_status_unfinished_of(v, item, down, &u);
+    if (!u.done)
+        return evo_strdup("");
+    evo_strbuf_adds(&done, ": done, and not undone: ");
+    evo_unfinished_name_done(&v->journal, v->project->kind, down, item->name, item->file, &done);
+    return evo_strbuf_detach(&done);
 }
 
 static void check_failed(const struct evo_status_view *v, struct evo_status_check *c)
@@ -133,17 +165,15 @@ static void check_failed(const struct evo_status_view *v, struct evo_status_chec
     if (item) {
         char when[EVO_TIME_MAX];
         EVO_AUTO_STR more = evo_status_more(count);
-        FINDING("migration \"%s\", started at %s, never finished%s", item->name,
+        EVO_AUTO_STR done = what_is_done(v, item, false);
+        FINDING("migration \"%s\", started at %s, never finished%s%s", item->name,
                 item->row->started_ms < 0 ? "an unknown time" : evo_format_time(item->row->started_ms, when),
-                more);
-        name_migration(v, item, c);
-        c->hint = evo_strdup(
-            "Look at the schema. If nothing of it is there (any more), run the command below; if all "
-            "of it is there, the same with --applied in place of --rolled-back.");
+                done, more);
+        settle(v, item, false, c);
     } else if (half) {
-        FINDING("the rollback of migration \"%s\" was begun and not finished", half->name);
-        c->migration = evo_strdup(half->name);
-        c->next = evo_asprintf("evo-migrate down --steps 1%s", v->next_options);
+        EVO_AUTO_STR done = what_is_done(v, half, true);
+        FINDING("the rollback of migration \"%s\" was begun and not finished%s", half->name, done);
+        settle(v, half, true, c);
     } else {
         FINE("none");
     }
@@ -159,9 +189,9 @@ static void check_unfinished(const struct evo_status_view *v, struct evo_status_
         return;
     }
     EVO_AUTO_STR more = evo_status_more(count);
-    FINDING("migration \"%s\" stopped half-way; what is done of it is on record%s", item->name, more);
-    c->hint = evo_strdup("Remove the cause, if it had one; it goes on where it stopped.");
-    name_migration(v, item, c);
+    EVO_AUTO_STR done = what_is_done(v, item, false);
+    FINDING("migration \"%s\" stopped half-way%s%s", item->name, done, more);
+    settle(v, item, false, c);
 }
 
 static void check_edited(const struct evo_status_view *v, struct evo_status_check *c)
@@ -173,7 +203,11 @@ static void check_edited(const struct evo_status_view *v, struct evo_status_chec
     }
     EVO_AUTO_STR more = evo_status_more(v->state.edited);
     FINDING("\"%s\" was edited after it was applied%s", item->file->path, more);
-    c->hint = evo_strdup("Restore the file, and put the change into a new migration; or accept it as it is.");
+    EVO_AUTO_STR word = evo_quote_shell(item->name);
+    c->hint = evo_asprintf(
+        "Restore the file, and put the change into a new migration; or, where the database is as "
+        "it says now, accept it: evo-migrate resolve --edited %s%s",
+        word, v->next_options);
     name_migration(v, item, c);
 }
 
@@ -182,6 +216,13 @@ static void check_missing(const struct evo_status_view *v, struct evo_status_che
     const struct evo_state_item *item = first_item(&v->state, EVO_STATE_MISSING);
     if (!item) {
         FINE("none");
+        return;
+    }
+    if (evo_state_is_of_other_files(&v->state)) {
+        FINDING("none of the %zu migrations that are applied has a file in \"%s\"", v->state.missing,
+                v->project->migrations);
+        c->hint = evo_strdup("Is this the right folder (--migrations), and the right checkout?");
+        name_migration(v, item, c);
         return;
     }
     EVO_AUTO_STR more = evo_status_more(v->state.missing);
@@ -201,8 +242,9 @@ static void check_pending(const struct evo_status_view *v, struct evo_status_che
     for (size_t i = 0; i < v->state.count; i++)
         behind += v->state.items[i].behind;
     FINDING("%zu migration%s to apply", v->state.pending, v->state.pending == 1 ? "" : "s");
-    c->next = evo_asprintf("evo-migrate up%s%s",
-                           behind && evo_layout_of(v->project->kind)->strict_order ? " --out-of-order" : "",
+    /* What up refuses, plan explains. */
+    c->next = evo_asprintf("evo-migrate %s%s",
+                           behind && evo_layout_of(v->project->kind)->strict_order ? "plan" : "up",
                            v->next_options);
 }
 
@@ -276,7 +318,7 @@ const struct evo_status_row evo_status_rows[] = {
     { "migrations", NULL, EVO_STATUS_WARN, EVO_ERR_CONFIG, evo_status_check_folder },
     { "ledger", NULL, EVO_STATUS_WARN, EVO_ERR_UNSUPPORTED, check_ledger },
     { "failed", "failed", EVO_STATUS_WARN, EVO_ERR_FAILED, check_failed },
-    { "unfinished", "pending", EVO_STATUS_WARN, EVO_ERR_FAILED, check_unfinished },
+    { "unfinished", "unfinished,pending", EVO_STATUS_WARN, EVO_ERR_FAILED, check_unfinished },
     { "edited", "edited", EVO_STATUS_WARN, EVO_ERR_EDITED, check_edited },
     { "missing", "missing", EVO_STATUS_WARN, EVO_ERR_DRIFT, check_missing },
     { "pending", "pending", EVO_STATUS_OK, EVO_ERR_PENDING, check_pending },
@@ -294,6 +336,7 @@ const struct evo_status_row evo_status_rows[] = {
     { "size", NULL, EVO_STATUS_OK, EVO_ERR_UNHEALTHY, evo_status_check_size },
     { "invalid-indexes", "invalid-indexes", EVO_STATUS_WARN, EVO_ERR_UNHEALTHY, evo_status_check_indexes },
     { "not-valid", "not-valid", EVO_STATUS_WARN, EVO_ERR_UNHEALTHY, evo_status_check_constraints },
+    { "backfills", "backfills", EVO_STATUS_WARN, EVO_ERR_INCOMPLETE, evo_status_check_backfills },
     { "pg_dump", NULL, EVO_STATUS_WARN, EVO_ERR_UNSUPPORTED, evo_status_check_dump },
     { "store", NULL, EVO_STATUS_FAIL, EVO_ERR_STORE, evo_status_check_store },
     { "backup", "backup", EVO_STATUS_WARN, EVO_ERR_UNHEALTHY, evo_status_check_backup },

@@ -14,7 +14,7 @@
 
 struct evo_status_row {
     const char *name;
-    const char *fail_on;
+    const char *fail_on; /* a word of --fail-on, or several with commas between */
     enum evo_status_verdict otherwise; /* of a finding that --fail-on does not name */
     enum evo_errc code;
     void (*check)(const struct evo_status_view *v, struct evo_status_check *c);
@@ -31,6 +31,7 @@ void evo_status_check_extensions(const struct evo_status_view *v, struct evo_sta
 void evo_status_check_size(const struct evo_status_view *v, struct evo_status_check *c);
 void evo_status_check_indexes(const struct evo_status_view *v, struct evo_status_check *c);
 void evo_status_check_constraints(const struct evo_status_view *v, struct evo_status_check *c);
+void evo_status_check_backfills(const struct evo_status_view *v, struct evo_status_check *c);
 void evo_status_check_drift(const struct evo_status_view *v, struct evo_status_check *c);
 void evo_status_check_staging(const struct evo_status_view *v, struct evo_status_check *c);
 void evo_status_check_rollback(const struct evo_status_view *v, struct evo_status_check *c);
@@ -54,7 +55,10 @@ char *evo_status_more(size_t count) EVO_CHECK;
 /* psql on the database that evo looks at, whatever PGHOST and PGDATABASE say. The caller frees. */
 char *evo_status_psql(const struct evo_status_view *v, const char *fmt, ...) EVO_PRINTF(2, 3) EVO_CHECK;
 
-/* Does evo.journal hold statements of this migration? suffix "": of its way up, " down": of its way back. */
-bool evo_status_has_checkpoints(const struct evo_status_view *v, const char *name, const char *suffix);
+/* What is known of one that was begun and not finished; down: of its way back. */
+void evo_status_unfinished_of(const struct evo_status_view *v, const struct evo_state_item *item, bool down,
+                              struct evo_unfinished *ret);
+/* A migration failed, stopped half-way, or is half rolled back: the schema is in no state to be recorded as right. */
+bool evo_status_is_half_applied(const struct evo_status_view *v);
 
 #endif

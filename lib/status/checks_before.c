@@ -10,11 +10,29 @@
 
 /* ---- the schema ------------------------------------------------------------------ */
 
+/* Not while a migration is half applied: that would bless what it left. The check that is about it has its next. */
+static void propose_record(const struct evo_status_view *v, struct evo_status_check *c)
+{
+    if (evo_status_is_half_applied(v)) {
+        free(c->hint);
+        c->hint = evo_strdup("Settle the migration that is half applied first.");
+        return;
+    }
+    c->next = evo_asprintf("evo-migrate resolve --drift%s", v->next_options);
+}
+
 static void found_drift(const struct evo_status_view *v, struct evo_status_check *c)
 {
     const struct evo_status_drift *d = &v->drift;
     char when[EVO_TIME_MAX];
-    if (d->differences.count) {
+    if (d->before_ms) {
+        EVO_AUTO_STR more = evo_status_more(d->differences_total);
+        FINDING("the schema had been changed by other hands before migration \"%s\" was run at %s, and "
+                "nobody has "
+                "accepted that%s%s%s",
+                d->before ? d->before : "?", evo_format_time(d->before_ms, when),
+                d->differences.count ? ": " : "", d->differences.count ? d->differences.items[0] : "", more);
+    } else if (d->differences.count) {
         EVO_AUTO_STR more = evo_status_more(d->differences_total);
         FINDING("the schema is not as the last run left it at %s: %s%s",
                 evo_format_time(d->log.items[0].recorded_ms, when), d->differences.items[0], more);
@@ -24,7 +42,7 @@ static void found_drift(const struct evo_status_view *v, struct evo_status_check
     }
     c->hint =
         evo_strdup("Undo it, or put it into a migration; or, where it is as it should be, record it so.");
-    c->next = evo_asprintf("evo-migrate resolve --drift%s", v->next_options);
+    propose_record(v, c);
 }
 
 /* For good, until somebody grants it: said here each time, and by no run but the first. */
@@ -68,7 +86,7 @@ void evo_status_check_drift(const struct evo_status_view *v, struct evo_status_c
         found_drift(v, c);
         return;
     }
-    c->next = evo_asprintf("evo-migrate resolve --drift%s", v->next_options);
+    propose_record(v, c);
 }
 
 /* ---- before a migration ----------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include "base/banned.h"
 #include "base/clock.h"
 #include "base/parse.h"
+#include "base/quote.h"
 
 /* ---- who is in the way ---------------------------------------------------------- */
 
@@ -129,6 +130,31 @@ void evo_status_check_indexes(const struct evo_status_view *v, struct evo_status
     c->hint =
         evo_strdup("A CREATE INDEX CONCURRENTLY failed. Rebuild it, or drop it: DROP INDEX CONCURRENTLY.");
     c->next = evo_status_psql(v, "REINDEX INDEX CONCURRENTLY %s", f->object);
+}
+
+/* Of a migration's backfill.sql, or of a table and a definition that only the command says. */
+void evo_status_check_backfills(const struct evo_status_view *v, struct evo_status_check *c)
+{
+    const struct evo_fact *f = evo_facts_first(&v->facts, EVO_FACT_BACKFILL);
+    if (!f) {
+        FINE("none is half done");
+        return;
+    }
+    char age[EVO_HUMAN_MAX];
+    EVO_AUTO_STR more = evo_status_more(evo_facts_count(&v->facts, EVO_FACT_BACKFILL));
+    const struct evo_migration *m = evo_project_find(v->project, f->object);
+    FINDING("backfill \"%s\" is not done: %" PRId64 " row%s changed so far, the last batch %s ago%s",
+            f->object, f->waiting, f->waiting == 1 ? "" : "s", evo_status_since(f->age_ms, age), more);
+    if (m && m->companion[EVO_FILE_BACKFILL]) {
+        EVO_AUTO_STR word = evo_quote_shell(f->object);
+        c->hint = evo_strdup("It goes on where it stopped.");
+        c->next = evo_asprintf("evo-backfill %s%s", word, v->next_options);
+        return;
+    }
+    c->hint =
+        evo_asprintf("The command that began it goes on where it stopped, with the same --table, --set and "
+                     "--where: %s",
+                     f->relation);
 }
 
 void evo_status_check_constraints(const struct evo_status_view *v, struct evo_status_check *c)

@@ -1,36 +1,39 @@
 #include "status/drift.h"
 
 #include "base/banned.h"
-
-/* A migration that is running may hold its tables for long; nobody waits for it here. For this transaction alone: what is
- * behind a transaction pooler is not ours to change. */
-#define BEGIN "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = '1s'"
+#include "layout/drift.h"
 
 void evo_status_drift_release(struct evo_status_drift *d)
 {
     evo_schema_log_release(&d->log);
+    free(d->before);
     evo_strvec_release(&d->differences);
     *d = (struct evo_status_drift){ 0 };
 }
 
-/* What the readable forms do not share. */
-static enum evo_errc explain(struct evo_status_view *v, struct evo_pg *pg, const struct evo_schema *now,
-                             struct evo_error *err)
+/* What runs went on upon and nobody has accepted, as far as it is still there: the lines that are not told anyway. */
+static void add_open(struct evo_status_drift *d, const struct evo_drift_log *log,
+                     const struct evo_schema *now)
 {
-    struct evo_status_drift *d = &v->drift;
-    EVO_AUTO(strbuf) before = EVO_STRBUF_INIT;
-    EVO_AUTO(strbuf) diff = EVO_STRBUF_INIT;
-    bool found = false;
-    enum evo_errc rc = evo_schema_log_text(pg, &v->ledger, d->log.items[0].fingerprint, &before, &found, err);
-    if (rc || !found)
-        return rc;
-    d->differences_total = evo_catalog_diff(before.buf, now->text.buf, EVO_STATUS_DIFFERENCES, &diff);
-    for (const char *line = diff.buf; *line;) {
-        size_t n = strcspn(line, "\n");
-        evo_strvec_push_owned(&d->differences, evo_strndup(line, n));
-        line += n + (line[n] == '\n');
+    for (size_t i = 0; i < log->count; i++) {
+        EVO_AUTO(strvec) left = EVO_STRVEC_INIT;
+        bool open = false;
+        evo_drift_left(&log->items[i], now, &left, &open);
+        if (!open)
+            continue;
+        if (!d->before_ms) {
+            d->before_ms = log->items[i].found_ms;
+            d->before = log->items[i].migration ? evo_strdup(log->items[i].migration) : NULL;
+        }
+        for (size_t k = 0; k < left.count; k++) {
+            if (evo_strvec_contains(&d->differences, left.items[k]))
+                continue;
+            d->differences_total++;
+            if (d->differences.count < EVO_STATUS_DIFFERENCES)
+                evo_strvec_push(&d->differences, left.items[k]);
+        }
+        d->verdict = EVO_DRIFT_FOUND;
     }
-    return EVO_OK;
 }
 
 static enum evo_drift judge(const struct evo_status_view *v, int server_version)
@@ -50,18 +53,6 @@ static enum evo_drift judge(const struct evo_status_view *v, int server_version)
                                                                          : EVO_DRIFT_MOVED_ON;
 }
 
-static enum evo_errc look_at_schema(struct evo_pg *pg, struct evo_schema *ret, struct evo_error *err)
-{
-    enum evo_errc rc = evo_pg_exec(pg, BEGIN, err);
-    if (!rc)
-        rc = evo_schema_look(pg, NULL, ret, err);
-    struct evo_error second = EVO_ERROR_INIT;
-    enum evo_errc ended = evo_pg_exec(pg, "ROLLBACK", &second);
-    if (!rc && ended && err)
-        *err = second;
-    return rc ? rc : ended;
-}
-
 static enum evo_errc look(struct evo_status_view *v, struct evo_pg *pg, struct evo_error *err)
 {
     struct evo_status_drift *d = &v->drift;
@@ -69,15 +60,24 @@ static enum evo_errc look(struct evo_status_view *v, struct evo_pg *pg, struct e
     enum evo_errc rc = evo_schema_log_load(pg, &v->ledger, 1, &d->log, err);
     if (rc || !d->log.count)
         return rc;
+    EVO_AUTO(drift_log) open = { 0 };
     bool untouched = false;
-    rc = evo_schema_is_untouched(pg, &d->log.items[0], &untouched, err);
+    rc = evo_drift_load(pg, &v->ledger, &open, err);
+    /* Which lines are still there shows only in the text. */
+    if (!rc && !open.count)
+        rc = evo_schema_is_untouched(pg, &d->log.items[0], &untouched, err);
     if (!rc && !untouched)
-        rc = look_at_schema(pg, &now, err);
+        rc = evo_drift_look(pg, NULL, &now, err);
     if (rc)
         return rc;
     (void)snprintf(d->live, sizeof(d->live), "%s", untouched ? d->log.items[0].fingerprint : now.fingerprint);
     d->verdict = judge(v, evo_pg_version(pg));
-    return d->verdict == EVO_DRIFT_FOUND ? explain(v, pg, &now, err) : EVO_OK;
+    if (d->verdict == EVO_DRIFT_FOUND)
+        rc = evo_drift_explain(pg, &v->ledger, d->log.items[0].fingerprint, &now, EVO_STATUS_DIFFERENCES,
+                               &d->differences, &d->differences_total, err);
+    if (!rc)
+        add_open(d, &open, &now);
+    return rc;
 }
 
 enum evo_errc evo_status_look_drift(struct evo_status_view *v, struct evo_pg *pg, struct evo_error *err)

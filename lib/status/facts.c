@@ -72,7 +72,10 @@ static const char facts_sql[] =
 
 /* clang-format on */
 
-static const char journal_sql[] = "SELECT DISTINCT ledger, name FROM evo.journal ORDER BY 1, 2";
+static const char backfill_sql[] =
+    "SELECT name, pg_catalog.sum(rows_done)::bigint, pg_catalog.floor(pg_catalog.date_part('epoch', "
+    "pg_catalog.clock_timestamp() - pg_catalog.max(updated_at)) * 1000)::bigint, pg_catalog.min(statement) "
+    "FROM evo.backfill WHERE done_at IS NULL GROUP BY name ORDER BY name";
 
 void evo_facts_release(struct evo_facts *f)
 {
@@ -115,23 +118,24 @@ static struct evo_fact *add(struct evo_facts *f)
     return &f->items[f->count++];
 }
 
-/* Whoever may read the ledger may not yet have been given the journal: then nothing is known of it. */
-static enum evo_errc load_journal(struct evo_pg *pg, struct evo_facts *f, struct evo_error *err)
+/* Whoever may read the ledger may not have been given this; and mostly there is none: then nothing is known of it. */
+static enum evo_errc load_backfills(struct evo_pg *pg, struct evo_facts *f, struct evo_error *err)
 {
     EVO_AUTO_PTR(pg_result) r = NULL;
     struct evo_error failed = EVO_ERROR_INIT;
-    enum evo_errc rc = evo_pg_query(pg, journal_sql, 0, NULL, &r, &failed);
+    enum evo_errc rc = evo_pg_query(pg, backfill_sql, 0, NULL, &r, &failed);
     if (rc && rc != EVO_ERR_PERMISSION && strcmp(failed.sqlstate, "42P01") != 0) {
         if (err)
             *err = failed;
         return rc;
     }
     for (int i = 0; !rc && i < evo_pg_rows(r); i++)
-        *add(f) = (struct evo_fact){ .kind = EVO_FACT_JOURNAL,
-                                     .who = text(r, i, 0),
-                                     .age_ms = -1,
-                                     .object = text(r, i, 1),
-                                     .relation = evo_strdup("") };
+        *add(f) = (struct evo_fact){ .kind = EVO_FACT_BACKFILL,
+                                     .who = evo_strdup(""),
+                                     .object = text(r, i, 0),
+                                     .waiting = evo_pg_value_int(r, i, 1, 0),
+                                     .age_ms = evo_pg_value_int(r, i, 2, -1),
+                                     .relation = text(r, i, 3) };
     return EVO_OK;
 }
 
@@ -153,7 +157,7 @@ enum evo_errc evo_facts_load(struct evo_pg *pg, const struct evo_ledger *l, stru
                                       .object = text(r, i, 5),
                                       .relation = text(r, i, 6) };
     if (!rc && l->evo_schema_exists)
-        rc = load_journal(pg, &f, err);
+        rc = load_backfills(pg, &f, err);
     if (rc)
         return evo_error_prefix(err, "could not look at the server");
     *ret = f;

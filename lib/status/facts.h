@@ -13,7 +13,7 @@ enum evo_fact_kind {
     EVO_FACT_LONG, /* a transaction open for more than EVO_FACT_LONG_MS */
     EVO_FACT_INDEX, /* an invalid index: object, on relation */
     EVO_FACT_CONSTRAINT, /* a constraint that is not validated: object, on relation */
-    EVO_FACT_JOURNAL, /* checkpoints of a migration (object) that runs outside a transaction; who: its ledger */
+    EVO_FACT_BACKFILL, /* one that is not done: object, its statement in relation; waiting: rows changed so far */
     EVO_FACT_HIDDEN, /* sessions of other roles cannot be seen */
     EVO_FACT_CONNECTIONS, /* waiting: in use, of pid that an ordinary role may open */
     EVO_FACT_STANDBY, /* object: its name; it is age_ms and `waiting` bytes behind */

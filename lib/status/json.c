@@ -52,6 +52,8 @@ static struct evo_json *drift_json(const struct evo_status_drift *d)
     evo_json_set_string(o, "recorded", last ? last->fingerprint : NULL);
     evo_json_set_time(o, "recorded_at", last ? last->recorded_ms : -1);
     evo_json_set_string(o, "migration", last ? last->name : NULL);
+    evo_json_set_string(o, "before", d->before);
+    evo_json_set_time(o, "before_at", d->before_ms ? d->before_ms : -1);
     evo_json_set(o, "differences", lines);
     evo_json_set_int(o, "differences_total", (int64_t)d->differences_total);
     return o;

@@ -17,6 +17,7 @@ void evo_status_view_release(struct evo_status_view *v)
     free(v->url);
     evo_state_release(&v->state);
     evo_ledger_release(&v->ledger);
+    evo_journal_release(&v->journal);
     evo_facts_release(&v->facts);
     evo_status_drift_release(&v->drift);
     free(v->staging.passport);
@@ -59,6 +60,18 @@ const char *evo_drift_name(enum evo_drift drift)
     return names[drift];
 }
 
+/* Whoever may read the ledger may not yet have been given the journal: then nothing is known of it. */
+static enum evo_errc look_at_journal(struct evo_status_view *v, struct evo_pg *pg, struct evo_error *err)
+{
+    struct evo_error failed = EVO_ERROR_INIT;
+    enum evo_errc rc = evo_journal_load(pg, &v->journal, &failed);
+    if (!rc || rc == EVO_ERR_PERMISSION)
+        return EVO_OK;
+    if (err)
+        *err = failed;
+    return rc;
+}
+
 enum evo_errc evo_status_look(struct evo_status_view *v, struct evo_pg *pg, const struct evo_conninfo *info,
                               struct evo_error *err)
 {
@@ -70,6 +83,8 @@ enum evo_errc evo_status_look(struct evo_status_view *v, struct evo_pg *pg, cons
         rc = evo_ledger_load(pg, v->project, info->schema, &v->ledger, err);
     if (!rc)
         rc = evo_state_of(v->project, &v->ledger, &v->state, err);
+    if (!rc && v->ledger.evo_schema_exists)
+        rc = look_at_journal(v, pg, err);
     if (!rc && v->server_version >= EVO_STATUS_OLDEST)
         rc = evo_facts_load(pg, &v->ledger, &v->facts, err);
     if (!rc)
@@ -85,6 +100,16 @@ enum evo_errc evo_status_look(struct evo_status_view *v, struct evo_pg *pg, cons
     return evo_status_look_outside(v, err);
 }
 
+static bool is_asked_for(const struct evo_strvec *fail_on, const char *words)
+{
+    EVO_AUTO(strvec) each = EVO_STRVEC_INIT;
+    evo_strvec_split(&each, words ? words : "");
+    for (size_t i = 0; i < each.count; i++)
+        if (evo_strvec_contains(fail_on, each.items[i]))
+            return true;
+    return false;
+}
+
 void evo_status_judge(const struct evo_status_view *v, struct evo_status_report *ret)
 {
     for (size_t i = 0; i < evo_status_rows_count; i++) {
@@ -92,8 +117,7 @@ void evo_status_judge(const struct evo_status_view *v, struct evo_status_report 
         struct evo_status_check c = { .name = row->name, .code = row->code };
         row->check(v, &c);
         if (c.verdict != EVO_STATUS_OK)
-            c.verdict = row->fail_on && evo_strvec_contains(v->fail_on, row->fail_on) ? EVO_STATUS_FAIL
-                                                                                      : row->otherwise;
+            c.verdict = is_asked_for(v->fail_on, row->fail_on) ? EVO_STATUS_FAIL : row->otherwise;
         EVO_GROW(ret->items, ret->count, ret->alloc);
         ret->items[ret->count++] = c;
     }
@@ -135,20 +159,19 @@ enum evo_errc evo_status_error(const struct evo_status_report *r, struct evo_err
 
 /* ---- the next command ------------------------------------------------------------- */
 
-bool evo_status_has_checkpoints(const struct evo_status_view *v, const char *name, const char *suffix)
+void evo_status_unfinished_of(const struct evo_status_view *v, const struct evo_state_item *item, bool down,
+                              struct evo_unfinished *ret)
 {
-    EVO_AUTO_STR ledger = evo_asprintf("%s%s", evo_layout_name(v->project->kind), suffix);
-    for (size_t i = 0; i < v->facts.count; i++) {
-        const struct evo_fact *f = &v->facts.items[i];
-        if (f->kind == EVO_FACT_JOURNAL && strcmp(f->object, name) == 0 && strcmp(f->who, ledger) == 0)
-            return true;
-    }
-    return false;
+    evo_unfinished_look(&v->journal, v->project->kind, down, item->name, item->file, ret);
 }
 
 bool evo_status_is_unfinished(const struct evo_status_view *v, const struct evo_state_item *item)
 {
-    return item->state == EVO_STATE_FAILED && item->file && evo_status_has_checkpoints(v, item->name, "");
+    struct evo_unfinished u;
+    if (item->state != EVO_STATE_FAILED)
+        return false;
+    evo_status_unfinished_of(v, item, false, &u);
+    return evo_unfinished_way(&u) == EVO_WAY_GO_ON;
 }
 
 size_t evo_status_unfinished(const struct evo_status_view *v)
@@ -161,24 +184,22 @@ size_t evo_status_unfinished(const struct evo_status_view *v)
 
 char *evo_status_next(const struct evo_status_view *v, const struct evo_state_item *item)
 {
-    EVO_AUTO_STR word = evo_quote_shell(item->name);
+    struct evo_unfinished u;
     switch (item->state) {
     case EVO_STATE_FAILED:
-        if (evo_status_is_unfinished(v, item))
-            return evo_asprintf("evo-migrate up%s", v->next_options);
-        return evo_asprintf("evo-migrate resolve --rolled-back %s%s", word, v->next_options);
+        evo_status_unfinished_of(v, item, false, &u);
+        return evo_unfinished_next(&u, item->name, item->file ? item->file->path : NULL, v->next_options);
     case EVO_STATE_EDITED:
-        return evo_asprintf("evo-migrate up --allow-edited%s", v->next_options);
+        return evo_unfinished_history(item->file->path);
     case EVO_STATE_MISSING: {
         EVO_AUTO_STR path = evo_asprintf("%s/%s*", v->project->migrations, item->name);
         EVO_AUTO_STR quoted = evo_quote_shell(path);
         return evo_asprintf("git log --diff-filter=D --summary -- %s", quoted);
     }
     case EVO_STATE_PENDING:
-        return evo_asprintf("evo-migrate up%s%s",
-                            item->behind && evo_layout_of(v->project->kind)->strict_order ? " --out-of-order"
-                                                                                          : "",
-                            v->next_options);
+        if (item->behind && evo_layout_of(v->project->kind)->strict_order)
+            return evo_unfinished_history(item->file->path);
+        return evo_asprintf("evo-migrate up%s", v->next_options);
     case EVO_STATE_APPLIED:
         break;
     }

@@ -19,6 +19,7 @@
 
 #include "layout/schema_log.h"
 #include "layout/state.h"
+#include "layout/unfinished.h"
 #include "status/facts.h"
 #include "store/store.h"
 #include "json/json.h"
@@ -46,6 +47,8 @@ struct evo_status_drift {
     struct evo_strvec
         differences; /* lines of evo_catalog_diff(), the first ones; none where the form is not kept */
     size_t differences_total;
+    char *before; /* the migration that was run upon a difference which nobody has accepted; NULL */
+    int64_t before_ms; /* when; 0: there is no such difference */
 };
 
 /* What another environment has proved of what is pending here; whoever owns passports fills it in. */
@@ -73,6 +76,7 @@ struct evo_status_view {
     char *url; /* of the database, without its password */
     struct evo_ledger ledger;
     struct evo_state state;
+    struct evo_journal journal; /* nothing in it where this role may not read it */
     struct evo_facts facts;
     struct evo_status_drift drift;
     struct evo_status_staging staging;

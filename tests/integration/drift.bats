@@ -75,11 +75,55 @@ moments() {
     run_evo evo-status
     assert_stdout_has '  - column public.b.id: integer'
 
-    # The next run warns of it, and its own record is of what it found.
+    # A plan, and a run with nothing to do, say it as well, and record nothing.
+    local before
+    before=$(moments)
+    run_evo evo-migrate up --json
+    assert_exit 0
+    assert_json 'any(.data.warnings[]; contains("not as the last run left it: + column public.a.w: integer"))'
+    assert_stderr_has '+ column public.a.w: integer'
+    assert_equal "$before" "$(moments)"
+
+    # The next run warns of it; its own record does not swallow it.
     migration 3_c up 'CREATE TABLE c (id int);'
+    run_evo evo-migrate plan --json
+    assert_exit 0
+    assert_json 'any(.data.warnings[]; contains("not as the last run left it: + column public.a.w: integer"))'
     run_evo evo-migrate up --json
     assert_exit 0
     assert_json 'any(.data.warnings[]; contains("not as the last run left it"))'
+    status_json --fail-on drift
+    assert_exit 1
+    assert_json '.data.fingerprint | .drift == "found" and .live == .recorded and .before == "3_c" and .before_at != null'
+    assert_json '.data.fingerprint.differences == ["+ column public.a.w: integer", "- column public.b.id: integer", "- table public.b"]'
+    [[ $(verdict) = 'fail the schema had been changed by other hands before migration "3_c"'* ]] || fail "$(verdict)"
+    run_evo evo-migrate up
+    assert_exit 0
+    assert_stderr_has 'nobody has accepted that: + column public.a.w: integer'
+}
+
+@test "drift that a run went on upon is open until it is put right, or accepted" {
+    run_evo evo-migrate up --to 1_a
+    pg_sql 'ALTER TABLE a ADD COLUMN hand int'
+    run_evo evo-migrate up
+    assert_exit 0
+    run_evo evo-status --fail-on drift
+    assert_exit 1
+    run_evo evo-migrate resolve --drift
+    assert_exit 0
+    status_json --fail-on drift
+    assert_exit 0
+    assert_json '.data.fingerprint | .drift == "none" and .before == null'
+
+    pg_sql 'ALTER TABLE a ADD COLUMN other int'
+    migration 3_c up 'CREATE TABLE c (id int);'
+    run_evo evo-migrate up
+    run_evo evo-status --fail-on drift
+    assert_exit 1
+    # Put right by a migration, which says so by what the schema is.
+    migration 4_d up 'ALTER TABLE a DROP COLUMN other;'
+    run_evo evo-migrate up
+    assert_exit 0
     status_json --fail-on drift
     assert_exit 0
 }

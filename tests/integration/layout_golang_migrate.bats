@@ -251,7 +251,7 @@ migrate_is_content() {
         assert_exit 7
         migrate_sees 2 dirty
         [ $way != applied ] || pg_sql 'CREATE TABLE once (id int)'
-        run_evo evo-migrate resolve --$way $C
+        run_evo evo-migrate resolve --$way $C --undone
         assert_exit 0
         if [ $way = applied ]; then
             migrate_sees 3

@@ -38,7 +38,7 @@ valid() {
     assert_json '.data.steps[0].resumed and .data.steps[0].name == "20250102000000_mix"'
     run_evo evo-migrate up
     assert_exit 7
-    assert_equal $'20250102000000_mix: statements 1 to 2 of 4 are done, statement 3 failed\n1 applied, 1 pending' "$output"
+    assert_equal $'20250102000000_mix: statements 1 to 2 of 4 are done, statement 3 failed\n1 applied, 0 pending, 1 unfinished' "$output"
     pg_sql 'DELETE FROM orders WHERE id > 10'
     run_evo evo-migrate up --json
     assert_exit 0
@@ -55,7 +55,7 @@ valid() {
     migration 20250102000000_mix up $'CREATE TABLE twice (id int);\nCREATE INDEX CONCURRENTLY i ON orders (id);'
     run_evo evo-migrate up --json
     assert_exit 1
-    assert_json '.error.reason == "failed" and (.error.message | contains("statement 1")) and .error.next == "evo-migrate resolve --rolled-back 20250102000000_mix"'
+    assert_json '.error.reason == "failed" and (.error.message | contains("statement 1")) and .error.next == "git log -p -- prisma/migrations/20250102000000_mix/migration.sql"'
     assert_equal f "$(exists twice)"
     migration 20250102000000_mix up $'CREATE TABLE once (id int);\nCREATE INDEX CONCURRENTLY i ON orders (id);'
     run_evo evo-migrate up

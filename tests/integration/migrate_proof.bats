@@ -118,7 +118,7 @@ kill_evo() {
     migration 0001_x up $'INSERT INTO t VALUES (1);\nCOPY t FROM stdin;\n2\n\\.\nBEGIN;\nALTER TABLE busy ADD COLUMN x int;\nCOMMIT;\n'
     run_evo evo-migrate up --lock-timeout 100ms --lock-retries 3 --json
     assert_exit 7
-    assert_json '.error.schema_clean == false and (.error.hint | contains("Nothing was changed") | not) and (.error.hint | contains("resolve --rolled-back 0001_x"))'
+    assert_json '.error.schema_clean == false and (.error.hint | contains("Nothing of this migration was changed") | not) and (.error.hint | contains("resolve --rolled-back 0001_x"))'
     assert_equal 2 "$(pg_sql 'SELECT count(*) FROM t')"
     release
     run_evo evo-migrate up --json

@@ -128,7 +128,7 @@ two_migrations() {
     migration 20250103000000_more up 'CREATE TABLE more (id int);'
     run_evo evo-migrate up --json
     assert_exit 1
-    assert_json '.error.reason == "edited" and .error.next == "evo-migrate up --allow-edited" and .error.migration == "20250101000000_init"'
+    assert_json '.error.reason == "edited" and .error.next == "git log -p -- prisma/migrations/20250101000000_init/migration.sql" and (.error.hint | contains("resolve --edited 20250101000000_init")) and .error.migration == "20250101000000_init"'
     assert_equal f "$(exists more)"
     run_evo evo-migrate up --allow-edited
     assert_exit 0
@@ -163,7 +163,7 @@ two_migrations() {
     migration 002_b up 'CREATE TABLE b (id int);'
     run_evo evo-migrate up --json
     assert_exit 1
-    assert_json '.error.reason == "pending" and .error.next == "evo-migrate up --out-of-order" and .error.migration == "002_b"'
+    assert_json '.error.reason == "pending" and .error.next == "git log -p -- migrations/002_b/up.sql" and (.error.hint | contains("--out-of-order")) and .error.migration == "002_b"'
     assert_equal f "$(exists b)"
     run_evo evo-migrate up --out-of-order
     assert_exit 0

@@ -173,7 +173,7 @@ status_json() {
     assert_exit 1
     assert_equal 2_b "$(names edited)"
     assert_equal '1_a 2_b' "$(names applied)"
-    assert_json '.error.reason == "edited" and .error.next == "evo-migrate up --allow-edited"'
+    assert_json '.error.reason == "edited" and .error.next == "git log -p -- prisma/migrations/2_b/migration.sql"'
     run_evo evo-status --fail-on none
     assert_exit 0
 }

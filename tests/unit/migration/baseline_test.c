@@ -68,7 +68,7 @@ static void test_plan_of_every_ledger(void **state)
         EVO_AUTO(plan) plan = { 0 };
         EVO_AUTO(strbuf) found = EVO_STRBUF_INIT;
         build(&w, rows[i].states);
-        enum evo_errc rc = evo_baseline_plan(&w.state, &options, &plan, &err);
+        enum evo_errc rc = evo_baseline_plan(&w.state, &(struct evo_journal){ 0 }, &options, &plan, &err);
         for (size_t k = 0; k < plan.count; k++)
             evo_strbuf_addf(&found, "%s%s", k ? " " : "", plan.items[k].migration->name);
         if (rc != rows[i].rc || strcmp(found.buf, rows[i].expected) != 0 ||

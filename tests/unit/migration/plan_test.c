@@ -125,6 +125,9 @@ static void test_up_refuses_and_names_the_next_command(void **state)
     static const struct fact behind[] = { { .name = "a", .state = P, .behind = true },
                                           { .name = "b", .state = A },
                                           { 0 } };
+    static const struct fact elsewhere[] = { { .name = "a", .state = M },
+                                             { .name = "c", .state = P },
+                                             { 0 } };
     static const struct fact plain[] = { { .name = "a", .state = A }, { 0 } };
     static const struct {
         const struct fact *facts;
@@ -135,8 +138,9 @@ static void test_up_refuses_and_names_the_next_command(void **state)
     } rows[] = {
         { failed, EVO_LAYOUT_PRISMA, NULL, EVO_ERR_FAILED,
           "evo-migrate resolve --rolled-back 'b b' --environment qa" },
-        { edited, EVO_LAYOUT_PRISMA, NULL, EVO_ERR_EDITED, "evo-migrate up --allow-edited --environment qa" },
-        { behind, EVO_LAYOUT_SQL, NULL, EVO_ERR_PENDING, "evo-migrate up --out-of-order --environment qa" },
+        { edited, EVO_LAYOUT_PRISMA, NULL, EVO_ERR_EDITED, "git log -p -- migration.sql" },
+        { behind, EVO_LAYOUT_SQL, NULL, EVO_ERR_PENDING, "git log -p -- migration.sql" },
+        { elsewhere, EVO_LAYOUT_SQL, NULL, EVO_ERR_NOT_FOUND, "evo-status --environment qa" },
         { plain, EVO_LAYOUT_SQL, "nope", EVO_ERR_NOT_FOUND, "evo-status --environment qa" },
     };
     for (size_t i = 0; i < EVO_COUNT(rows); i++) {

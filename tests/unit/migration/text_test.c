@@ -90,6 +90,9 @@ static void test_outcome_says_what_is_true(void **state)
           "nothing to apply: 2 applied, 1 pending\n" },
         { "{\"applied\": [], \"pending\": [{}], \"applied_total\": 2, \"stopped\": null}", false, false,
           "2 applied, 1 pending\n" },
+        { "{\"applied\": [], \"pending\": [{\"state\": \"unfinished\"}, {\"state\": \"failed\"}, {\"state\": "
+          "\"pending\"}], \"applied_total\": 8, \"missing_total\": 1}",
+          false, false, "8 applied, 1 pending, 1 unfinished, 1 failed, 1 missing\n" },
         { "{\"applied\": [{\"name\": \"a\", \"elapsed_ms\": 5}], \"pending\": [], \"applied_total\": 1}",
           false, true, "applied a  (5 ms)\n" },
         { "{\"applied\": [], \"pending\": [{}], \"applied_total\": 1, \"stopped\": {\"name\": \"b\", "

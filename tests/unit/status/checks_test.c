@@ -14,6 +14,7 @@ struct fixture {
     struct evo_ledger_row rows[2];
     struct evo_state_item items[2];
     struct evo_fact facts[1];
+    struct evo_journal_row journal[1];
     struct evo_strvec fail_on;
     struct evo_status_view view;
 };
@@ -73,6 +74,16 @@ static void add_fact(struct fixture *f, enum evo_fact_kind kind, const char *who
     f->view.facts = (struct evo_facts){ .items = f->facts, .count = 1 };
 }
 
+/* Of the second migration: that it was begun. */
+static void add_journal(struct fixture *f, const char *ledger)
+{
+    f->journal[0] = (struct evo_journal_row){ .ledger = (char *)ledger,
+                                              .name = (char *)"2_b it's",
+                                              .checksum = (char *)"",
+                                              .sha256 = (char *)EVO_JOURNAL_STATEMENTS };
+    f->view.journal = (struct evo_journal){ .items = f->journal, .count = 1 };
+}
+
 static void set_state(struct fixture *f, enum evo_migration_state state)
 {
     f->items[1].state = state;
@@ -94,16 +105,34 @@ static void failed(struct fixture *f)
 static void resumable(struct fixture *f)
 {
     set_state(f, EVO_STATE_FAILED);
-    add_fact(f, EVO_FACT_JOURNAL, "prisma", "2_b it's");
+    add_journal(f, "prisma");
 }
 static void checkpoints_of_another_layout(struct fixture *f)
 {
     set_state(f, EVO_STATE_FAILED);
-    add_fact(f, EVO_FACT_JOURNAL, "sql", "2_b it's");
+    add_journal(f, "sql");
 }
 static void half_rolled_back(struct fixture *f)
 {
-    add_fact(f, EVO_FACT_JOURNAL, "prisma down", "2_b it's");
+    add_journal(f, "prisma down");
+}
+static void backfill(struct fixture *f)
+{
+    add_fact(f, EVO_FACT_BACKFILL, "", "2_b it's");
+    f->files[1].companion[EVO_FILE_BACKFILL] = (char *)"backfill.sql";
+}
+static void backfill_of_a_table(struct fixture *f)
+{
+    add_fact(f, EVO_FACT_BACKFILL, "", "public.t 0123abcd");
+}
+static void all_missing(struct fixture *f)
+{
+    for (size_t i = 0; i < 2; i++) {
+        f->items[i].state = EVO_STATE_MISSING;
+        f->items[i].file = NULL;
+    }
+    f->view.state.applied = 0;
+    f->view.state.missing = 2;
 }
 static void edited(struct fixture *f)
 {
@@ -316,24 +345,32 @@ static const struct {
     { resumable, "failed", "failed", EVO_STATUS_OK, EVO_OK, "none", NULL },
     { resumable, "failed", "unfinished", EVO_STATUS_WARN, EVO_OK, "stopped half-way",
       "evo-migrate up --environment staging" },
+    { resumable, "unfinished", "unfinished", EVO_STATUS_FAIL, EVO_ERR_FAILED, "stopped half-way", NULL },
+    { resumable, "pending", "unfinished", EVO_STATUS_FAIL, EVO_ERR_FAILED, "stopped half-way", NULL },
+    { backfill, "failed", "backfills", EVO_STATUS_WARN, EVO_OK,
+      "\"2_b it's\" is not done: 3 rows changed so far",
+      "evo-backfill '2_b it'\\''s' --environment staging" },
+    { backfill_of_a_table, "backfills", "backfills", EVO_STATUS_FAIL, EVO_ERR_INCOMPLETE, "is not done",
+      NULL },
     { checkpoints_of_another_layout, "failed", "failed", EVO_STATUS_FAIL, EVO_ERR_FAILED, "never finished",
       NULL },
     { half_rolled_back, "failed", "failed", EVO_STATUS_FAIL, EVO_ERR_FAILED, "begun and not finished",
       "evo-migrate down --steps 1 --environment staging" },
     { edited, "failed,edited", "edited", EVO_STATUS_FAIL, EVO_ERR_EDITED, "was edited",
-      "evo-migrate up --allow-edited --environment staging" },
+      "git log -p -- path" },
     { missing, "failed,edited", "missing", EVO_STATUS_WARN, EVO_OK, "its file is gone",
       "git log --diff-filter=D --summary -- 'prisma/migrations/2_b it'\\''s*'" },
+    { all_missing, "missing", "missing", EVO_STATUS_FAIL, EVO_ERR_DRIFT,
+      "none of the 2 migrations that are applied has a file in \"prisma/migrations\"", NULL },
     { missing, "missing", "missing", EVO_STATUS_FAIL, EVO_ERR_DRIFT, "its file is gone", NULL },
     { pending, "failed,edited", "pending", EVO_STATUS_OK, EVO_OK, "1 migration to apply",
       "evo-migrate up --environment staging" },
     { pending, "pending", "pending", EVO_STATUS_FAIL, EVO_ERR_PENDING, "1 migration to apply", NULL },
     { behind, "", "order", EVO_STATUS_WARN, EVO_OK, "behind one that is applied",
       "evo-migrate up --environment staging" },
-    { behind_sql, "", "order", EVO_STATUS_WARN, EVO_OK, "behind one that is applied",
-      "evo-migrate up --out-of-order --environment staging" },
+    { behind_sql, "", "order", EVO_STATUS_WARN, EVO_OK, "behind one that is applied", "git log -p -- path" },
     { behind_sql, "", "pending", EVO_STATUS_OK, EVO_OK, "1 migration",
-      "evo-migrate up --out-of-order --environment staging" },
+      "evo-migrate plan --environment staging" },
     { late, "", "late", EVO_STATUS_WARN, EVO_OK, "nothing is known to have run it",
       "evo-migrate resolve --applied '2_b it'\\''s' --environment staging" },
     { late, "drift", "late", EVO_STATUS_FAIL, EVO_ERR_DRIFT, "counts as applied", NULL },
