@@ -11,7 +11,7 @@
 #include "base/cancel.h"
 #include "base/process.h"
 
-enum { MESSAGES_READ = 1 << 20, MESSAGES_MAX = 4000, HELD_BACK = 64 * 1024, STOP_MS = 2000 };
+enum { MESSAGES_READ = 1 << 20, MESSAGES_MAX = 4000, HELD_BACK = 64 * 1024, STOP_MS = 2000, LOOK_MS = 100 };
 #define TOC_SIZE_MAX ((size_t)512 << 20)
 
 /* 'name' as a value of a keyword string. */
@@ -365,6 +365,19 @@ static enum evo_errc hold_back(void *ctx, const void *data, size_t n, struct evo
     return rc;
 }
 
+/* It has all of the object, and may still wait for a lock of somebody's: until it ends, or nobody wants it any more. */
+static enum evo_errc await_end(struct feed *f, int *ret_status, struct evo_error *err)
+{
+    for (;;) {
+        enum evo_errc rc =
+            evo_process_wait_or_cancel(&f->process, evo_deadline_in(LOOK_MS), false, ret_status, err);
+        if (rc != EVO_ERR_TIMEOUT)
+            return rc;
+        if (f->stop && atomic_load(f->stop))
+            return evo_error_set(err, EVO_ERR_CANCELLED, "the restore ended early");
+    }
+}
+
 static enum evo_errc conclude(const struct evo_pgrestore *r, struct feed *f, int messages, enum evo_errc rc,
                               struct evo_error *err)
 {
@@ -373,15 +386,21 @@ static enum evo_errc conclude(const struct evo_pgrestore *r, struct feed *f, int
     /* A broken pipe is its word against ours: it says why it ended. */
     bool broken = rc == EVO_ERR_DATABASE;
     if (rc && !broken)
-        evo_process_signal(&f->process, SIGTERM);
+        evo_process_signal(&f->process,
+                           SIGTERM); /* before it sees the end: that would be a complete object */
     evo_fd_auto_(&f->process.in);
     f->process.in = -1;
-    enum evo_errc wait_rc =
-        evo_process_wait(&f->process, rc ? evo_deadline_in(STOP_MS) : EVO_DEADLINE_NEVER, &status, &ignored);
-    if (rc && !broken)
+    if (!rc) {
+        rc = await_end(f, &status, err);
+        if (!rc)
+            return status ? failed_with(r, messages, err) : EVO_OK;
+        evo_process_signal(&f->process, SIGTERM);
+    }
+    enum evo_errc wait_rc = evo_process_wait(&f->process, evo_deadline_in(STOP_MS), &status, &ignored);
+    if (!broken)
         return rc;
-    if (wait_rc || (!status && !broken))
-        return wait_rc ? evo_error_set(err, wait_rc, "%s", ignored.message) : EVO_OK;
+    if (wait_rc)
+        return evo_error_set(err, wait_rc, "%s", ignored.message);
     return failed_with(r, messages, err);
 }
 

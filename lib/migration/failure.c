@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/parse.h"
+#include "base/quote.h"
 #include "layout/unfinished.h"
 #include "migration/new.h"
 

@@ -27,15 +27,6 @@ static void warn_all(struct evo_task *task, const struct evo_run *run)
                      run->steps[i].migration->name);
 }
 
-/* Not to be passed over in silence, even where there is nothing to do. */
-static bool has_late(const struct evo_state *state)
-{
-    for (size_t i = 0; i < state->count; i++)
-        if (state->items[i].late)
-            return true;
-    return false;
-}
-
 enum evo_errc evo_plan_show(const struct evo_migrate_options *o, bool down, struct evo_json *data,
                             struct evo_error *err)
 {
