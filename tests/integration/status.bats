@@ -298,8 +298,8 @@ is_true() {
     assert_exit 1
     assert_json '.error.reason == "unhealthy"'
     # The next command does what it says.
-    assert_json '.error.next | test("^evo-locks kill [0-9]+ ")'
-    bash -c "$(json .error.next) --yes"
+    assert_json '.error.next | test("^evo-locks kill [0-9]+")'
+    PATH=$(dirname "$(evo_bin evo-locks)"):$PATH bash -c "$(json .error.next) --yes"
     wait_until 10 is_true 'NOT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database())'
     status_json --fail-on blockers
     assert_exit 0

@@ -31,7 +31,7 @@ static void test_lock_names_its_holder(void **state)
     EVO_AUTO_STR who = evo_asprintf("It is held by session %d of user ", evo_pg_backend_pid(holder));
     assert_non_null(strstr(err.detail, who));
     assert_non_null(strstr(err.detail, "(application \"evo-test\", address "));
-    assert_non_null(strstr(err.detail, "is idle since 20"));
+    assert_non_null(strstr(err.detail, "has been idle since 20"));
     assert_non_null(strstr(err.detail, "its query is \"SELECT pg_catalog.pg_try_advisory_lock("));
     EVO_AUTO_STR command = evo_asprintf("pg_terminate_backend(%d)", evo_pg_backend_pid(holder));
     assert_non_null(strstr(err.hint, command));
@@ -52,7 +52,7 @@ static void test_lock_tells_a_plain_role_what_it_may_see(void **state)
     assert_int_equal(evo_pg_lock(pg, KEY, 0, "test lock", NULL, &err), EVO_ERR_LOCK_UNAVAILABLE);
     EVO_AUTO_STR who = evo_asprintf("It is held by session %d of user \"", evo_pg_backend_pid(holder));
     assert_non_null(strstr(err.detail, who));
-    assert_non_null(strstr(err.detail, "address hidden) is hidden since hidden; its query is hidden."));
+    assert_non_null(strstr(err.detail, "address hidden) has been hidden since hidden; its query is hidden."));
     assert_ok(evo_pg_exec(pg, "ROLLBACK", &err), &err);
 }
 
