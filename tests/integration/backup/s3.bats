@@ -13,7 +13,8 @@ teardown() {
     wait
 }
 
-# start_slow_backup OPTION...: it goes on for three seconds or more, however fast the machine is.
+# start_slow_backup OPTION...: the large tables below are under way for ten seconds or more, however fast the machine is, so
+# that also a slow one sees the upload.
 start_slow_backup() {
     start_evo evo-backup create --max-rate 4MB "$@"
 }
@@ -58,7 +59,7 @@ copying() {
 
 @test "interrupted: no object and no multipart upload is left" {
     pg_fresh_db
-    pg_sql "CREATE TABLE big AS SELECT i, encode(sha512(i::text::bytea), 'hex') || encode(sha512((i + 1)::text::bytea), 'hex') AS h FROM generate_series(1, 120000) i;
+    pg_sql "CREATE TABLE big AS SELECT i, encode(sha512(i::text::bytea), 'hex') || encode(sha512((i + 1)::text::bytea), 'hex') AS h FROM generate_series(1, 400000) i;
         CREATE TABLE t AS SELECT 1 AS id"
     start_slow_backup --json
     wait_until 20 copying big
@@ -80,7 +81,7 @@ upload_listed() {
 
 @test "killed in the middle: listed as unfinished, the next backup works" {
     pg_fresh_db
-    pg_sql "CREATE TABLE big AS SELECT i, encode(sha512(i::text::bytea), 'hex') || encode(sha512((i + 1)::text::bytea), 'hex') AS h FROM generate_series(1, 120000) i;
+    pg_sql "CREATE TABLE big AS SELECT i, encode(sha512(i::text::bytea), 'hex') || encode(sha512((i + 1)::text::bytea), 'hex') AS h FROM generate_series(1, 400000) i;
         CREATE TABLE t AS SELECT 1 AS id"
     start_slow_backup --jobs 2
     wait_until 20 upload_listed
