@@ -44,8 +44,8 @@ pg_version_bindir() {
     fail "PostgreSQL $1 is not on this machine: ci/tools.sh pg$1"
 }
 
-# pg_versions: the major versions that a test of all of them runs on: those in EVO_TEST_VERSIONS ("15 17"; "all" for
-# every supported one), else the machine's own and the newest.
+# pg_versions [OLDEST]: the major versions that a test of all of them runs on: those in EVO_TEST_VERSIONS ("15 17"; "all" for
+# every supported one), else the machine's own and the newest. The test's features begin with OLDEST.
 pg_versions() {
     local own
     own=$("$(EVO_TEST_PG_BINDIR='' pg_bindir)/postgres" --version | sed -n 's/.*(PostgreSQL) \([0-9]*\).*/\1/p')
@@ -53,7 +53,7 @@ pg_versions() {
     '') printf '%s\n' "$own" 18 ;;
     all) printf '%s\n' "$own" 13 14 16 17 18 ;;
     *) tr -s ' ,' '\n' <<<"$EVO_TEST_VERSIONS" ;;
-    esac | sort -nu
+    esac | sort -nu | awk -v oldest="${1:-0}" '$1 >= oldest'
 }
 
 # The words to put before a server program: it refuses to run as root.
@@ -201,10 +201,12 @@ pg_sql() {
 # PG_TCP_URL and DATABASE_URL (= PG_URL). PG_DB alone changes for a second call,
 # so keep the first name where both are needed.
 pg_fresh_db() {
-    pg_use "${PG_CLUSTER:-${EVO_TEST_PG:?start the tests with tests/run}}" || return
+    local cluster=${PG_CLUSTER:-${EVO_TEST_PG:?start the tests with tests/run}} strategy=''
+    pg_use "$cluster" || return
     PG_DB=t_$(random_word)
-    # Copied file by file: half the work, and nothing of it in the log.
-    pg_sql -d postgres "CREATE DATABASE $PG_DB STRATEGY file_copy" || return
+    # Copied file by file: half the work, and nothing of it in the log. Servers before 15 know no other way.
+    [ "$(<"$cluster/data/PG_VERSION")" -lt 15 ] || strategy='STRATEGY file_copy'
+    pg_sql -d postgres "CREATE DATABASE $PG_DB $strategy" || return
     PG_URL=$(pg_url "$PG_DB")
     PG_TCP_URL=$(pg_tcp_url "$PG_DB")
     export PG_DB PG_URL PG_TCP_URL DATABASE_URL=$PG_URL

@@ -73,7 +73,7 @@ in_every_way() {
 }
 
 @test "evo-restore, and the commands in RESTORE.txt, make of a backup what stock tools make of the database" {
-    for_each_version 40000 "$(pg_versions)" in_every_way
+    for_each_version 40000 "$(pg_versions 15)" in_every_way
 }
 
 # From MAJOR into the newest, as somebody does who changes to a newer server.
@@ -82,7 +82,7 @@ into_the_newest() {
     run_evo evo-backup create
     assert_exit 0
     contents_of "$source" >"$BATS_TEST_TMPDIR/want"
-    start_version "$(pg_versions | tail -n 1)"
+    start_version "$(pg_versions 15 | tail -n 1)"
     pg_sql -d postgres "CREATE ROLE $role"
     run_evo evo-restore latest --backup-of "$source" --create --to "$(pg_url from_older)"
     assert_exit 0
@@ -94,13 +94,13 @@ into_the_newest() {
 
 @test "a backup of each older version is restored into the newest" {
     local older
-    older=$(pg_versions | head -n -1)
+    older=$(pg_versions 15 | head -n -1)
     # Where only one is named: into another server of the same version.
-    for_each_version 2000 "${older:-$(pg_versions)}" into_the_newest
+    for_each_version 2000 "${older:-$(pg_versions 15)}" into_the_newest
 }
 
 @test "twenty thousand large objects, some with an owner, privileges and a comment" {
-    start_version "$(pg_versions | tail -n 1)"
+    start_version "$(pg_versions 15 | tail -n 1)"
     pg_fresh_db
     pg_fresh_role
     NASTY_ROLE=$PG_ROLE
